@@ -1,0 +1,1 @@
+console.log('own-plugin: not written yet');

@@ -1,0 +1,1 @@
+console.log('post-office: not written yet');

@@ -1,0 +1,1 @@
+console.log('relay: not written yet');

@@ -1,0 +1,5 @@
+import { expect, it } from 'vitest';
+
+it('runs', () => {
+  expect(process.versions.node).toBeTypeOf('string');
+});
