@@ -40,6 +40,8 @@ fetch_node() {
   rm -rf "$work"
 }
 
+[ -t 1 ] || export NO_COLOR=1
+
 for version in "$@"; do
   folder=$cache/$arch-$version
   [ -x "$folder/bin/node" ] || fetch_node "$folder" "$version"
