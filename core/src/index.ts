@@ -1,1 +1,190 @@
-export {};
+/** The public entry of `@postroad/core`: every public name is listed here. */
+import 'reflect-metadata';
+
+export type { Body, BodyFacts, ByteRange } from './body/body.js';
+export { readBody } from './body/body.js';
+export { bodyFromFile, type FileBodyOptions } from './body/file-body.js';
+export { bodyFromBytes } from './body/inline-body.js';
+export { prefixedBody } from './body/prefixed-body.js';
+export {
+  type Connection,
+  type ConnectionFacts,
+  ConnectionState,
+  type ListenerRole,
+  type Protocol,
+  type TlsFacts,
+} from './context/connection.js';
+export { type Key, key, type Stateful } from './context/key.js';
+export type { Message } from './context/message.js';
+export type { Transaction } from './context/transaction.js';
+export { type Needs, type OptionalNeed, optional, type ServicesOf, type Token, token } from './di/token.js';
+export { type ErrorCode, errorCodes, isMailError, MailError, messageOf } from './errors.js';
+export type { AnyHook, Decide, Gather, MaybePromise, Observe, Transform } from './hooks/kinds.js';
+export {
+  type Delivery,
+  type DsnDraft,
+  type DsnSubject,
+  type EgressPolicy,
+  type FilingAnswer,
+  type FilingQuestion,
+  type HookName,
+  type HookOutcome,
+  type HookRow,
+  type HookTable,
+  hookNames,
+  hookTable,
+  type RefusedEvent,
+  type RetryAnswer,
+  type RetryQuestion,
+  type SettledEvent,
+  type Stage,
+  type StoredEvent,
+  type TapFunction,
+} from './hooks/table.js';
+export type {
+  EnvelopeAddress,
+  MessageEnvelope,
+  MessageStructure,
+  MimeParameters,
+  MimePart,
+} from './mime/structure.js';
+export {
+  type ListenerOptions,
+  listener,
+  type MtaOptions,
+  type QueueOptions,
+  type TlsOptions,
+} from './mta-options.js';
+export type { CommandArgument, CommandContext, CommandTerminal, PluginCommand } from './plugin/command.js';
+export {
+  definePlugin,
+  isPlugin,
+  type Plugin,
+  type PluginDefinition,
+  type PluginSetup,
+  type PluginUse,
+  type ServiceClass,
+  type TapOptions,
+} from './plugin/define.js';
+export type {
+  SchemaInput,
+  SchemaIssue,
+  SchemaOutput,
+  SchemaResult,
+  StandardSchema,
+} from './plugin/standard-schema.js';
+export { type AuthenticationResult, Authenticator } from './services/authenticator.js';
+export { Certificates } from './services/certificates.js';
+export { Clock, type Timer } from './services/clock.js';
+export { Directory } from './services/directory.js';
+export {
+  type ClientSocket,
+  Listeners,
+  type ListenerTls,
+  type ListenOptions,
+  type OpenListener,
+} from './services/listeners.js';
+export { type LogFields, Logger } from './services/logger.js';
+export {
+  type ChangeNotice,
+  type Copied,
+  type Filed,
+  type Filing,
+  type FlagChange,
+  type FlagsChanged,
+  type Mailbox,
+  type MailboxChanges,
+  type MailboxEntry,
+  MailboxStore,
+  type NewMessage,
+  type QuotaUse,
+  type SpecialUse,
+  type StoredMessage,
+} from './services/mailbox-store.js';
+export { type Counter, type Gauge, type MetricSample, Metrics } from './services/metrics.js';
+export { Queue } from './services/queue.js';
+export {
+  type Lease,
+  type LeaseRequest,
+  type MessageOrigin,
+  type NewQueuedMessage,
+  type NewQueuedRecipient,
+  type QueueChange,
+  type QueueCounts,
+  type QueuedMessage,
+  type QueuedRecipient,
+  type QueueFilter,
+  type QueuePage,
+  type QueueRecovery,
+  QueueStore,
+  type RecipientState,
+  type Settlement,
+} from './services/queue-store.js';
+export { Random } from './services/random.js';
+export { type MxRecord, Resolver } from './services/resolver.js';
+export { type BodyWriter, Spool } from './services/spool.js';
+export { defaultReceiverLimits, type ReceiverLimits } from './smtp/receiver.js';
+export {
+  formatAddress,
+  formatReversePath,
+  isInternationalAddress,
+  isSameAddress,
+  type MailAddress,
+  type ParsedPath,
+  parseAddress,
+  parseDomain,
+  parsePath,
+  type ReversePath,
+} from './values/address.js';
+export {
+  type BodyType,
+  type DeliverBy,
+  defaultEnvelopeParameters,
+  type Envelope,
+  type EnvelopeParameters,
+  type EnvelopeRecipient,
+  type Notify,
+  type NotifyEvent,
+} from './values/envelope.js';
+export type { Finding } from './values/finding.js';
+export {
+  type HeaderField,
+  type HeaderPrefix,
+  type HeaderSection,
+  headerField,
+  type NewHeaderField,
+  parseHeader,
+  renderHeaderPrefix,
+} from './values/header.js';
+export type { Account, Credentials, Identity, PasswordCredentials } from './values/identity.js';
+export { enhancedStatus, formatReply, isPermanent, isTransient, type Reply, reply } from './values/reply.js';
+export type { DeliveryReport, RecipientOutcome, RemoteHost } from './values/report.js';
+export {
+  type CustomRoute,
+  type HostRoute,
+  type LocalRoute,
+  type MxRoute,
+  type Route,
+  type RoutedRecipient,
+  siteOf,
+  type TlsPolicy,
+} from './values/route.js';
+export {
+  type Accept,
+  accept,
+  type Defer,
+  type DeferIfAccepted,
+  type Discard,
+  type Disconnect,
+  defer,
+  deferIfAccepted,
+  discard,
+  disconnect,
+  isRefusal,
+  type Quarantine,
+  quarantine,
+  type Refusal,
+  type Reject,
+  reject,
+  type Verdict,
+} from './values/verdict.js';

@@ -1,0 +1,96 @@
+/** One client connection, whatever its protocol. Made by the core; plugins read it and hang typed state on it. */
+import type { Identity } from '../values/identity.js';
+import { State } from './key.js';
+
+/** What is spoken on a connection. `code` is a message handed in by `mta.submit`. */
+export type Protocol = 'smtp' | 'lmtp' | 'imap' | 'pop3' | 'http' | 'code' | (string & {});
+
+/** What a listener is for: `relay` is port 25, `submission` needs a login, `lmtp` is RFC 2033, `access` reads mail. */
+export type ListenerRole = 'relay' | 'submission' | 'lmtp' | 'access' | 'internal';
+
+/** The encryption of a connection. */
+export interface TlsFacts {
+  /** Such as `TLSv1.3`. */
+  readonly version: string;
+  /** Such as `TLS_AES_256_GCM_SHA384`. */
+  readonly cipher: string;
+  /** The name asked for by SNI. */
+  readonly serverName?: string;
+}
+
+/** What a connection is made of at its start. */
+export interface ConnectionFacts {
+  readonly id: string;
+  readonly protocol: Protocol;
+  readonly role: ListenerRole;
+  /** The listener's name. */
+  readonly listener: string;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly openedAtMs: number;
+}
+
+/** A connection as plugins see it. */
+export interface Connection extends Readonly<ConnectionFacts> {
+  /** Set once the connection is encrypted. */
+  readonly tls: TlsFacts | undefined;
+  /** What the client calls itself (EHLO, HELO, LHLO); empty before. */
+  readonly helloName: string;
+  /** Whether EHLO or LHLO was said rather than HELO. */
+  readonly isExtended: boolean;
+  /** Set once the client has logged in. */
+  readonly identity: Identity | undefined;
+  /** Aborts when the connection is gone. */
+  readonly signal: AbortSignal;
+  get: State['get'];
+  set: State['set'];
+}
+
+/** The writable side, for receivers and access servers. */
+export class ConnectionState extends State implements Connection {
+  readonly id: string;
+  readonly protocol: Protocol;
+  readonly role: ListenerRole;
+  readonly listener: string;
+  remoteAddress: string;
+  remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly openedAtMs: number;
+  tls: TlsFacts | undefined;
+  helloName = '';
+  isExtended = false;
+  identity: Identity | undefined;
+  #controller: AbortController | undefined;
+  #isClosed = false;
+
+  constructor(facts: ConnectionFacts) {
+    super();
+    this.id = facts.id;
+    this.protocol = facts.protocol;
+    this.role = facts.role;
+    this.listener = facts.listener;
+    this.remoteAddress = facts.remoteAddress;
+    this.remotePort = facts.remotePort;
+    this.localAddress = facts.localAddress;
+    this.localPort = facts.localPort;
+    this.openedAtMs = facts.openedAtMs;
+  }
+
+  get signal(): AbortSignal {
+    // Made at first use: most connections never need one.
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#isClosed) this.#controller.abort();
+    }
+    return this.#controller.signal;
+  }
+
+  /** Marks the connection as gone and aborts its signal. */
+  close(): void {
+    this.#isClosed = true;
+    this.#controller?.abort();
+  }
+}

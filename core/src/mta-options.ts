@@ -1,0 +1,81 @@
+/** What `createMta` takes. */
+import type { PluginUse } from './plugin/define.js';
+import type { ReceiverLimits } from './smtp/receiver.js';
+
+/** A port that takes mail. */
+export interface ListenerOptions {
+  /** For logs, limits and `explain`; made of role and port by default. */
+  readonly name?: string;
+  /** The address to bind; all by default. */
+  readonly host?: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** `relay` is port 25, `submission` 587 and 465 (a login is needed), `lmtp` is RFC 2033. */
+  readonly role: 'relay' | 'submission' | 'lmtp';
+  /**
+   * `optional`: STARTTLS is offered. `required`: MAIL is refused before it. `implicit`: TLS from the first octet.
+   * `none`: never. Default: `required` for submission, `optional` for relay, `none` for LMTP.
+   */
+  readonly tls?: 'none' | 'optional' | 'required' | 'implicit';
+  /** Whose addresses a logged-in user may send as; default `own`. */
+  readonly senders?: 'own' | 'any';
+  /** Whether AUTH is offered; default: on submission only. */
+  readonly auth?: boolean;
+  /** Passwords without TLS; refused unless the listener is bound to loopback. */
+  readonly plaintextAuth?: boolean;
+  readonly profile?: 'strict' | 'legacy';
+  readonly greetingDelayMs?: number;
+  readonly limits?: Partial<ReceiverLimits>;
+  /** Plugins that see only this listener's connections. */
+  readonly plugins?: readonly PluginUse[];
+}
+
+/** Where the certificate comes from. */
+export type TlsOptions =
+  | { readonly certificateFile: string; readonly keyFile: string }
+  /** Made at the first start and kept in this directory; clients will warn. */
+  | { readonly selfSignedDirectory: string };
+
+/** When the queue tries again and when it gives up. */
+export interface QueueOptions {
+  /** Waits between tries; the last one repeats. Default: 1, 5, 15, 30 minutes, 1, 2, 4 hours. */
+  readonly retryDelaysMs?: readonly number[];
+  /** Each wait is stretched by up to this part of itself, so that retries spread; default 0.1. */
+  readonly retryJitter?: number;
+  /** Default five days (RFC 5321 section 4.5.4.1). */
+  readonly lifetimeMs?: number;
+  /** After this time the sender is told once that the message is late; default 4 hours. */
+  readonly delayWarningMs?: number;
+  /** Most deliveries at once; default 200. */
+  readonly deliveriesMax?: number;
+  /** Most deliveries at once to one site; default 20. */
+  readonly deliveriesPerSiteMax?: number;
+  /** Most recipients in one transaction; default 100. */
+  readonly recipientsPerDeliveryMax?: number;
+  /** How long a delivery may take before its lease ends; default one hour. */
+  readonly leaseMs?: number;
+}
+
+/** A whole server. */
+export interface MtaOptions {
+  /** The server's name in greetings and trace fields. */
+  readonly hostname: string;
+  readonly plugins: readonly PluginUse[];
+  readonly listeners?: readonly ListenerOptions[];
+  readonly tls?: TlsOptions;
+  readonly queue?: QueueOptions;
+  /** Directory for bodies above the inline limit (default: a temporary one) and that limit (default 64 KiB). */
+  readonly spool?: { readonly directory?: string; readonly inlineOctetsMax?: number };
+  /** DNS servers as `address` or `address:port`; the system's by default. */
+  readonly dns?: { readonly servers?: readonly string[] };
+  /** Where `postroad` commands reach the running server: a unix socket, made with mode 0600. */
+  readonly control?: { readonly socket: string };
+  readonly log?: { readonly level?: 'debug' | 'info' | 'warn' | 'error' | 'silent' };
+  /** How long connections and deliveries may take to finish at a stop or reload; default 30 seconds. */
+  readonly drainMs?: number;
+}
+
+/** Writes a listener with its types checked; returns what it is given. */
+export function listener(options: ListenerOptions): ListenerOptions {
+  return options;
+}

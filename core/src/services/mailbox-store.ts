@@ -1,0 +1,182 @@
+/**
+ * Mailboxes, modelled so that IMAP4rev2 with CONDSTORE and QRESYNC, POP3 and JMAP are views of one thing.
+ * Every implementation passes `mailboxStoreContract` of `@postroad/core/testing`.
+ */
+import type { Body } from '../body/body.js';
+import { token } from '../di/token.js';
+import type { MessageStructure } from '../mime/structure.js';
+
+/** What a mailbox is for (RFC 6154), without the backslash. */
+export type SpecialUse = 'All' | 'Archive' | 'Drafts' | 'Flagged' | 'Junk' | 'Sent' | 'Trash' | 'Important';
+
+/** A mailbox. `name` is Unicode (NFC) with `/` between levels; INBOX is spelt in capitals. */
+export interface Mailbox {
+  /** Never reused; survives renaming. */
+  readonly id: string;
+  readonly accountId: string;
+  readonly name: string;
+  /** From 1 to 2^32-1; changes when a mailbox of that name is made anew (RFC 9051 section 2.3.1.1). */
+  readonly uidValidity: number;
+  readonly uidNext: number;
+  /** Highest mod-sequence (RFC 7162); at least 1. */
+  readonly highestModSeq: number;
+  readonly messages: number;
+  readonly unseen: number;
+  /** Sum of message sizes in octets. */
+  readonly sizeBytes: number;
+  readonly specialUse?: SpecialUse;
+  readonly isSubscribed: boolean;
+}
+
+/** One message in one mailbox. */
+export interface MailboxEntry {
+  readonly uid: number;
+  readonly modSeq: number;
+  /** System flags with their backslash in canonical case (`\Seen`), keywords as first given. Sorted. Never `\Recent`. */
+  readonly flags: readonly string[];
+  /** The stored message: equal for copies of the same message. */
+  readonly messageId: string;
+  readonly threadId: string;
+  readonly sizeBytes: number;
+  /** INTERNALDATE. */
+  readonly internalDateMs: number;
+  /** When it came into this mailbox (RFC 8514). */
+  readonly savedAtMs: number;
+}
+
+/** A stored message, immutable. */
+export interface StoredMessage extends MessageStructure {
+  readonly messageId: string;
+  readonly sizeBytes: number;
+  /** Octets of the header section including the empty line. */
+  readonly headerSizeBytes: number;
+}
+
+/** A message to store: `prefix` (whole header fields with CRLF, may be empty) stands before `body`. */
+export interface NewMessage {
+  readonly prefix: string;
+  readonly body: Body;
+  readonly internalDateMs: number;
+}
+
+/** Where to file it. Give the mailbox by id, or by name: it is then made when it is missing. */
+export interface Filing {
+  readonly accountId: string;
+  readonly mailbox: { readonly id: string } | { readonly name: string };
+  readonly flags: readonly string[];
+}
+
+/** Where it went, or why not: `quota` is the account's limit, `missing` a mailbox id that does not exist. */
+export type Filed =
+  | {
+      readonly status: 'filed';
+      readonly mailboxId: string;
+      readonly uidValidity: number;
+      readonly uid: number;
+    }
+  | { readonly status: 'quota' | 'missing' };
+
+/** How flags change (RFC 9051 section 6.4.6). */
+export interface FlagChange {
+  readonly mode: 'add' | 'remove' | 'replace';
+  readonly flags: readonly string[];
+  /** Leave messages alone whose modSeq is higher (RFC 7162 section 3.1.3). */
+  readonly unchangedSince?: number;
+}
+
+/** What a flag change did. `entries` are those that really changed, with their new flags and modSeq. */
+export interface FlagsChanged {
+  readonly entries: readonly MailboxEntry[];
+  /** UIDs left alone because of `unchangedSince`. */
+  readonly refused: readonly number[];
+  readonly highestModSeq: number;
+}
+
+/** Source and target UIDs of a copy or move, pairwise, ascending by source. */
+export interface Copied {
+  readonly uidValidity: number;
+  readonly pairs: readonly (readonly [sourceUid: number, targetUid: number])[];
+}
+
+/** What changed in a mailbox since a mod-sequence. */
+export interface MailboxChanges {
+  readonly highestModSeq: number;
+  readonly uidNext: number;
+  /** New and changed messages, ascending by UID; tell new ones by their UID. */
+  readonly changed: readonly MailboxEntry[];
+  /** UIDs expunged since, ascending. */
+  readonly vanished: readonly number[];
+  /** False when the log does not reach back that far: `vanished` then lists nothing and the caller must resynchronise. */
+  readonly isComplete: boolean;
+}
+
+/** Something happened: a mailbox's content (`mailboxId` set), or the account's list of mailboxes. */
+export interface ChangeNotice {
+  readonly accountId: string;
+  readonly mailboxId?: string;
+}
+
+/** Room of an account. */
+export interface QuotaUse {
+  readonly usedBytes: number;
+  readonly limitBytes?: number;
+  readonly messages: number;
+}
+
+/**
+ * Keeps mailboxes. Everything that resolves is durable. Changes are atomic; those of one mailbox happen one after
+ * another. A mailbox that is gone throws `E_NOT_FOUND`; a broken engine throws `E_MAILBOX_STORE`.
+ */
+export interface MailboxStore {
+  /** The account's mailboxes in order of name, INBOX first. On first use INBOX, Drafts, Sent, Junk, Trash, Archive are made. */
+  mailboxes(accountId: string): Promise<readonly Mailbox[]>;
+  /** One mailbox by name (INBOX in any case), as it stands now. */
+  mailboxByName(accountId: string, name: string): Promise<Mailbox | undefined>;
+  mailbox(mailboxId: string): Promise<Mailbox | undefined>;
+  /** Makes it, and its missing parents. `E_MAILBOX_EXISTS`, `E_MAILBOX_NAME`. */
+  createMailbox(
+    accountId: string,
+    name: string,
+    options?: { readonly specialUse?: SpecialUse },
+  ): Promise<Mailbox>;
+  /** Renames it and everything below it. Renaming INBOX moves its messages to the new mailbox (RFC 9051 section 6.3.6). */
+  renameMailbox(mailboxId: string, name: string): Promise<Mailbox>;
+  /** Removes it and its messages; mailboxes below it stay. INBOX can't be deleted (`E_MAILBOX_NAME`). */
+  deleteMailbox(mailboxId: string): Promise<void>;
+  setSubscribed(mailboxId: string, isSubscribed: boolean): Promise<void>;
+
+  /** Stores a message once and files it in each place, all in one commit. Results in order of `filings`. */
+  file(message: NewMessage, filings: readonly Filing[]): Promise<readonly Filed[]>;
+  /** All entries, or those with UIDs from `first` to `last` inclusive, ascending. The result may be shared: don't change it. */
+  entries(
+    mailboxId: string,
+    range?: { readonly first: number; readonly last: number },
+  ): Promise<readonly MailboxEntry[]>;
+  /** Changes flags of the given UIDs; unknown UIDs are skipped. */
+  changeFlags(mailboxId: string, uids: readonly number[], change: FlagChange): Promise<FlagsChanged>;
+  /** Copies within the account, in one commit. `E_QUOTA`. */
+  copy(mailboxId: string, uids: readonly number[], targetMailboxId: string): Promise<Copied>;
+  /** Moves within the account, in one commit; keeps flags, internal date and messageId. */
+  move(mailboxId: string, uids: readonly number[], targetMailboxId: string): Promise<Copied>;
+  /** Removes messages whatever their flags; resolves with the UIDs that were there, ascending. */
+  expunge(
+    mailboxId: string,
+    uids: readonly number[],
+  ): Promise<{ readonly uids: readonly number[]; readonly highestModSeq: number }>;
+  /** What changed after `modSeq`: one range read. */
+  changes(mailboxId: string, modSeq: number): Promise<MailboxChanges>;
+
+  /** Structures of messages, in order; `undefined` for those that are gone. Never opens a body. */
+  messages(messageIds: readonly string[]): Promise<readonly (StoredMessage | undefined)[]>;
+  /** The whole content, prefix included; the caller releases it. */
+  open(messageId: string): Promise<Body | undefined>;
+
+  quota(accountId: string): Promise<QuotaUse>;
+  setQuota(accountId: string, limitBytes: number | undefined): Promise<void>;
+  /** Calls `listener` after each commit that touches the account; returns how to stop. It must not throw. */
+  watch(accountId: string, listener: (notice: ChangeNotice) => void): () => void;
+  close(): Promise<void>;
+}
+
+/** The token of the mailbox store. */
+export const MailboxStore = token<MailboxStore>('core.mailbox-store');

@@ -1,0 +1,31 @@
+/** Counters and gauges. Labels must be few and bounded: never an address or an id. */
+import { token } from '../di/token.js';
+
+/** Something that counts up. */
+export interface Counter {
+  increase(by?: number): void;
+}
+
+/** Something measured at the moment it is read. */
+export interface Gauge {
+  set(value: number): void;
+}
+
+/** One value as read. */
+export interface MetricSample {
+  readonly name: string;
+  readonly help: string;
+  readonly kind: 'counter' | 'gauge';
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** The registry. Asking twice for the same name and labels gives the same counter. */
+export interface Metrics {
+  counter(name: string, help: string, labels?: Readonly<Record<string, string>>): Counter;
+  gauge(name: string, help: string, labels?: Readonly<Record<string, string>>): Gauge;
+  samples(): readonly MetricSample[];
+}
+
+/** The token of the metrics registry. */
+export const Metrics = token<Metrics>('core.metrics');

@@ -1,0 +1,200 @@
+/** The contract between the scheduler (core) and what keeps the queue (plugins). */
+import type { Body } from '../body/body.js';
+import { token } from '../di/token.js';
+import type { MailAddress, ReversePath } from '../values/address.js';
+import type { EnvelopeParameters, Notify } from '../values/envelope.js';
+import type { Reply } from '../values/reply.js';
+
+/** Where a message came from, for traces, policies and lists. Serialisable. */
+export interface MessageOrigin {
+  readonly protocol: string;
+  readonly listener: string;
+  readonly remoteAddress: string;
+  readonly helloName: string;
+  /** The account that handed it in, when somebody was logged in. */
+  readonly accountId?: string;
+}
+
+/** What all recipients of a queued message share. Immutable after `put`. */
+export interface QueuedMessage {
+  readonly id: string;
+  readonly reversePath: ReversePath;
+  readonly parameters: EnvelopeParameters;
+  /** Header fields (with CRLF) that stand before the body: trace fields and what `header` hooks added. */
+  readonly headerPrefix: string;
+  readonly body: Body;
+  readonly origin: MessageOrigin;
+  readonly receivedAtMs: number;
+  /** When the queue gives up. */
+  readonly expiresAtMs: number;
+  /** Why it was marked, when a verdict said quarantine. */
+  readonly quarantine?: string;
+  /** Persistent keys of plugins, by name. */
+  readonly state?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * `ready`: to be tried now. `waiting`: not before `dueAtMs`. `leased`: being tried by `leaseOwner` until `dueAtMs`.
+ * `held`: not before somebody releases it. Delivered, bounced and expired recipients are removed from the store.
+ */
+export type RecipientState = 'ready' | 'waiting' | 'leased' | 'held';
+
+/** One recipient in the queue. */
+export interface QueuedRecipient {
+  readonly messageId: string;
+  /** Position within the message; stable. */
+  readonly index: number;
+  readonly address: MailAddress;
+  readonly notify?: Notify;
+  readonly orcpt?: string;
+  readonly state: RecipientState;
+  /** For `waiting` when to try again, for `leased` when the lease ends. */
+  readonly dueAtMs: number;
+  readonly leaseOwner?: string;
+  /** Tries begun, counted durably before the try begins; a try that crashes the process is counted too. */
+  readonly attempts: number;
+  readonly lastAttemptAtMs?: number;
+  /** What the last try or the operator left behind. */
+  readonly lastReply?: Reply;
+  readonly lastRemote?: string;
+  readonly holdReason?: string;
+  /** The group it was last sorted into (`siteOf(route)`, or `new` before the first routing). */
+  readonly site: string;
+  /** Whether the sender has been told of the delay (RFC 3461 section 4.1, DELAY). */
+  readonly isDelayTold: boolean;
+}
+
+/** A message to put in. */
+export interface NewQueuedMessage extends Omit<QueuedMessage, never> {
+  readonly recipients: readonly NewQueuedRecipient[];
+}
+
+/** A recipient to put in; starts `ready`, or `waiting` when `dueAtMs` is ahead (FUTURERELEASE). */
+export interface NewQueuedRecipient {
+  readonly address: MailAddress;
+  readonly notify?: Notify;
+  readonly orcpt?: string;
+  readonly site: string;
+  readonly dueAtMs?: number;
+  readonly holdReason?: string;
+}
+
+/** Who takes recipients for delivery, and for how long. */
+export interface Lease {
+  /** Unique to this process run. */
+  readonly owner: string;
+  readonly untilMs: number;
+}
+
+/** What to lease. */
+export interface LeaseRequest {
+  readonly nowMs: number;
+  readonly lease: Lease;
+  /** Most recipients to give. */
+  readonly limit: number;
+  /** Most per site, so that one full site does not use up the limit. */
+  readonly perSiteMax?: number;
+  /** Sites not to give now. */
+  readonly exceptSites?: ReadonlySet<string>;
+}
+
+/** What becomes of a leased recipient after a try. `done` removes it. */
+export type Settlement =
+  | { readonly messageId: string; readonly index: number; readonly to: 'done' }
+  | {
+      readonly messageId: string;
+      readonly index: number;
+      readonly to: 'waiting' | 'held' | 'ready';
+      readonly dueAtMs: number;
+      readonly lastReply?: Reply;
+      readonly lastRemote?: string;
+      readonly holdReason?: string;
+      readonly site?: string;
+      readonly isDelayTold?: boolean;
+      /** Set when no try was begun after all (drain, site suspended): the counted attempt is taken back. */
+      readonly isUntried?: boolean;
+    };
+
+/** Which recipients; absent fields match all. Used by lists and by the operator's changes. */
+export interface QueueFilter {
+  readonly messageId?: string;
+  readonly state?: RecipientState;
+  readonly site?: string;
+  /** Domain of the recipient, lower case. */
+  readonly domain?: string;
+  /** Recipient as `local@domain`. */
+  readonly recipient?: string;
+  /** Reverse-path as `local@domain`; empty for the null path. */
+  readonly sender?: string;
+}
+
+/** What an operator does to recipients. Leased ones are changed when their try has ended; `delete` sends no DSN. */
+export type QueueChange =
+  | { readonly action: 'retry'; readonly nowMs: number }
+  | { readonly action: 'hold'; readonly reason: string }
+  | { readonly action: 'release'; readonly nowMs: number }
+  | { readonly action: 'delete' };
+
+/** A page of recipients. */
+export interface QueuePage {
+  readonly recipients: readonly QueuedRecipient[];
+  /** Give it as `after` for the next page; absent on the last. */
+  readonly next?: string;
+}
+
+/** How many recipients are in which state. */
+export interface QueueCounts {
+  readonly messages: number;
+  readonly recipients: number;
+  readonly byState: Readonly<Record<RecipientState, number>>;
+}
+
+/** What `start` found. */
+export interface QueueRecovery {
+  /** Recipients whose leases were of an owner that is gone, now `ready` again. */
+  readonly recovered: number;
+  /** Records that could not be read and were set aside, with where to find them. */
+  readonly quarantined: readonly string[];
+}
+
+/**
+ * Keeps the queue. Everything that resolves is durable: it survives kill -9 and power loss. Rejections are
+ * `E_QUEUE_STORE` and mean that nothing was changed. All methods may be called concurrently; writes of one moment
+ * share a commit. Every implementation passes `queueStoreContract` of `@postroad/core/testing`.
+ */
+export interface QueueStore {
+  /** Recovers after whatever ended the last run; called once before anything else. Ready within a second. */
+  start(owner: string, nowMs: number): Promise<QueueRecovery>;
+  /**
+   * Takes a message in, its body with it. With `lease`, recipients that are due start leased (with `attempts` 1), so
+   * that the scheduler may try them without asking. Retains the body until the message has no recipient left.
+   */
+  put(message: NewQueuedMessage, lease?: Lease): Promise<readonly QueuedRecipient[]>;
+  /** Leases recipients that are due, oldest first, and counts their attempts. */
+  lease(request: LeaseRequest): Promise<readonly QueuedRecipient[]>;
+  /**
+   * Ends leases, and puts messages in (the DSNs about them) in the same commit. A settlement of a recipient that the
+   * owner does not hold any more is ignored.
+   */
+  settle(
+    owner: string,
+    settlements: readonly Settlement[],
+    additions?: readonly NewQueuedMessage[],
+  ): Promise<void>;
+  /** When the next waiting recipient is due; `undefined` when none waits. */
+  nextDueAtMs(): Promise<number | undefined>;
+  /** A message; `undefined` when it is gone. `E_QUEUE_RECORD` when it can't be read. */
+  message(id: string): Promise<QueuedMessage | undefined>;
+  /** The recipients of the filter in order of message id and index. */
+  range(
+    filter: QueueFilter,
+    options: { readonly after?: string; readonly limit: number },
+  ): Promise<QueuePage>;
+  /** Applies an operator's change; resolves with the number of recipients changed. */
+  change(filter: QueueFilter, change: QueueChange): Promise<number>;
+  count(filter?: QueueFilter): Promise<QueueCounts>;
+  close(): Promise<void>;
+}
+
+/** The token of the queue's store. */
+export const QueueStore = token<QueueStore>('core.queue-store');

@@ -1,0 +1,29 @@
+/** What became of a recipient in one delivery attempt. Serialisable. */
+import type { Reply } from './reply.js';
+
+/** Who answered. */
+export interface RemoteHost {
+  readonly name: string;
+  readonly address?: string;
+}
+
+/** The outcome for one recipient. `failed` is final, `deferred` is retried, `delivered` is somebody else's care now. */
+export interface RecipientOutcome {
+  /** The recipient's index within the queued message. */
+  readonly index: number;
+  readonly status: 'delivered' | 'deferred' | 'failed';
+  /** The remote's words, or ours where no remote spoke. */
+  readonly reply: Reply;
+  readonly remote?: RemoteHost;
+  /** Set when the next hop takes over the duty to send DSNs (it offers DSN, RFC 3461 section 5.2.1). */
+  readonly dsnPassedOn?: boolean;
+}
+
+/** What a delivery plugin returns: one outcome for each recipient it was given; a missing one counts as deferred. */
+export interface DeliveryReport {
+  readonly outcomes: readonly RecipientOutcome[];
+  /** Whether the TLS session was encrypted, and how, for logs and the message's timeline. */
+  readonly tls?: string;
+  /** Set when the site as a whole is not to be tried before this moment. */
+  readonly siteRetryAtMs?: number;
+}

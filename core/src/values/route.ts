@@ -1,0 +1,65 @@
+/** Where a recipient's message goes next. */
+import type { EnvelopeRecipient } from './envelope.js';
+
+/** To an account of the local `MailboxStore`. */
+export interface LocalRoute {
+  readonly transport: 'local';
+  readonly accountId: string;
+  /** The sub-address (`user+detail@`, RFC 5233), for filing. */
+  readonly detail?: string;
+}
+
+/** How much TLS the next hop must offer. */
+export type TlsPolicy = 'none' | 'opportunistic' | 'required' | 'verified';
+
+/** To the mail exchangers of a domain (RFC 5321 section 5). */
+export interface MxRoute {
+  readonly transport: 'mx';
+  readonly domain: string;
+  readonly tls?: TlsPolicy;
+}
+
+/** To one host: a smarthost or a per-domain transport. */
+export interface HostRoute {
+  readonly transport: 'smtp' | 'lmtp';
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: TlsPolicy | 'implicit';
+  readonly login?: string;
+  /** Never logged, never listed. */
+  readonly password?: string;
+}
+
+/** To a transport that a plugin's `deliver` tap knows, such as `http` or `pipe`. */
+export interface CustomRoute {
+  readonly transport: 'custom';
+  readonly name: string;
+  readonly target: string;
+}
+
+/** Where a recipient goes next. */
+export type Route = LocalRoute | MxRoute | HostRoute | CustomRoute;
+
+/**
+ * The key under which deliveries are grouped, limited and told apart: all recipients of one message with one site go
+ * in one transaction. Never contains credentials.
+ */
+export function siteOf(route: Route): string {
+  switch (route.transport) {
+    case 'local':
+      return 'local';
+    case 'mx':
+      return `mx:${route.domain}`;
+    case 'smtp':
+    case 'lmtp':
+      return `${route.transport}:${route.host}:${route.port}`;
+    case 'custom':
+      return `${route.name}:${route.target}`;
+  }
+}
+
+/** One recipient after routing. */
+export interface RoutedRecipient {
+  readonly recipient: EnvelopeRecipient;
+  readonly route: Route;
+}
