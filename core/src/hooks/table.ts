@@ -156,6 +156,9 @@ export type TapFunction<N extends HookName> = (
 /** What running a hook gives. */
 export type HookOutcome<N extends HookName> = HookTable[N]['outcome'];
 
+/** A name for each input. */
+export type NamesOf<Input extends readonly unknown[]> = { readonly [K in keyof Input]: string };
+
 /** A row of the table: what the types can't say. */
 export interface HookRow<N extends HookName> {
   readonly kind: HookTable[N]['kind'];
@@ -166,8 +169,8 @@ export interface HookRow<N extends HookName> {
   readonly undecided: 'accept' | 'refuse' | 'default' | '–';
   /** How long all taps together may take. */
   readonly timeoutMs: number;
-  /** The input, for the documentation. */
-  readonly input: string;
+  /** The names of the inputs; a tap gets them, then the signal. */
+  readonly input: NamesOf<HookTable[N]['input']>;
   readonly purpose: string;
 }
 
@@ -181,7 +184,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'listener',
     undecided: 'accept',
     timeoutMs: 30 * seconds,
-    input: 'connection',
+    input: ['connection'],
     purpose: 'A client has connected; nothing has been said yet.',
   },
   hello: {
@@ -190,7 +193,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'listener',
     undecided: 'accept',
     timeoutMs: 30 * seconds,
-    input: 'connection, name',
+    input: ['connection', 'name'],
     purpose: 'The client names itself (EHLO, HELO, LHLO).',
   },
   credentials: {
@@ -199,7 +202,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'listener',
     undecided: 'refuse',
     timeoutMs: 30 * seconds,
-    input: 'connection, credentials',
+    input: ['connection', 'credentials'],
     purpose: 'Prove a login by other means than the Directory, which is asked when no tap answers.',
   },
   authenticated: {
@@ -208,7 +211,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'listener',
     undecided: '–',
     timeoutMs: 10 * seconds,
-    input: 'connection, identity',
+    input: ['connection', 'identity'],
     purpose: 'Somebody has logged in.',
   },
   reversePath: {
@@ -217,7 +220,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'listener',
     undecided: 'accept',
     timeoutMs: 30 * seconds,
-    input: 'transaction, reversePath',
+    input: ['transaction', 'reversePath'],
     purpose: 'A transaction begins (MAIL).',
   },
   recipient: {
@@ -226,7 +229,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'listener',
     undecided: 'refuse',
     timeoutMs: 30 * seconds,
-    input: 'transaction, recipient',
+    input: ['transaction', 'recipient'],
     purpose: 'A recipient is named (RCPT): is it ours, or may this client send there?',
   },
   dataStart: {
@@ -235,7 +238,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'listener',
     undecided: 'accept',
     timeoutMs: 30 * seconds,
-    input: 'transaction',
+    input: ['transaction'],
     purpose: 'The client wants to send the message (DATA, BDAT); refuse before the 354.',
   },
   inspect: {
@@ -244,7 +247,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'listener',
     undecided: '–',
     timeoutMs: 60 * seconds,
-    input: 'message',
+    input: ['message'],
     purpose: 'The message is here: find out about it. Findings go to the message hook.',
   },
   message: {
@@ -253,7 +256,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'listener',
     undecided: 'accept',
     timeoutMs: 30 * seconds,
-    input: 'message, findings',
+    input: ['message', 'findings'],
     purpose: 'Judge the message with all findings.',
   },
   expand: {
@@ -262,7 +265,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'listener',
     undecided: '–',
     timeoutMs: 30 * seconds,
-    input: 'message, recipients',
+    input: ['message', 'recipients'],
     purpose: 'Replace recipients by others: aliases, lists, forwards.',
   },
   header: {
@@ -271,7 +274,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'listener',
     undecided: '–',
     timeoutMs: 30 * seconds,
-    input: 'message, findings, prefix',
+    input: ['message', 'findings', 'prefix'],
     purpose: 'Add header fields in front of the message.',
   },
   enqueued: {
@@ -280,7 +283,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'listener',
     undecided: '–',
     timeoutMs: 10 * seconds,
-    input: 'message, recipients',
+    input: ['message', 'recipients'],
     purpose: 'The message is durable in the queue.',
   },
   accepted: {
@@ -289,7 +292,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'listener',
     undecided: '–',
     timeoutMs: 10 * seconds,
-    input: 'message',
+    input: ['message'],
     purpose: 'The client has its 250.',
   },
   refused: {
@@ -298,7 +301,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'listener',
     undecided: '–',
     timeoutMs: 10 * seconds,
-    input: 'event',
+    input: ['event'],
     purpose: 'Something was refused, with the reply.',
   },
   closed: {
@@ -307,7 +310,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'listener',
     undecided: '–',
     timeoutMs: 10 * seconds,
-    input: 'connection',
+    input: ['connection'],
     purpose: 'The connection is gone.',
   },
   route: {
@@ -316,7 +319,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'mta',
     undecided: 'refuse',
     timeoutMs: 30 * seconds,
-    input: 'envelope, recipient',
+    input: ['envelope', 'recipient'],
     purpose: 'Where the recipient goes next: a local account, an MX, a host. Asked at each try.',
   },
   egress: {
@@ -325,7 +328,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'mta',
     undecided: 'default',
     timeoutMs: 30 * seconds,
-    input: 'delivery',
+    input: ['delivery'],
     purpose: 'Source address, EHLO name, TLS policy and limits of a delivery.',
   },
   deliver: {
@@ -334,7 +337,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'mta',
     undecided: 'refuse',
     timeoutMs: 3_600 * seconds,
-    input: 'delivery',
+    input: ['delivery'],
     purpose: "Deliver; local routes are the store stage's.",
   },
   filing: {
@@ -343,7 +346,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'mta',
     undecided: 'default',
     timeoutMs: 30 * seconds,
-    input: 'question',
+    input: ['question'],
     purpose: 'Mailbox and flags of a local message, or a refusal for this recipient.',
   },
   stored: {
@@ -352,7 +355,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'mta',
     undecided: '–',
     timeoutMs: 10 * seconds,
-    input: 'event',
+    input: ['event'],
     purpose: 'A message was filed for a recipient.',
   },
   attempted: {
@@ -361,7 +364,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'mta',
     undecided: '–',
     timeoutMs: 10 * seconds,
-    input: 'delivery, report',
+    input: ['delivery', 'report'],
     purpose: 'A try has ended, well or not.',
   },
   schedule: {
@@ -370,7 +373,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'mta',
     undecided: 'default',
     timeoutMs: 10 * seconds,
-    input: 'question',
+    input: ['question'],
     purpose: 'When to try again, or to give up.',
   },
   dsn: {
@@ -379,7 +382,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'mta',
     undecided: '–',
     timeoutMs: 10 * seconds,
-    input: 'subject, draft',
+    input: ['subject', 'draft'],
     purpose: 'Subject and text of a delivery status notification.',
   },
   settled: {
@@ -388,7 +391,7 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     scope: 'mta',
     undecided: '–',
     timeoutMs: 10 * seconds,
-    input: 'event',
+    input: ['event'],
     purpose: "A recipient's way has ended.",
   },
 };
