@@ -32,7 +32,10 @@ export interface Delivery {
   readonly id: string;
   readonly message: QueuedMessage;
   readonly recipients: readonly QueuedRecipient[];
+  /** The route of the first recipient; the others differ from it only when they are local. */
   readonly route: Route;
+  /** The route of each recipient, in their order: local ones go to accounts of their own. */
+  readonly routes: readonly Route[];
   readonly site: string;
   readonly egress: EgressPolicy;
   readonly startedAtMs: number;

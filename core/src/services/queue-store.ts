@@ -53,6 +53,11 @@ export interface QueuedRecipient {
   readonly leaseOwner?: string;
   /** Tries begun, counted durably before the try begins; a try that crashes the process is counted too. */
   readonly attempts: number;
+  /**
+   * Tries begun since the last settlement: counted with `attempts`, 0 again after every `settle`. More than one means
+   * that the process died during a try, perhaps because of it.
+   */
+  readonly unsettledAttempts: number;
   readonly lastAttemptAtMs?: number;
   /** What the last try or the operator left behind. */
   readonly lastReply?: Reply;
@@ -65,7 +70,7 @@ export interface QueuedRecipient {
 }
 
 /** A message to put in. */
-export interface NewQueuedMessage extends Omit<QueuedMessage, never> {
+export interface NewQueuedMessage extends QueuedMessage {
   readonly recipients: readonly NewQueuedRecipient[];
 }
 
