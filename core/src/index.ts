@@ -41,6 +41,11 @@ export {
   type StoredEvent,
   type TapFunction,
 } from './hooks/table.js';
+export {
+  type DirectoryMemoryOptions,
+  directoryMemory,
+  type MemoryAccount,
+} from './memory/directory-memory.js';
 export type {
   EnvelopeAddress,
   MessageEnvelope,
@@ -125,6 +130,8 @@ export { type MxRecord, Resolver } from './services/resolver.js';
 export { type BodyWriter, Spool } from './services/spool.js';
 export { defaultReceiverLimits, type ReceiverLimits } from './smtp/receiver.js';
 export {
+  addressKey,
+  domainKey,
   formatAddress,
   formatReversePath,
   isInternationalAddress,

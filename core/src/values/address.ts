@@ -2,6 +2,7 @@
  * Mail addresses and the paths that carry them in SMTP commands.
  * Pure values: parsing never looks anything up, and every limit of the RFC is enforced here, once.
  */
+import { domainToASCII } from 'node:url';
 
 /**
  * A mailbox address (RFC 5321 section 4.1.2, RFC 6531 section 3.3). `localPart` is without its quotes and escapes;
@@ -45,7 +46,23 @@ export function formatReversePath(path: ReversePath): string {
 
 /** Whether both name the same mailbox as far as a stranger can tell: domains are equal, local parts ignore case. */
 export function isSameAddress(a: MailAddress, b: MailAddress): boolean {
-  return a.domain === b.domain && a.localPart.toLowerCase() === b.localPart.toLowerCase();
+  return addressKey(a) === addressKey(b);
+}
+
+/**
+ * The key under which addresses are looked up and compared: equal for addresses that name the same mailbox. The local
+ * part ignores case and is NFC (RFC 6532 section 3.1), the domain is in A-labels. Not for the wire.
+ */
+export function addressKey(address: MailAddress): string {
+  return `${address.localPart.normalize('NFC').toLowerCase()}@${domainKey(address.domain)}`;
+}
+
+/** The domain in lower case with A-labels, so that both spellings of an international name are equal (RFC 5890). */
+export function domainKey(domain: string): string {
+  const lower = domain.toLowerCase();
+  if (isAscii(lower)) return lower;
+  const ascii = domainToASCII(lower);
+  return ascii === '' ? lower : ascii;
 }
 
 /** Whether the address can only be said with SMTPUTF8 (RFC 6531). */
