@@ -46,6 +46,8 @@ export {
   directoryMemory,
   type MemoryAccount,
 } from './memory/directory-memory.js';
+export { parseAddressList } from './mime/address-list.js';
+export { type ParsedMessage, parseStructure } from './mime/parse-structure.js';
 export type {
   EnvelopeAddress,
   MessageEnvelope,
@@ -53,6 +55,7 @@ export type {
   MimeParameters,
   MimePart,
 } from './mime/structure.js';
+export { structureLimits } from './mime/structure-limits.js';
 export {
   type ListenerOptions,
   listener,
