@@ -1,1 +1,3 @@
-export {};
+/** The public entry of `@postroad/auth-file`. */
+export { type AuthFileConfig, type AuthFileOptions, authFile } from './auth-file.js';
+export { type NewUser, type UsersFile, usersFile } from './users-file.js';

@@ -1,0 +1,133 @@
+/** `postroad user add|passwd|list|remove|disable|enable`: they change the file, and a running server sees it. */
+import {
+  type Account,
+  type CommandArgument,
+  type CommandTerminal,
+  formatAddress,
+  MailError,
+  type PluginCommand,
+} from '@postroad/core';
+import type { AuthFileConfig } from './auth-file.js';
+import { usersFile } from './users-file.js';
+
+const login: CommandArgument = {
+  kind: 'positional',
+  description: 'the name to log in with',
+  isRequired: true,
+};
+
+/** The commands of the plugin. */
+export const userCommands: readonly PluginCommand<AuthFileConfig>[] = [
+  {
+    name: 'user add',
+    description: 'Add an account; the password is asked for, or read from standard input.',
+    args: {
+      login,
+      addresses: {
+        kind: 'string',
+        description: 'addresses by comma, the main one first; the login by default',
+      },
+      quota: { kind: 'string', description: 'room for mail, such as 500M or 2G' },
+      id: { kind: 'string', description: 'the key its mail is kept under; made up by default' },
+    },
+    async run({ config, args, terminal }) {
+      const addresses = textOf(args.addresses)
+        ?.split(',')
+        .map((address) => address.trim());
+      const quota = textOf(args.quota);
+      const id = textOf(args.id);
+      const account = await usersFile(config.file).add({
+        login: textOf(args.login) ?? '',
+        password: await askPassword(terminal),
+        ...(addresses === undefined ? {} : { addresses }),
+        ...(quota === undefined ? {} : { quota }),
+        ...(id === undefined ? {} : { id }),
+      });
+      tell(terminal, account, 'added');
+    },
+  },
+  {
+    name: 'user passwd',
+    description: 'Set the password of an account; it is asked for, or read from standard input.',
+    args: { login },
+    async run({ config, args, terminal }) {
+      const password = await askPassword(terminal);
+      tell(terminal, await usersFile(config.file).setPassword(textOf(args.login) ?? '', password), 'changed');
+    },
+  },
+  {
+    name: 'user list',
+    description: 'List the accounts.',
+    args: {},
+    async run({ config, terminal }) {
+      const accounts = await usersFile(config.file).list();
+      if (accounts.length === 0 && !terminal.isJson) terminal.print('There are no accounts.');
+      else
+        terminal.result(accounts.map((account) => (terminal.isJson ? jsonRow(account) : tableRow(account))));
+    },
+  },
+  {
+    name: 'user remove',
+    description: 'Remove an account; its mail stays in the store.',
+    args: { login },
+    async run({ config, args, terminal }) {
+      tell(terminal, await usersFile(config.file).remove(textOf(args.login) ?? ''), 'removed');
+    },
+  },
+  switchCommand('user disable', 'Refuse logins of an account; mail for it still arrives.', true),
+  switchCommand('user enable', 'Allow logins of an account again.', false),
+];
+
+function switchCommand(
+  name: string,
+  description: string,
+  isDisabled: boolean,
+): PluginCommand<AuthFileConfig> {
+  return {
+    name,
+    description,
+    args: { login },
+    async run({ config, args, terminal }) {
+      const account = await usersFile(config.file).setDisabled(textOf(args.login) ?? '', isDisabled);
+      tell(terminal, account, isDisabled ? 'disabled' : 'enabled');
+    },
+  };
+}
+
+async function askPassword(terminal: CommandTerminal): Promise<string> {
+  const password = await terminal.askSecret('Password');
+  if (password === '') throw new MailError('E_USAGE', 'the password is empty');
+  if (terminal.isInteractive && (await terminal.askSecret('The same again')) !== password) {
+    throw new MailError('E_USAGE', 'the two passwords differ');
+  }
+  return password;
+}
+
+function tell(terminal: CommandTerminal, account: Account, what: string): void {
+  if (terminal.isJson) terminal.result([jsonRow(account)]);
+  else terminal.print(`${account.login} ${what} (id ${account.id})`);
+}
+
+function jsonRow(account: Account): Record<string, unknown> {
+  return {
+    login: account.login,
+    id: account.id,
+    addresses: account.addresses.map(formatAddress),
+    disabled: account.isDisabled,
+    quotaBytes: account.quotaBytes ?? null,
+  };
+}
+
+function tableRow(account: Account): Record<string, unknown> {
+  return {
+    login: account.login,
+    id: account.id,
+    addresses: account.addresses.map(formatAddress).join(', '),
+    quota: account.quotaBytes ?? '–',
+    state: account.isDisabled ? 'disabled' : 'active',
+  };
+}
+
+function textOf(value: string | boolean | undefined): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

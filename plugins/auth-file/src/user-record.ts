@@ -1,0 +1,123 @@
+/** One account as a line of the users file: JSON, so that quoting is never in doubt, and readable as it is. */
+import { type Account, addressKey, formatAddress, type MailAddress, parseAddress } from '@postroad/core';
+import { z } from 'zod';
+
+/** An account with what the file alone knows of it. */
+export interface UserRecord {
+  readonly account: Account;
+  /** An argon2id hash; without one nobody can log in, but the addresses receive mail. */
+  readonly passwordHash: string | undefined;
+  /** The quota as the operator wrote it. */
+  readonly quota: number | string | undefined;
+}
+
+const loginOctetsMax = 255;
+const passwordHashPattern =
+  /^\$argon2id\$v=19\$m=\d{1,7},t=\d{1,3},p=\d{1,3}\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{22,86}$/;
+const quotaUnits: Readonly<Record<string, number>> = {
+  '': 1,
+  K: 2 ** 10,
+  M: 2 ** 20,
+  G: 2 ** 30,
+  T: 2 ** 40,
+};
+
+const lineSchema = z.strictObject({
+  login: z.string().refine(isLogin, 'not a login: 1 to 255 octets without control characters'),
+  id: z
+    .string()
+    .regex(/^[A-Za-z0-9._\-@+]{1,255}$/, 'an id has letters, digits and . _ - @ + only')
+    .optional(),
+  addresses: z
+    .array(z.string().refine((text) => parseAddress(text) !== undefined, 'not a mail address'))
+    .optional(),
+  password: z
+    .string()
+    .regex(passwordHashPattern, 'not an argon2id hash; set it with `postroad user passwd`')
+    .optional(),
+  quota: z
+    .union([z.number(), z.string()])
+    .refine((quota) => parseQuota(quota) !== undefined, 'not a quota, such as 500M or 2G')
+    .optional(),
+  disabled: z.boolean().optional(),
+});
+
+/** Reads a line; the text of what is wrong when it is not an account. */
+export function parseUserLine(line: string): UserRecord | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (error) {
+    return `not JSON: ${error instanceof Error ? error.message : String(error)}`;
+  }
+  const parsed = lineSchema.safeParse(value);
+  if (!parsed.success) {
+    return parsed.error.issues
+      .map((issue) => `${issue.path.join('.') || 'line'}: ${issue.message}`)
+      .join('; ');
+  }
+  const { login, password, quota, disabled } = parsed.data;
+  const addresses = addressesOf(login, parsed.data.addresses);
+  if (addresses === undefined) return 'addresses: the login is no mail address, so at least one is needed';
+  const id = parsed.data.id ?? login.toLowerCase();
+  if (!/^[A-Za-z0-9._\-@+]+$/.test(id)) return 'id: needed, because the login can not be one';
+  const quotaBytes = quota === undefined ? undefined : parseQuota(quota);
+  return {
+    account: {
+      id,
+      login,
+      addresses,
+      isDisabled: disabled === true,
+      ...(quotaBytes === undefined ? {} : { quotaBytes }),
+    },
+    passwordHash: password,
+    quota,
+  };
+}
+
+/** Writes the line, without line end. */
+export function formatUserLine(user: UserRecord): string {
+  const { account } = user;
+  return JSON.stringify({
+    login: account.login,
+    id: account.id,
+    addresses: account.addresses.map(formatAddress),
+    ...(user.quota === undefined ? {} : { quota: user.quota }),
+    ...(account.isDisabled ? { disabled: true } : {}),
+    ...(user.passwordHash === undefined ? {} : { password: user.passwordHash }),
+  });
+}
+
+/** Octets of `1048576`, `500M`, `2G`; `undefined` when it is not a quota. */
+export function parseQuota(quota: number | string): number | undefined {
+  const match = /^(\d{1,15})([KMGT]?)$/i.exec(String(quota));
+  if (match === null) return undefined;
+  const bytes = Number(match[1]) * (quotaUnits[(match[2] ?? '').toUpperCase()] ?? 1);
+  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined;
+}
+
+/** The form in which logins are compared: ASCII case does not matter, Unicode is NFC. */
+export function loginKey(login: string): string {
+  return login.normalize('NFC').replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+}
+
+/** Whether it can be a login. */
+export function isLogin(login: string): boolean {
+  return (
+    login !== '' && Buffer.byteLength(login) <= loginOctetsMax && !/[\u0000-\u001f\u007f\ufffd]/.test(login)
+  );
+}
+
+function addressesOf(
+  login: string,
+  texts: readonly string[] | undefined,
+): readonly MailAddress[] | undefined {
+  const given = texts ?? [login];
+  const addresses = new Map<string, MailAddress>();
+  for (const text of given) {
+    const address = parseAddress(text);
+    if (address === undefined) return undefined;
+    addresses.set(addressKey(address), address);
+  }
+  return addresses.size === 0 ? undefined : [...addresses.values()];
+}

@@ -1,0 +1,181 @@
+/** Changing the users file: what the `postroad user` commands do, for programs too. */
+import { randomInt } from 'node:crypto';
+import { readFile, realpath } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { type Account, addressKey, MailError, parseAddress } from '@postroad/core';
+import { lockFile } from './file-lock.js';
+import { hashPassword } from './password.js';
+import { formatUserLine, loginKey, parseUserLine, type UserRecord } from './user-record.js';
+import { parseUsers, type Users, usersFileHead } from './users-text.js';
+import { writeAtomically } from './write-atomically.js';
+
+/** A new account. */
+export interface NewUser {
+  readonly login: string;
+  /** Absent: nobody can log in, but the addresses receive mail. */
+  readonly password?: string;
+  /** The first is the main one; the login by default. */
+  readonly addresses?: readonly string[];
+  /** Made from the login by default, never the same twice. */
+  readonly id?: string;
+  /** Octets, or such as `500M`, `2G`. */
+  readonly quota?: number | string;
+}
+
+/**
+ * A users file to change. Every change is made under a lock, whole, and durable when it resolves; comments and the
+ * order of lines stay. Rejections: `E_USAGE` for what can't be, `E_NOT_FOUND` for an unknown login, `E_DIRECTORY` when
+ * the file is broken or can't be written; nothing is changed then.
+ */
+export interface UsersFile {
+  /** Makes the file when it is missing; whether it did. */
+  create(): Promise<boolean>;
+  /** Adds an account, and makes the file when it is missing. */
+  add(user: NewUser): Promise<Account>;
+  setPassword(login: string, password: string): Promise<Account>;
+  setDisabled(login: string, isDisabled: boolean): Promise<Account>;
+  /** Removes the account; its mail stays in the store under its id. */
+  remove(login: string): Promise<Account>;
+  /** All accounts in order of id. */
+  list(): Promise<readonly Account[]>;
+}
+
+/** Opens a users file for changes. Nothing is read before it is asked for. */
+export function usersFile(path: string): UsersFile {
+  return {
+    async create() {
+      return change(path, (users) => (users === undefined ? { lines: [], result: true } : { result: false }));
+    },
+    async add(user) {
+      const passwordHash = user.password === undefined ? undefined : await hashPassword(user.password);
+      return change(path, (users) => {
+        const record = newRecord(user, passwordHash, users);
+        const line = formatUserLine(record);
+        return { lines: [...linesOf(users), line], result: record.account };
+      });
+    },
+    async setPassword(login, password) {
+      const passwordHash = await hashPassword(password);
+      return replaceUser(path, login, (user) => ({ ...user, passwordHash }));
+    },
+    setDisabled(login, isDisabled) {
+      return replaceUser(path, login, (user) => ({ ...user, account: { ...user.account, isDisabled } }));
+    },
+    remove(login) {
+      return replaceUser(path, login, () => undefined);
+    },
+    async list() {
+      return (await readUsers(path))?.all.map((user) => user.account) ?? [];
+    },
+  };
+}
+
+/** What a change makes of the file: new lines, or nothing new. */
+interface Change<T> {
+  readonly lines?: readonly string[];
+  readonly result: T;
+}
+
+async function change<T>(path: string, make: (users: Users | undefined) => Change<T>): Promise<T> {
+  const file = await followLinks(path);
+  const lock = await lockFile(file);
+  try {
+    const users = await readUsers(file);
+    const { lines, result } = make(users);
+    if (lines === undefined) return result;
+    const text = `${users === undefined ? usersFileHead : ''}${lines.map((line) => `${line}\n`).join('')}`;
+    // What is written must be readable: a mistake of ours may not lock everybody out.
+    parseUsers(text, file);
+    await writeAtomically(file, text, () => lock.assertHeld());
+    return result;
+  } finally {
+    await lock.release();
+  }
+}
+
+function replaceUser(
+  path: string,
+  login: string,
+  edit: (user: UserRecord) => UserRecord | undefined,
+): Promise<Account> {
+  return change(path, (users) => {
+    const found = users?.byLogin.get(loginKey(login));
+    if (users === undefined || found === undefined) {
+      throw new MailError('E_NOT_FOUND', `there is no account with the login ${JSON.stringify(login)}`);
+    }
+    const edited = edit(found);
+    const lines = users.lines.flatMap(({ text, user }) => {
+      if (user !== found) return [text];
+      return edited === undefined ? [] : [formatUserLine(edited)];
+    });
+    return { lines, result: (edited ?? found).account };
+  });
+}
+
+function newRecord(user: NewUser, passwordHash: string | undefined, users: Users | undefined): UserRecord {
+  for (const text of user.addresses ?? []) {
+    if (parseAddress(text) === undefined) throw usage(`not a mail address: ${JSON.stringify(text)}`);
+  }
+  const line = JSON.stringify({
+    login: user.login,
+    id: user.id ?? newId(user.login),
+    addresses: user.addresses,
+    quota: user.quota,
+    password: passwordHash,
+  });
+  const record = parseUserLine(line);
+  if (typeof record === 'string') throw usage(record);
+  if (users?.byLogin.has(loginKey(user.login))) throw usage(`the login ${user.login} is taken`);
+  if (users?.byId.has(record.account.id)) throw usage(`the id ${record.account.id} is taken`);
+  for (const address of record.account.addresses) {
+    const owner = users?.byAddress.get(addressKey(address));
+    if (owner !== undefined) throw usage(`an address of it belongs to ${owner.account.login}`);
+  }
+  return record;
+}
+
+/** Readable, and never the same twice: who gets a login that somebody else had must not find their mail. */
+function newId(login: string): string {
+  const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
+  const name = (login.split('@')[0] ?? '')
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]/g, '')
+    .slice(0, 40);
+  const mark = Array.from({ length: 8 }, () => alphabet[randomInt(alphabet.length)]).join('');
+  return name === '' ? mark : `${name}-${mark}`;
+}
+
+function linesOf(users: Users | undefined): readonly string[] {
+  return users?.lines.map(({ text }) => text) ?? [];
+}
+
+async function readUsers(file: string): Promise<Users | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new MailError('E_DIRECTORY', `users file ${file} can't be read`, { cause: error });
+  }
+  return parseUsers(text, file);
+}
+
+/** The file behind symbolic links: renaming over a link would leave the real file as it was. */
+async function followLinks(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      throw new MailError('E_DIRECTORY', `users file ${path} can't be reached`, { cause: error });
+    }
+  }
+  try {
+    return join(await realpath(dirname(path)), basename(path));
+  } catch (error) {
+    throw new MailError('E_DIRECTORY', `the folder of the users file ${path} is missing`, { cause: error });
+  }
+}
+
+function usage(message: string): MailError {
+  return new MailError('E_USAGE', message);
+}
