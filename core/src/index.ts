@@ -6,6 +6,7 @@ export { readBody } from './body/body.js';
 export { bodyFromFile, type FileBodyOptions } from './body/file-body.js';
 export { bodyFromBytes } from './body/inline-body.js';
 export { prefixedBody } from './body/prefixed-body.js';
+export { type BoundedCache, type BoundedCacheOptions, boundedCache } from './cache.js';
 export {
   type Connection,
   type ConnectionFacts,
@@ -85,6 +86,7 @@ export { type AuthenticationResult, Authenticator } from './services/authenticat
 export { Certificates } from './services/certificates.js';
 export { Clock, type Timer } from './services/clock.js';
 export { Directory } from './services/directory.js';
+export { createResolver, type ResolverOptions } from './services/dns-resolver.js';
 export {
   type ClientSocket,
   Listeners,

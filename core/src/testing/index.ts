@@ -1,2 +1,9 @@
 /** The second entry, `@postroad/core/testing`: what plugins are tested with. */
 export { type ContractAccount, directoryContract, type OpenDirectory } from './contracts/directory.js';
+export {
+  type DnsEntry,
+  type DnsFailure,
+  type DnsServer,
+  type DnsZones,
+  startDnsServer,
+} from './dns-server.js';
