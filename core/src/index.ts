@@ -47,6 +47,8 @@ export {
   directoryMemory,
   type MemoryAccount,
 } from './memory/directory-memory.js';
+export { createMemoryQueueStore } from './memory/memory-queue-store.js';
+export { queueMemory } from './memory/queue-memory.js';
 export { parseAddressList } from './mime/address-list.js';
 export { type ParsedMessage, parseStructure } from './mime/parse-structure.js';
 export type {
@@ -134,6 +136,15 @@ export { Random } from './services/random.js';
 export { type MxRecord, Resolver } from './services/resolver.js';
 export { type BodyWriter, Spool } from './services/spool.js';
 export { defaultReceiverLimits, type ReceiverLimits } from './smtp/receiver.js';
+export { openedQueueStore } from './stages/queue/opened-queue-store.js';
+export {
+  changedRecipient,
+  leasedRecipient,
+  matchesFilter,
+  newRecipient,
+  recoveredRecipient,
+  settledRecipient,
+} from './stages/queue/recipient-transitions.js';
 export {
   addressKey,
   domainKey,

@@ -186,8 +186,11 @@ export interface QueueStore {
     settlements: readonly Settlement[],
     additions?: readonly NewQueuedMessage[],
   ): Promise<void>;
-  /** When the next waiting recipient is due; `undefined` when none waits. */
-  nextDueAtMs(): Promise<number | undefined>;
+  /**
+   * When the next recipient that waits or is ready is due, but for those of the given sites; `undefined` when there is
+   * none. Leases that end are not counted.
+   */
+  nextDueAtMs(exceptSites?: ReadonlySet<string>): Promise<number | undefined>;
   /** A message; `undefined` when it is gone. `E_QUEUE_RECORD` when it can't be read. */
   message(id: string): Promise<QueuedMessage | undefined>;
   /** The recipients of the filter in order of message id and index. */

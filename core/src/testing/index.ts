@@ -1,5 +1,6 @@
 /** The second entry, `@postroad/core/testing`: what plugins are tested with. */
 export { type ContractAccount, directoryContract, type OpenDirectory } from './contracts/directory.js';
+export { type OpenQueueStore, queueStoreContract, sampleMessage } from './contracts/queue-store.js';
 export {
   type DnsEntry,
   type DnsFailure,
@@ -7,3 +8,5 @@ export {
   type DnsZones,
   startDnsServer,
 } from './dns-server.js';
+export { createSeededRandom } from './seeded-random.js';
+export { createVirtualClock, type VirtualClock } from './virtual-clock.js';

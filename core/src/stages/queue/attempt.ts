@@ -1,0 +1,89 @@
+/** One try: asks the policy to deliver, with a deadline and whatever it throws turned into a deferral. */
+import type { Clock } from '../../services/clock.js';
+import type { Random } from '../../services/random.js';
+import type { DeliveryReport, RecipientOutcome } from '../../values/report.js';
+import type { Route } from '../../values/route.js';
+import { type Ended, noOutcomeReply } from './conclude.js';
+import type { DeliveryJob } from './delivery-job.js';
+import type { DeliveryRequest, SchedulerPolicy } from './scheduler-policy.js';
+
+/** What a try needs. */
+export interface Attempt {
+  readonly policy: SchedulerPolicy;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Aborts when the server can't wait any longer. */
+  readonly stopping: AbortSignal;
+  /** Something that should not throw has thrown. */
+  failed(what: string, error: unknown): void;
+}
+
+/** What a try brought. */
+export interface Attempted {
+  readonly ended: Ended;
+  readonly report: DeliveryReport;
+}
+
+const nothing: DeliveryReport = { outcomes: [] };
+
+/** Tries until the deadline. Never rejects. */
+export async function attempt(job: DeliveryJob, deadlineMs: number, of: Attempt): Promise<Attempted> {
+  const request: DeliveryRequest = {
+    id: of.random.id(),
+    message: job.message,
+    recipients: job.recipients,
+    route: job.routes[0] as Route,
+    routes: job.routes,
+    site: job.site,
+    startedAtMs: of.clock.now(),
+  };
+  const report = await deliver(request, deadlineMs, of);
+  try {
+    of.policy.attempted(request, report);
+  } catch (error) {
+    of.failed('attempted', error);
+  }
+  return { ended: endedOf(job, report), report };
+}
+
+function deliver(request: DeliveryRequest, deadlineMs: number, of: Attempt): Promise<DeliveryReport> {
+  return new Promise((resolve) => {
+    const abort = new AbortController();
+    const end = (report: DeliveryReport): void => {
+      timer.cancel();
+      of.stopping.removeEventListener('abort', giveUp);
+      resolve(report);
+    };
+    const giveUp = (): void => {
+      abort.abort(new Error('the delivery took too long'));
+      // What it still does after this is not heard: the lease may be somebody else's by then.
+      end(nothing);
+    };
+    const timer = of.clock.after(deadlineMs, giveUp);
+    of.stopping.addEventListener('abort', giveUp, { once: true });
+    Promise.resolve()
+      .then(() => of.policy.deliver(request, abort.signal))
+      .then(end, (error: unknown) => {
+        of.failed('deliver', error);
+        end(nothing);
+      });
+  });
+}
+
+function endedOf(job: DeliveryJob, report: DeliveryReport): Ended {
+  const byIndex = new Map(report.outcomes.map((outcome) => [outcome.index, outcome]));
+  const transport = job.routes[0]?.transport;
+  return {
+    message: job.message,
+    site: job.site,
+    recipients: job.recipients.map((recipient) => {
+      const outcome: RecipientOutcome = byIndex.get(recipient.index) ?? {
+        index: recipient.index,
+        status: 'deferred',
+        reply: noOutcomeReply,
+      };
+      return { recipient, outcome };
+    }),
+    successKind: transport === 'mx' || transport === 'smtp' ? 'relayed' : 'success',
+  };
+}

@@ -1,0 +1,155 @@
+/** From what a try brought to what becomes of its recipients: settlements, DSNs and events. */
+import type { DsnDraft, SettledEvent } from '../../hooks/table.js';
+import type {
+  NewQueuedMessage,
+  QueuedMessage,
+  QueuedRecipient,
+  Settlement,
+} from '../../services/queue-store.js';
+import { type Reply, reply } from '../../values/reply.js';
+import type { RecipientOutcome } from '../../values/report.js';
+import { isToBeTold } from './notify-rules.js';
+import { giveUpAtMs, nextRetryAtMs, tellDelayAtMs } from './retry-schedule.js';
+import type { SchedulerOptions } from './scheduler-options.js';
+import type { SchedulerPolicy } from './scheduler-policy.js';
+
+/** What is known when a try has ended. */
+export interface Ended {
+  readonly message: QueuedMessage;
+  readonly site: string;
+  readonly recipients: readonly { readonly recipient: QueuedRecipient; readonly outcome: RecipientOutcome }[];
+  /** The kind of the DSN that says it went well: only the last hop can say more than `relayed`. */
+  readonly successKind: 'success' | 'relayed';
+}
+
+/** What is to be written, and what is to be told after it. */
+export interface Conclusion {
+  readonly settlements: readonly Settlement[];
+  readonly additions: readonly NewQueuedMessage[];
+  readonly events: readonly SettledEvent[];
+}
+
+/** What the conclusion depends on. */
+export interface Judge {
+  readonly policy: SchedulerPolicy;
+  readonly options: SchedulerOptions;
+  nowMs(): number;
+  random(): number;
+  /** Something that should not throw has thrown. */
+  failed(what: string, error: unknown): void;
+}
+
+type Concerned = Ended['recipients'][number];
+
+type Fate =
+  | { readonly is: 'delivered' }
+  | { readonly is: 'bounced' | 'expired' }
+  | { readonly is: 'waiting'; readonly dueAtMs: number; readonly isDelayToBeTold: boolean };
+
+/** Decides about every recipient of a try. Never rejects. */
+export async function conclude(ended: Ended, judge: Judge): Promise<Conclusion> {
+  const fates = await Promise.all(ended.recipients.map((one) => fateOf(ended, one, judge)));
+  const told = await tellSender(ended, fates, judge);
+  const settlements: Settlement[] = [];
+  const events: SettledEvent[] = [];
+  ended.recipients.forEach((one, at) => {
+    const fate = fates[at] as Fate;
+    settlements.push(settlementOf(ended, one, fate, told.isFailureUntold));
+    if (settlements.at(-1)?.to !== 'done' || fate.is === 'waiting') return;
+    const isDropped = fate.is === 'bounced' && !isToBeTold(ended.message, one.recipient, 'failure');
+    const status = isDropped ? 'dropped' : fate.is;
+    events.push({ message: ended.message, recipient: one.recipient, status, outcome: one.outcome });
+  });
+  return { settlements, additions: told.additions, events };
+}
+
+async function fateOf(ended: Ended, one: Concerned, judge: Judge): Promise<Fate> {
+  if (one.outcome.status === 'delivered') return { is: 'delivered' };
+  if (one.outcome.status === 'failed') return { is: 'bounced' };
+  const nowMs = judge.nowMs();
+  const { message } = ended;
+  if (nowMs >= giveUpAtMs(message)) return { is: 'expired' };
+  const question = { message, recipient: one.recipient, outcome: one.outcome, nowMs };
+  const answer = await Promise.resolve()
+    .then(() => judge.policy.retry(question))
+    .catch((error: unknown) => judge.failed('retry', error));
+  if (answer !== undefined && 'giveUp' in answer) return { is: 'bounced' };
+  const dueAtMs =
+    answer?.retryAtMs ??
+    nextRetryAtMs({ message, recipient: one.recipient, nowMs, random: judge.random() }, judge.options);
+  const isDelayToBeTold =
+    !one.recipient.isDelayTold &&
+    nowMs >= tellDelayAtMs(message, judge.options) &&
+    isToBeTold(message, one.recipient, 'delay');
+  return { is: 'waiting', dueAtMs: Math.max(dueAtMs, nowMs + 1), isDelayToBeTold };
+}
+
+async function tellSender(
+  ended: Ended,
+  fates: readonly Fate[],
+  judge: Judge,
+): Promise<{ additions: readonly NewQueuedMessage[]; isFailureUntold: boolean }> {
+  const additions: NewQueuedMessage[] = [];
+  let isFailureUntold = false;
+  const tell = async (kind: DsnDraft['kind'], concerned: readonly Concerned[]): Promise<void> => {
+    if (concerned.length === 0) return;
+    try {
+      const dsn = await judge.policy.notify(kind, { message: ended.message, recipients: concerned });
+      if (dsn !== undefined) additions.push(dsn);
+    } catch (error) {
+      judge.failed('notify', error);
+      if (kind === 'failure') isFailureUntold = true;
+    }
+  };
+  const { message } = ended;
+  const of = (is: (fate: Fate, one: Concerned) => boolean): Concerned[] =>
+    ended.recipients.filter((one, at) => is(fates[at] as Fate, one));
+  const isEnd = (fate: Fate): boolean => fate.is === 'bounced' || fate.is === 'expired';
+  await tell(
+    'failure',
+    of((fate, one) => isEnd(fate) && isToBeTold(message, one.recipient, 'failure')).map(asFailed),
+  );
+  await tell(
+    'delay',
+    of((fate) => fate.is === 'waiting' && fate.isDelayToBeTold),
+  );
+  // RFC 3461 section 5.2.1: a next hop that does DSN has taken over the duty to tell.
+  await tell(
+    ended.successKind,
+    of(
+      (fate, one) =>
+        fate.is === 'delivered' &&
+        one.outcome.dsnPassedOn !== true &&
+        isToBeTold(message, one.recipient, 'success'),
+    ),
+  );
+  return { additions, isFailureUntold };
+}
+
+function asFailed(one: Concerned): Concerned {
+  return { recipient: one.recipient, outcome: { ...one.outcome, status: 'failed' } };
+}
+
+function settlementOf(ended: Ended, one: Concerned, fate: Fate, isFailureUntold: boolean): Settlement {
+  const { messageId, index } = one.recipient;
+  const left = {
+    messageId,
+    index,
+    site: ended.site,
+    lastReply: one.outcome.reply,
+    ...(one.outcome.remote === undefined ? {} : { lastRemote: one.outcome.remote.name }),
+  };
+  if (fate.is === 'waiting') {
+    const told = fate.isDelayToBeTold ? { isDelayTold: true } : {};
+    return { ...left, to: 'waiting', dueAtMs: fate.dueAtMs, ...told };
+  }
+  if (fate.is !== 'delivered' && isFailureUntold && isToBeTold(ended.message, one.recipient, 'failure')) {
+    // Dropping it would be silent loss: its sender could not be told.
+    const holdReason = 'the failure could not be reported to the sender';
+    return { ...left, to: 'held', dueAtMs: 0, holdReason };
+  }
+  return { messageId, index, to: 'done' };
+}
+
+/** What counts when nobody said how it went. */
+export const noOutcomeReply: Reply = reply(451, '3.0', 'delivery ended without an outcome');

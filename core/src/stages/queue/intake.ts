@@ -1,0 +1,46 @@
+/** What happens to a recipient between its lease and its place in the table of sites. */
+import type { QueuedMessage, QueuedRecipient } from '../../services/queue-store.js';
+import { isPermanent, reply } from '../../values/reply.js';
+import type { RecipientOutcome } from '../../values/report.js';
+import type { Route } from '../../values/route.js';
+import type { Refusal } from '../../values/verdict.js';
+import type { RoutedQueuedRecipient } from './delivery-job.js';
+import type { SchedulerPolicy } from './scheduler-policy.js';
+
+/** Recipients after routing. */
+export interface Sorted {
+  readonly routed: readonly RoutedQueuedRecipient[];
+  /** Those that have no way, with the reason as their outcome. */
+  readonly refused: readonly { readonly recipient: QueuedRecipient; readonly outcome: RecipientOutcome }[];
+}
+
+/** Asks where each recipient goes. Never rejects: a route that can't be found for now is a deferral. */
+export async function sortByRoute(
+  message: QueuedMessage,
+  recipients: readonly QueuedRecipient[],
+  policy: SchedulerPolicy,
+  failed: (what: string, error: unknown) => void,
+): Promise<Sorted> {
+  const answers = await Promise.all(
+    recipients.map(async (recipient): Promise<Route | Refusal> => {
+      try {
+        return await policy.route(message, recipient);
+      } catch (error) {
+        failed('route', error);
+        return { verdict: 'defer', reply: reply(451, '3.0', 'the route could not be found') };
+      }
+    }),
+  );
+  const routed: RoutedQueuedRecipient[] = [];
+  const refused: Sorted['refused'][number][] = [];
+  answers.forEach((answer, at) => {
+    const recipient = recipients[at] as QueuedRecipient;
+    if ('transport' in answer) {
+      routed.push({ recipient, route: answer });
+      return;
+    }
+    const status = isPermanent(answer.reply) ? 'failed' : 'deferred';
+    refused.push({ recipient, outcome: { index: recipient.index, status, reply: answer.reply } });
+  });
+  return { routed, refused };
+}

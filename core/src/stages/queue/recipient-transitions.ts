@@ -1,0 +1,119 @@
+/** How a recipient's record changes. Pure, and shared by all stores, so that they can't differ. */
+
+import type {
+  Lease,
+  NewQueuedMessage,
+  QueueChange,
+  QueuedMessage,
+  QueuedRecipient,
+  QueueFilter,
+  Settlement,
+} from '../../services/queue-store.js';
+import { formatAddress, formatReversePath } from '../../values/address.js';
+
+/** A recipient as `put` makes it. What is due starts leased when there is a lease. */
+export function newRecipient(message: NewQueuedMessage, index: number, lease?: Lease): QueuedRecipient {
+  const of = message.recipients[index];
+  if (of === undefined) throw new RangeError(`no recipient ${index}`);
+  const fresh: QueuedRecipient = {
+    messageId: message.id,
+    index,
+    address: of.address,
+    ...(of.notify === undefined ? {} : { notify: of.notify }),
+    ...(of.orcpt === undefined ? {} : { orcpt: of.orcpt }),
+    state: 'ready',
+    dueAtMs: message.receivedAtMs,
+    attempts: 0,
+    unsettledAttempts: 0,
+    site: of.site,
+    isDelayTold: false,
+  };
+  if (of.holdReason !== undefined) return { ...fresh, state: 'held', dueAtMs: 0, holdReason: of.holdReason };
+  if (of.dueAtMs !== undefined && of.dueAtMs > message.receivedAtMs) {
+    return { ...fresh, state: 'waiting', dueAtMs: of.dueAtMs };
+  }
+  return lease === undefined ? fresh : leasedRecipient(fresh, lease, message.receivedAtMs);
+}
+
+/** A recipient whose try begins. */
+export function leasedRecipient(recipient: QueuedRecipient, lease: Lease, nowMs: number): QueuedRecipient {
+  return {
+    ...recipient,
+    state: 'leased',
+    dueAtMs: lease.untilMs,
+    leaseOwner: lease.owner,
+    attempts: recipient.attempts + 1,
+    unsettledAttempts: recipient.unsettledAttempts + 1,
+    lastAttemptAtMs: nowMs,
+  };
+}
+
+/** A recipient whose lease was of an owner that is gone: its try counts. */
+export function recoveredRecipient(recipient: QueuedRecipient, nowMs: number): QueuedRecipient {
+  const { leaseOwner: _owner, ...rest } = recipient;
+  return { ...rest, state: 'ready', dueAtMs: nowMs };
+}
+
+/** A leased recipient after its settlement; `undefined` when it is to be removed. */
+export function settledRecipient(
+  recipient: QueuedRecipient,
+  settlement: Settlement,
+): QueuedRecipient | undefined {
+  if (settlement.to === 'done') return undefined;
+  const { leaseOwner: _owner, holdReason: _reason, ...rest } = recipient;
+  return {
+    ...rest,
+    state: settlement.to,
+    dueAtMs: settlement.dueAtMs,
+    attempts: recipient.attempts - (settlement.isUntried === true ? 1 : 0),
+    unsettledAttempts: 0,
+    site: settlement.site ?? recipient.site,
+    isDelayTold: settlement.isDelayTold ?? recipient.isDelayTold,
+    ...(settlement.lastReply === undefined ? {} : { lastReply: settlement.lastReply }),
+    ...(settlement.lastRemote === undefined ? {} : { lastRemote: settlement.lastRemote }),
+    ...(settlement.to === 'held' ? { holdReason: settlement.holdReason ?? 'held' } : {}),
+  };
+}
+
+/**
+ * A recipient that is not leased after an operator's change; `undefined` when it is to be removed, the recipient
+ * itself when the change does not touch its state.
+ */
+export function changedRecipient(
+  recipient: QueuedRecipient,
+  change: QueueChange,
+): QueuedRecipient | undefined {
+  const { holdReason: _reason, ...rest } = recipient;
+  switch (change.action) {
+    case 'retry':
+      return recipient.state === 'held' ? recipient : { ...rest, state: 'ready', dueAtMs: change.nowMs };
+    case 'hold':
+      return { ...rest, state: 'held', dueAtMs: 0, holdReason: change.reason };
+    case 'release':
+      return recipient.state === 'held' ? { ...rest, state: 'ready', dueAtMs: change.nowMs } : recipient;
+    case 'delete':
+      return undefined;
+  }
+}
+
+/** Whether a recipient is one of the filter's; the message is only asked for when the filter needs it. */
+export function matchesFilter(
+  filter: QueueFilter,
+  recipient: QueuedRecipient,
+  message: () => Pick<QueuedMessage, 'reversePath'> | undefined,
+): boolean {
+  if (filter.messageId !== undefined && filter.messageId !== recipient.messageId) return false;
+  if (filter.state !== undefined && filter.state !== recipient.state) return false;
+  if (filter.site !== undefined && filter.site !== recipient.site) return false;
+  if (filter.domain !== undefined && filter.domain.toLowerCase() !== recipient.address.domain) return false;
+  if (filter.recipient !== undefined && !isSameText(filter.recipient, formatAddress(recipient.address))) {
+    return false;
+  }
+  if (filter.sender === undefined) return true;
+  const of = message();
+  return of !== undefined && isSameText(filter.sender, formatReversePath(of.reversePath));
+}
+
+function isSameText(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}

@@ -1,0 +1,49 @@
+/** The queue's options with their defaults, and the limits that follow from them. */
+import type { QueueOptions } from '../../mta-options.js';
+
+const minute = 60_000;
+const hour = 60 * minute;
+
+/** Every option has a value. */
+export interface SchedulerOptions extends Required<QueueOptions> {
+  /**
+   * Most recipients held in memory, waiting for a slot or being delivered. This, not the depth of the queue, bounds
+   * what the scheduler needs.
+   */
+  readonly leasedMax: number;
+  /** Most recipients of one site held in memory. */
+  readonly leasedPerSiteMax: number;
+  /** Tries without an outcome after which a recipient is held: the process died each time. */
+  readonly unsettledAttemptsMax: number;
+}
+
+/** Fills in the defaults. */
+export function schedulerOptions(options: QueueOptions = {}): SchedulerOptions {
+  const deliveriesMax = options.deliveriesMax ?? 200;
+  const deliveriesPerSiteMax = options.deliveriesPerSiteMax ?? 20;
+  const recipientsPerDeliveryMax = options.recipientsPerDeliveryMax ?? 100;
+  return {
+    retryDelaysMs: options.retryDelaysMs ?? defaultRetryDelaysMs,
+    retryJitter: options.retryJitter ?? 0.1,
+    // RFC 5321 section 4.5.4.1: the give-up time generally needs to be at least 4-5 days.
+    lifetimeMs: options.lifetimeMs ?? 5 * 24 * hour,
+    delayWarningMs: options.delayWarningMs ?? 4 * hour,
+    deliveriesMax,
+    deliveriesPerSiteMax,
+    recipientsPerDeliveryMax,
+    leaseMs: options.leaseMs ?? hour,
+    leasedMax: Math.max(1000, 4 * deliveriesMax, 2 * recipientsPerDeliveryMax),
+    leasedPerSiteMax: Math.max(recipientsPerDeliveryMax, 2 * deliveriesPerSiteMax),
+    unsettledAttemptsMax: 3,
+  };
+}
+
+const defaultRetryDelaysMs = [
+  minute,
+  5 * minute,
+  15 * minute,
+  30 * minute,
+  hour,
+  2 * hour,
+  4 * hour,
+] as const;
