@@ -1,1 +1,3 @@
-export {};
+/** The public entry of `@postroad/route-local`. */
+export type { HopOptions, RouteLocalConfig, RouteLocalOptions, TransportOptions } from './options.js';
+export { routeLocal } from './route-local.js';
