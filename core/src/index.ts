@@ -42,6 +42,17 @@ export {
   type StoredEvent,
   type TapFunction,
 } from './hooks/table.js';
+export { ChangeNotices } from './mailbox/change-notices.js';
+export { EntryIndex, sortedUids } from './mailbox/entry-index.js';
+export { changedFlags, KeywordSpelling, normaliseFlags } from './mailbox/flags.js';
+export {
+  compareMailboxNames,
+  defaultMailboxes,
+  mailboxParents,
+  normaliseMailboxName,
+  requireMailboxName,
+} from './mailbox/mailbox-name.js';
+export { type ThreadReferences, threadReferences } from './mailbox/thread-references.js';
 export {
   type DirectoryMemoryOptions,
   directoryMemory,
@@ -49,6 +60,8 @@ export {
 } from './memory/directory-memory.js';
 export { createMemoryQueueStore } from './memory/memory-queue-store.js';
 export { queueMemory } from './memory/queue-memory.js';
+export { createStoreMemory, type StoreMemoryOptions } from './memory/mailbox-store-memory.js';
+export { storeMemory } from './memory/store-memory.js';
 export { parseAddressList } from './mime/address-list.js';
 export { type ParsedMessage, parseStructure } from './mime/parse-structure.js';
 export type {

@@ -10,3 +10,8 @@ export {
 } from './dns-server.js';
 export { createSeededRandom } from './seeded-random.js';
 export { createVirtualClock, type VirtualClock } from './virtual-clock.js';
+export {
+  type MailboxStoreWish,
+  mailboxStoreContract,
+  type OpenMailboxStore,
+} from './contracts/mailbox-store.js';
