@@ -8,6 +8,20 @@ export { bodyFromBytes } from './body/inline-body.js';
 export { prefixedBody } from './body/prefixed-body.js';
 export { type BoundedCache, type BoundedCacheOptions, boundedCache } from './cache.js';
 export {
+  type Config,
+  type ConfigListener,
+  type ConfigOptions,
+  type ConfigPlugin,
+  defineConfig,
+  type NamedPlugin,
+} from './config/define-config.js';
+export type { ConfigIssue, KeyPath } from './config/issues.js';
+export { configJsonSchema, type SchemaPlugin } from './config/json-schema.js';
+export type { JsonSchema } from './config/known-keys.js';
+export { type LoadedConfig, loadConfig } from './config/load-config.js';
+export type { ConfiguredPlugin } from './config/resolve-plugins.js';
+export type { Environment } from './config/substitute.js';
+export {
   type Connection,
   type ConnectionFacts,
   ConnectionState,
@@ -90,6 +104,7 @@ export {
   type ServiceClass,
   type TapOptions,
 } from './plugin/define.js';
+export { createModuleLoader, type ModuleExports, type ModuleLoader } from './plugin/load.js';
 export type {
   SchemaInput,
   SchemaIssue,
@@ -224,3 +239,4 @@ export {
   reject,
   type Verdict,
 } from './values/verdict.js';
+export { coreVersion } from './version.js';

@@ -1,0 +1,103 @@
+/** The schema of a configuration file, plugins apart. The one importer of zod in the core. */
+import { z } from 'zod';
+import type { ListenerOptions, MtaOptions, QueueOptions } from '../mta-options.js';
+import type { StandardSchema } from '../plugin/standard-schema.js';
+import { defaultReceiverLimits } from '../smtp/receiver.js';
+
+/** Every key of `T`, so that an option that is added there must be added here. */
+type ShapeOf<T> = { readonly [K in keyof Required<T>]: z.ZodType };
+
+const milliseconds = z.number().int().min(0);
+const count = z.number().int().min(1);
+const path = z.string().min(1);
+/** Plugins are checked one by one after they are loaded. */
+const plugins = z.array(z.unknown());
+
+const limits = z.strictObject(
+  Object.fromEntries(
+    Object.keys(defaultReceiverLimits).map((name) => [name, z.number().int().min(0).optional()]),
+  ),
+);
+
+const listenerShape = {
+  name: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('For logs, limits and explain; made of role and port by default.'),
+  host: z.string().min(1).optional().describe('The address to bind; all by default.'),
+  port: z.number().int().min(0).max(65_535).describe('0 lets the system choose.'),
+  role: z
+    .enum(['relay', 'submission', 'lmtp'])
+    .describe('relay is port 25, submission 587 and 465, lmtp RFC 2033.'),
+  tls: z
+    .enum(['none', 'optional', 'required', 'implicit'])
+    .optional()
+    .describe('Default: required for submission, optional for relay, none for LMTP.'),
+  senders: z
+    .enum(['own', 'any'])
+    .optional()
+    .describe('Whose addresses a logged-in user may send as; default own.'),
+  auth: z.boolean().optional().describe('Whether AUTH is offered; default: on submission only.'),
+  plaintextAuth: z.boolean().optional().describe('Passwords without TLS; only on loopback.'),
+  profile: z.enum(['strict', 'legacy']).optional(),
+  greetingDelayMs: milliseconds.optional(),
+  limits: limits.optional(),
+  plugins: plugins.optional().describe("Plugins that see only this listener's connections."),
+} satisfies ShapeOf<ListenerOptions>;
+
+const queueShape = {
+  retryDelaysMs: z
+    .array(milliseconds)
+    .min(1)
+    .optional()
+    .describe('Waits between tries; the last one repeats.'),
+  retryJitter: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe('Each wait is stretched by up to this part of itself.'),
+  lifetimeMs: count.optional().describe('When the queue gives up; default five days.'),
+  delayWarningMs: milliseconds.optional().describe('When the sender is told of the delay; default 4 hours.'),
+  deliveriesMax: count.optional().describe('Most deliveries at once; default 200.'),
+  deliveriesPerSiteMax: count.optional().describe('Most deliveries at once to one site; default 20.'),
+  recipientsPerDeliveryMax: count.optional().describe('Most recipients in one transaction; default 100.'),
+  leaseMs: count.optional().describe('How long a delivery may take before its lease ends; default one hour.'),
+} satisfies ShapeOf<QueueOptions>;
+
+const tls = z.union(
+  [z.strictObject({ certificateFile: path, keyFile: path }), z.strictObject({ selfSignedDirectory: path })],
+  'Invalid input: expected certificateFile and keyFile, or selfSignedDirectory',
+);
+
+const optionsShape = {
+  hostname: z
+    .string()
+    .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,253}[A-Za-z0-9])?$/, 'Invalid host name')
+    .describe("The server's name in greetings and trace fields."),
+  plugins: plugins.describe('What the server is composed of, in order.'),
+  listeners: z.array(z.strictObject(listenerShape)).optional().describe('The ports that take mail.'),
+  tls: tls.optional().describe('Where the certificate comes from.'),
+  queue: z.strictObject(queueShape).optional().describe('When the queue tries again and when it gives up.'),
+  spool: z
+    .strictObject({ directory: path.optional(), inlineOctetsMax: z.number().int().min(0).optional() })
+    .optional()
+    .describe('Directory for bodies above the inline limit, and that limit.'),
+  dns: z
+    .strictObject({ servers: z.array(z.string().min(1)).optional() })
+    .optional()
+    .describe("DNS servers as address or address:port; the system's by default."),
+  control: z
+    .strictObject({ socket: path })
+    .optional()
+    .describe('Where postroad commands reach the running server: a unix socket.'),
+  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).optional() }).optional(),
+  drainMs: milliseconds.optional().describe('How long to finish at a stop or reload; default 30 seconds.'),
+} satisfies ShapeOf<MtaOptions>;
+
+/** The options with strict keys. `$schema` is allowed, for editors. */
+export const configSchema: StandardSchema = z.strictObject({
+  $schema: z.string().optional(),
+  ...optionsShape,
+});
