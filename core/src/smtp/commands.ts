@@ -1,0 +1,66 @@
+/** The verbs that are known, and who runs them. */
+import { authenticate } from './command-auth.js';
+import { startData } from './command-data.js';
+import { sayHello } from './command-hello.js';
+import { beginTransaction } from './command-mail.js';
+import { addRecipient } from './command-rcpt.js';
+import { startTls } from './command-starttls.js';
+import { replies } from './replies.js';
+import type { ReceivingSession } from './session.js';
+
+/** A command: what it does with what stands behind its verb. */
+export interface Command {
+  run(session: ReceivingSession, argument: string): void;
+  /** Whether the argument may hold UTF-8 (RFC 6531 section 3.2); otherwise it is refused before `run`. */
+  readonly takesUtf8?: boolean;
+}
+
+/** Commands by verb, in capitals. */
+export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
+  ['EHLO', { run: (session, argument) => sayHello(session, 'EHLO', argument) }],
+  ['HELO', { run: (session, argument) => sayHello(session, 'HELO', argument) }],
+  ['LHLO', { run: (session, argument) => sayHello(session, 'LHLO', argument) }],
+  ['MAIL', { run: beginTransaction, takesUtf8: true }],
+  ['RCPT', { run: addRecipient, takesUtf8: true }],
+  ['DATA', { run: startData }],
+  ['RSET', { run: reset }],
+  ['NOOP', { run: (session) => session.say(replies.ok) }],
+  ['QUIT', { run: quit }],
+  ['VRFY', { run: verify, takesUtf8: true }],
+  ['EXPN', { run: (session) => session.refuse('EXPN', replies.expnOff), takesUtf8: true }],
+  ['HELP', { run: (session) => session.say(replies.help) }],
+  ['STARTTLS', { run: startTls }],
+  ['AUTH', { run: authenticate }],
+]);
+
+/** What web browsers and proxies say first; answering them on would let a page send mail. */
+export const webVerbs: ReadonlySet<string> = new Set([
+  'GET',
+  'POST',
+  'PUT',
+  'HEAD',
+  'OPTIONS',
+  'DELETE',
+  'TRACE',
+  'CONNECT',
+  'HOST:',
+]);
+
+function reset(session: ReceivingSession, argument: string) {
+  if (argument !== '') return session.refuse('RSET', replies.syntax);
+  session.endTransaction();
+  session.say(replies.ok);
+}
+
+/** RFC 5321 section 4.1.1.10: no argument; nothing behind it is looked at. */
+function quit(session: ReceivingSession, argument: string) {
+  if (argument !== '') return session.refuse('QUIT', replies.syntax);
+  session.endTransaction();
+  session.say(replies.bye);
+  session.end();
+}
+
+function verify(session: ReceivingSession, argument: string) {
+  if (argument === '') return session.refuse('VRFY', replies.syntax);
+  session.say(replies.cannotVerify);
+}

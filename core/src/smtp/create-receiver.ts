@@ -1,0 +1,82 @@
+/** Makes receivers: counts their connections, sweeps for passed deadlines, passes shutdown on. */
+
+import type { Timer } from '../services/clock.js';
+import type { ClientSocket } from '../services/listeners.js';
+import { ConnectionCounts } from './connection-counts.js';
+import type { Receiver, ReceiverOptions } from './receiver.js';
+import { createShared, type ReceiverShared } from './receiver-shared.js';
+import { renderReply } from './render-reply.js';
+import { replies } from './replies.js';
+import { ReceivingSession } from './session.js';
+
+/** One look at all sessions per second takes the place of a timer for each of them. */
+const sweepMs = 1_000;
+
+/** A receiver for the sockets of one listener. */
+export function createReceiver(options: ReceiverOptions): Receiver {
+  return new SessionKeeper(createShared(options));
+}
+
+class SessionKeeper implements Receiver {
+  readonly #shared: ReceiverShared;
+  readonly #sessions = new Set<ReceivingSession>();
+  readonly #counts = new ConnectionCounts();
+  readonly #signals = new WeakSet<AbortSignal>();
+  #sweep: Timer | undefined;
+
+  constructor(shared: ReceiverShared) {
+    this.#shared = shared;
+  }
+
+  serve(client: ClientSocket, signal: AbortSignal): void {
+    const shared = this.#shared;
+    const address = client.connection.remoteAddress;
+    const overload = this.#counts.enter(address, shared.options.limits);
+    if (overload !== undefined) {
+      shared.counters.overloads.increase();
+      // An overloaded server spends nothing on the connection: one line, no half-close to wait for.
+      const answer = renderReply(overload === 'all' ? replies.overload : replies.overloadAddress);
+      client.socket.on('error', () => client.socket.destroy());
+      client.socket.end(answer, () => client.socket.destroy());
+      return;
+    }
+    shared.counters.connections.increase();
+    this.#listen(signal);
+    shared.nowMs = shared.options.clock.monotonic();
+    const session = new ReceivingSession(shared, client, signal, () => {
+      this.#sessions.delete(session);
+      this.#counts.leave(address);
+      shared.counters.open.set(this.#sessions.size);
+      if (this.#sessions.size === 0) this.#stopSweep();
+    });
+    this.#sessions.add(session);
+    shared.counters.open.set(this.#sessions.size);
+    this.#sweep ??= shared.options.clock.after(sweepMs, () => this.#lookAround());
+    session.begin();
+  }
+
+  /** One listener for each signal, however many connections share it. */
+  #listen(signal: AbortSignal): void {
+    if (this.#signals.has(signal)) return;
+    this.#signals.add(signal);
+    signal.addEventListener(
+      'abort',
+      () => {
+        for (const session of [...this.#sessions]) if (session.signal === signal) session.drain();
+      },
+      { once: true },
+    );
+  }
+
+  #lookAround(): void {
+    const shared = this.#shared;
+    shared.nowMs = shared.options.clock.monotonic();
+    this.#sweep = shared.options.clock.after(sweepMs, () => this.#lookAround());
+    for (const session of [...this.#sessions]) session.checkDeadlines(shared.nowMs);
+  }
+
+  #stopSweep(): void {
+    this.#sweep?.cancel();
+    this.#sweep = undefined;
+  }
+}

@@ -1,0 +1,47 @@
+/** What all sessions of one receiver share, made once. */
+import type { Counter, Gauge } from '../services/metrics.js';
+import type { ReceiverOptions, ReceiverPolicy } from './receiver.js';
+import { type ConnectionHost, createConnectionHost } from './smtp-server-base.js';
+
+/** Counters of one receiver. */
+export interface ReceiverCounters {
+  readonly connections: Counter;
+  readonly overloads: Counter;
+  readonly refusals: Counter;
+  readonly messages: Counter;
+  readonly timeouts: Counter;
+  readonly open: Gauge;
+}
+
+/** The surroundings of a session. `nowMs` is monotonic time as of the last sweep: good enough for deadlines. */
+export interface ReceiverShared {
+  readonly options: ReceiverOptions;
+  readonly policy: ReceiverPolicy;
+  readonly host: ConnectionHost;
+  readonly counters: ReceiverCounters;
+  readonly isLmtp: boolean;
+  readonly isStrict: boolean;
+  nowMs: number;
+}
+
+/** Makes what the sessions of a receiver share. */
+export function createShared(options: ReceiverOptions): ReceiverShared {
+  const labels = { protocol: options.protocol };
+  const counter = (name: string, help: string): Counter => options.metrics.counter(name, help, labels);
+  return {
+    options,
+    policy: options.policy,
+    host: createConnectionHost(options.hostname),
+    counters: {
+      connections: counter('receive_connections_total', 'Connections served'),
+      overloads: counter('receive_overloads_total', 'Connections turned away by a limit'),
+      refusals: counter('receive_refusals_total', 'Commands refused by the protocol itself'),
+      messages: counter('receive_messages_total', 'Messages received whole'),
+      timeouts: counter('receive_timeouts_total', 'Connections ended by a deadline'),
+      open: options.metrics.gauge('receive_connections_open', 'Connections open now', labels),
+    },
+    isLmtp: options.protocol === 'lmtp',
+    isStrict: options.profile === 'strict',
+    nowMs: options.clock.monotonic(),
+  };
+}

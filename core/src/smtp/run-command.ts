@@ -1,0 +1,48 @@
+/** From a line to the command that it is. */
+import { commands, webVerbs } from './commands.js';
+import type { LineProblem } from './line-reader.js';
+import { replies } from './replies.js';
+import type { ReceivingSession } from './session.js';
+
+const notPrintablePattern = /[^ -~]/;
+const controlPattern = /[\u0000-\u001f\u007f]/;
+
+/** Runs the command of one line, an octet a character. */
+export function runCommand(session: ReceivingSession, line: string) {
+  const blank = line.indexOf(' ');
+  const verb = (blank < 0 ? line : line.slice(0, blank)).toUpperCase();
+  const command = commands.get(verb);
+  if (command === undefined) return refuseUnknown(session, verb);
+  let text: string | undefined = line;
+  if (notPrintablePattern.test(line)) {
+    // Octets above 127 are allowed where an address may be, and only as UTF-8 (RFC 6531 section 3.2).
+    text = command.takesUtf8 === true ? decodeUtf8(line) : undefined;
+    if (text === undefined) return session.refuse(verb, replies.badCharacter);
+  }
+  // RFC 5321 section 4.1.1: blanks behind a command are taken.
+  command.run(session, blank < 0 ? '' : text.slice(blank + 1).trimEnd());
+}
+
+/** Answers a line that is none. A bare LF could be a message within a message, so the connection ends there. */
+export function refuseLine(session: ReceivingSession, problem: LineProblem): void {
+  session.refuse('line', problem === 'bare' ? replies.bareLineEnd : replies.lineTooLong);
+  if (problem !== 'long') session.end();
+}
+
+function refuseUnknown(session: ReceivingSession, verb: string) {
+  if (!webVerbs.has(verb)) {
+    return session.refuse(
+      'command',
+      notPrintablePattern.test(verb) ? replies.badCharacter : replies.unknownCommand,
+    );
+  }
+  session.refuse('command', replies.httpRequest);
+  session.end();
+}
+
+function decodeUtf8(line: string): string | undefined {
+  if (controlPattern.test(line)) return undefined;
+  const octets = Buffer.from(line, 'latin1');
+  const text = octets.toString('utf8');
+  return Buffer.from(text).equals(octets) ? text : undefined;
+}

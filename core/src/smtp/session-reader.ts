@@ -1,0 +1,103 @@
+/** What a session is sent, read step by step: chunks into lines, lines into commands, data into the message. */
+import type { Socket } from 'node:net';
+import { LineReader } from './line-reader.js';
+import { replies } from './replies.js';
+import { refuseLine, runCommand } from './run-command.js';
+import type { ReceivingSession } from './session.js';
+
+/** RFC 4954 section 4.3 wants this much for a line of an AUTH exchange. */
+const authLineOctetsMax = 12_288;
+
+/** Holds the chunk under way. Bounded by pausing the socket as soon as something comes that can't be read yet. */
+export class SessionReader {
+  /** The client has said that it sends nothing more. */
+  hasEnded = false;
+  /** Who takes the next line in place of a command. */
+  nextLine: ((line: string) => void) | undefined;
+  readonly #lines = new LineReader();
+  #queued: Buffer[] | undefined;
+  #chunk: Buffer | undefined;
+  #at = 0;
+  #paused: Socket | undefined;
+
+  get hasInput(): boolean {
+    return this.#chunk !== undefined;
+  }
+
+  push(chunk: Buffer, socket: Socket): void {
+    if (this.#chunk === undefined) {
+      this.#chunk = chunk;
+      this.#at = 0;
+      return;
+    }
+    this.#queued ??= [];
+    this.#queued.push(chunk);
+    if (this.#paused !== undefined) return;
+    this.#paused = socket;
+    socket.pause();
+  }
+
+  /** Lets more come, when all has been read. */
+  resume(): void {
+    const paused = this.#paused;
+    if (paused === undefined || this.#chunk !== undefined) return;
+    this.#paused = undefined;
+    paused.resume();
+  }
+
+  /** Drops everything, a line that has come in part too. */
+  clear(): void {
+    this.#chunk = undefined;
+    this.#queued = undefined;
+    this.#paused = undefined;
+    this.nextLine = undefined;
+    this.#lines.reset();
+  }
+
+  /** Reads one line or the data there is; `false` when there is nothing to read. */
+  readSome(session: ReceivingSession, isDraining: boolean): boolean {
+    const { phase } = session.times;
+    if (isDraining && phase === 'command') {
+      session.say(replies.shutdown);
+      return true;
+    }
+    const chunk = this.#current();
+    if (chunk === undefined) {
+      if (!this.hasEnded) return false;
+      session.end();
+    } else if (phase === 'command') this.#readLine(session, chunk);
+    else this.#readMessage(session, chunk);
+    return true;
+  }
+
+  #current(): Buffer | undefined {
+    if (this.#chunk !== undefined && this.#at >= this.#chunk.length) {
+      this.#chunk = this.#queued?.shift();
+      this.#at = 0;
+    }
+    return this.#chunk;
+  }
+
+  #readLine(session: ReceivingSession, chunk: Buffer): void {
+    const take = this.nextLine;
+    const octetsMax = take === undefined ? session.shared.options.limits.commandOctetsMax : authLineOctetsMax;
+    const lines = this.#lines;
+    this.#at = lines.read(chunk, this.#at, octetsMax);
+    if (!lines.isComplete) return;
+    session.times.touch(session.shared.nowMs);
+    this.nextLine = undefined;
+    const { problem } = lines;
+    if (problem !== undefined && (problem !== 'bare' || session.shared.isStrict))
+      refuseLine(session, problem);
+    else if (take === undefined) runCommand(session, lines.line);
+    else take(lines.line);
+  }
+
+  #readMessage(session: ReceivingSession, chunk: Buffer): void {
+    session.times.touch(session.shared.nowMs);
+    if (session.incoming === undefined) throw new Error('no message is under way');
+    const at = session.incoming.read(chunk, this.#at);
+    // A STARTTLS or an end may have dropped the chunk meanwhile.
+    if (this.#chunk === chunk) this.#at = at;
+  }
+}

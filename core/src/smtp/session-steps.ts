@@ -1,0 +1,37 @@
+/** The steps of a session that are not commands. */
+import type { TLSSocket } from 'node:tls';
+import type { MaybePromise } from '../hooks/kinds.js';
+import type { ReceiverAnswer } from './receiver.js';
+import { replies } from './replies.js';
+import type { ReceivingSession } from './session.js';
+
+/** Greets (RFC 5321 section 4.3.1), or says why not; then commands are read. */
+export function greet(session: ReceivingSession, answer: ReceiverAnswer | undefined) {
+  session.readCommands();
+  if (answer === undefined) {
+    const { hostname } = session.shared.options;
+    return session.write(`220 ${hostname} ${session.shared.isLmtp ? 'LMTP' : 'ESMTP'}\r\n`);
+  }
+  session.say(answer.reply);
+  // RFC 5321 section 3.1: a server that refuses with 554 may stay to answer 503; there is no use in it.
+  session.end();
+}
+
+/** The handshake is done: the session goes on with the encrypted socket. */
+export function upgraded(session: ReceivingSession, socket: TLSSocket): void {
+  if (session.isGone) socket.destroy();
+  else session.adopt(socket);
+}
+
+/** A mistake of ours or of the policy's: nothing is accepted, the client tries again later. */
+export function breakOff(session: ReceivingSession, error: unknown): void {
+  session.shared.options.log.error('a session broke off', { error, connection: session.peer.id });
+  session.endTransaction();
+  session.say(replies.localError);
+  session.end();
+}
+
+/** Whether an answer has to be waited for. */
+export function isPromise<T>(answer: MaybePromise<T>): answer is Promise<T> {
+  return typeof answer === 'object' && answer !== null && 'then' in answer;
+}

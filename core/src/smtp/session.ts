@@ -1,0 +1,301 @@
+/**
+ * One client's connection. It reads lines and data, runs commands one after another, and gathers the replies to
+ * whatever came together into one write. It decides nothing: that is the policy's.
+ */
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { ConnectionState } from '../context/connection.js';
+import type { TransactionState } from '../context/transaction.js';
+import type { MaybePromise } from '../hooks/kinds.js';
+import type { ClientSocket } from '../services/listeners.js';
+import type { Reply } from '../values/reply.js';
+import type { IncomingMessage } from './command-data.js';
+import { SessionTimes } from './deadlines.js';
+import type { ReceiverAnswer } from './receiver.js';
+import type { ReceiverShared } from './receiver-shared.js';
+import { replies } from './replies.js';
+import { SessionOutput } from './session-output.js';
+import { SessionReader } from './session-reader.js';
+import { breakOff, greet, isPromise, upgraded } from './session-steps.js';
+import { BaseConnection } from './smtp-server-base.js';
+import { tlsFactsOf } from './tls-facts.js';
+
+/** A session, on the construction and the closing of `smtp-server`'s connection. */
+export class ReceivingSession extends BaseConnection {
+  readonly shared: ReceiverShared;
+  readonly client: ClientSocket;
+  readonly peer: ConnectionState;
+  readonly signal: AbortSignal;
+  transaction: TransactionState | undefined;
+  incoming: IncomingMessage | undefined;
+  /** RCPT commands of this transaction, refused ones too. */
+  recipientsTried = 0;
+  /** Messages of this connection that came whole. */
+  messages = 0;
+  isGone = false;
+  readonly times: SessionTimes;
+  readonly #released: () => void;
+  readonly #reader = new SessionReader();
+  readonly #output = new SessionOutput();
+  #errors = 0;
+  #hasErred = false;
+  #isRunning = false;
+  #isWaiting = false;
+  /** Policy was asked about the connection, so it is told of its end. */
+  #isKnown = false;
+  #isEnding = false;
+  #isDraining = false;
+
+  constructor(shared: ReceiverShared, client: ClientSocket, signal: AbortSignal, released: () => void) {
+    super(shared.host, client.socket, client.connection);
+    this.shared = shared;
+    this.client = client;
+    this.peer = client.connection;
+    this.signal = signal;
+    this.#released = released;
+    this.times = new SessionTimes(shared.nowMs);
+  }
+
+  get isTls(): boolean {
+    return this.peer.tls !== undefined;
+  }
+
+  /** Listens to the socket and greets, unless policy refuses. */
+  begin(): void {
+    this.#listen(this._socket);
+    const { greetingDelayMs, clock } = this.shared.options;
+    if (greetingDelayMs === 0) this.#connect();
+    else this.ask(clock.sleep(greetingDelayMs), () => this.#connect());
+    this.#run();
+  }
+
+  /** Appends a reply to those that leave with the next write. */
+  say(reply: Reply): void {
+    this.#output.add(reply);
+    if (reply.code < 400) return;
+    this.#hasErred = true;
+    // RFC 5321 section 3.8: 421 says that the connection is closed.
+    if (reply.code === 421) this.end();
+  }
+
+  /** A refusal of the protocol itself: said, counted, and told to observers. */
+  refuse(at: string, reply: Reply): void {
+    this.shared.counters.refusals.increase();
+    this.shared.policy.refused(this.peer, this.transaction, at, reply);
+    this.say(reply);
+  }
+
+  /** Says an answer of policy. */
+  give(answer: ReceiverAnswer): void {
+    this.say(answer.reply);
+    if (answer.close === true) this.end();
+  }
+
+  /** Appends text that is no reply with an enhanced status. */
+  write(text: string): void {
+    this.#output.addText(text);
+  }
+
+  /** Closes once what is said has been written; nothing more is read. */
+  end(): void {
+    this.#isEnding = true;
+  }
+
+  /** Ends at once, without a word. */
+  destroy(): void {
+    this.#isEnding = true;
+    this._socket.destroy();
+    this.#leave();
+  }
+
+  /** Goes on with an answer that may be a promise; no further command runs before it is there. */
+  ask<T>(
+    answer: MaybePromise<T>,
+    settle: (session: ReceivingSession, value: T) => void,
+    failed: (session: ReceivingSession, error: unknown) => void = breakOff,
+  ) {
+    if (!isPromise(answer)) return settle(this, answer);
+    this.#isWaiting = true;
+    answer.then(
+      (value) => this.#goOn(settle, value),
+      (error) => this.#goOn(failed, error),
+    );
+  }
+
+  /** The next line goes here rather than to a command. */
+  takeNextLine(take: (line: string) => void): void {
+    this.#reader.nextLine = take;
+  }
+
+  /** What follows is not commands but the message under way. */
+  readMessage(phase: 'data' | 'chunk'): void {
+    this.times.begin(phase, this.shared.nowMs);
+  }
+
+  /** What follows is commands again. */
+  readCommands(): void {
+    this.times.begin('command', this.shared.nowMs);
+  }
+
+  /** Forgets the transaction and what has come of its message. */
+  endTransaction(): void {
+    this.incoming?.abort();
+    this.incoming = undefined;
+    this.transaction = undefined;
+    this.recipientsTried = 0;
+  }
+
+  /** RFC 3207 section 4.2: nothing that was read or learnt before TLS is known behind it. */
+  beginTls(): void {
+    this.#flush();
+    this._socket.removeListener('data', this.#onData);
+    this._socket.removeListener('end', this.#onEnd);
+    this.#reader.clear();
+    this.endTransaction();
+    this.peer.helloName = '';
+    this.peer.isExtended = false;
+    this.peer.identity = undefined;
+    this.times.begin('tls', this.shared.nowMs);
+    this.ask(this.client.startTls(), upgraded, (session) => session.destroy());
+  }
+
+  /** Takes the place of the plain socket. */
+  adopt(socket: TLSSocket): void {
+    this._socket = socket;
+    this.peer.tls ??= tlsFactsOf(socket);
+    this.readCommands();
+    this.#listen(socket);
+  }
+
+  /** The server stops: 421 at the next command boundary. */
+  drain(): void {
+    this.#isDraining = true;
+    this.#run();
+  }
+
+  /** Ends the session when one of its deadlines has passed. */
+  checkDeadlines(nowMs: number) {
+    if (this.#isEnding) return;
+    const { phase } = this.times;
+    // While policy is asked the client waits for us, which it may do for long (RFC 5321 section 4.5.3.2).
+    if (this.#isWaiting && phase !== 'tls' && phase !== 'unread') return;
+    const reply = this.times.overdue(this.shared.options.limits, nowMs, this.incoming?.sizeBytes ?? 0);
+    if (reply === undefined) return;
+    this.shared.counters.timeouts.increase();
+    if (this.#isWaiting) return this.destroy();
+    this.refuse('deadline', reply);
+    this.endTransaction();
+    this.#run();
+  }
+
+  // What the base class would do with its own parser is done by the methods below.
+  override _createParser(): never {
+    return undefined as never;
+  }
+
+  override _onError(): void {
+    this.destroy();
+  }
+
+  override _onCloseEvent(): void {
+    this.#leave();
+  }
+
+  #connect() {
+    if (this.isGone) return;
+    // RFC 5321 section 4.3.1: the client waits for the greeting; asked for, this is checked.
+    if (this.#reader.hasInput) {
+      this.refuse('greeting', replies.talksFirst);
+      return this.end();
+    }
+    this.#isKnown = true;
+    this.ask(this.shared.policy.connect(this.peer), greet);
+  }
+
+  #listen(socket: Socket): void {
+    socket.on('data', this.#onData);
+    socket.on('end', this.#onEnd);
+    socket.on('error', () => this._onError());
+    socket.on('close', () => this._onCloseEvent());
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (this.#isEnding) return;
+    this.#reader.push(chunk, this._socket);
+    if (!this.#isWaiting) this.#run();
+  };
+
+  readonly #onEnd = (): void => {
+    this.#reader.hasEnded = true;
+    this.#run();
+  };
+
+  #goOn<T>(settle: (session: ReceivingSession, value: T) => void, value: T): void {
+    this.#isWaiting = false;
+    try {
+      settle(this, value);
+    } catch (error) {
+      breakOff(this, error);
+    }
+    this.#run();
+  }
+
+  #run(): void {
+    if (this.#isRunning || this.#isWaiting) return;
+    this.#isRunning = true;
+    try {
+      while (!this.#isWaiting && !this.#isEnding && this.#reader.readSome(this, this.#isDraining))
+        this.#countErrors();
+    } catch (error) {
+      // A mistake of ours becomes an answer, never a connection that hangs.
+      breakOff(this, error);
+    }
+    this.#isRunning = false;
+    this.#writeOut();
+  }
+
+  #countErrors(): void {
+    if (!this.#hasErred) return;
+    this.#hasErred = false;
+    this.#errors++;
+    if (this.#errors >= this.shared.options.limits.errorsMax && !this.#isEnding) {
+      this.refuse('errors', replies.tooManyErrors);
+    }
+  }
+
+  #writeOut(): void {
+    if (this.isGone) return;
+    if (this.#isWaiting) {
+      // An answer often comes within this turn of the event loop and then shares the write.
+      if (!this.#output.isEmpty) setImmediate(() => this.#flush());
+      return;
+    }
+    this.#flush();
+    if (this.#isEnding) this.close();
+    else this.#reader.resume();
+  }
+
+  #flush(): void {
+    const drained = this.isGone ? undefined : this.#output.flush(this._socket);
+    if (drained === undefined || this.#isWaiting || this.#isEnding) return;
+    // A client that sends commands and never reads the replies waits until it has.
+    this.times.begin('unread', this.shared.nowMs);
+    this.ask(
+      drained,
+      (session) => session.readCommands(),
+      (session) => session.destroy(),
+    );
+  }
+
+  #leave(): void {
+    if (this.isGone) return;
+    this.isGone = true;
+    this.#isEnding = true;
+    clearTimeout(this._closeTimer);
+    this.#reader.clear();
+    this.incoming?.abort();
+    this.peer.close();
+    this.#released();
+    if (this.#isKnown) this.shared.policy.closed(this.peer);
+  }
+}
