@@ -6,6 +6,7 @@ export { readBody } from './body/body.js';
 export { bodyFromFile, type FileBodyOptions } from './body/file-body.js';
 export { bodyFromBytes } from './body/inline-body.js';
 export { prefixedBody } from './body/prefixed-body.js';
+export { createSpool, type OwnedSpool, type SpoolOptions } from './body/spool.js';
 export { type BoundedCache, type BoundedCacheOptions, boundedCache } from './cache.js';
 export {
   type Config,
@@ -72,9 +73,9 @@ export {
   directoryMemory,
   type MemoryAccount,
 } from './memory/directory-memory.js';
+export { createStoreMemory, type StoreMemoryOptions } from './memory/mailbox-store-memory.js';
 export { createMemoryQueueStore } from './memory/memory-queue-store.js';
 export { queueMemory } from './memory/queue-memory.js';
-export { createStoreMemory, type StoreMemoryOptions } from './memory/mailbox-store-memory.js';
 export { storeMemory } from './memory/store-memory.js';
 export { parseAddressList } from './mime/address-list.js';
 export { type ParsedMessage, parseStructure } from './mime/parse-structure.js';
@@ -163,7 +164,16 @@ export {
 export { Random } from './services/random.js';
 export { type MxRecord, Resolver } from './services/resolver.js';
 export { type BodyWriter, Spool } from './services/spool.js';
-export { defaultReceiverLimits, type ReceiverLimits } from './smtp/receiver.js';
+export { createReceiver } from './smtp/create-receiver.js';
+export {
+  type BeginAnswer,
+  defaultReceiverLimits,
+  type Receiver,
+  type ReceiverAnswer,
+  type ReceiverLimits,
+  type ReceiverOptions,
+  type ReceiverPolicy,
+} from './smtp/receiver.js';
 export { openedQueueStore } from './stages/queue/opened-queue-store.js';
 export {
   changedRecipient,

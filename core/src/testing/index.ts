@@ -1,6 +1,12 @@
 /** The second entry, `@postroad/core/testing`: what plugins are tested with. */
 export { type ContractAccount, directoryContract, type OpenDirectory } from './contracts/directory.js';
+export {
+  type MailboxStoreWish,
+  mailboxStoreContract,
+  type OpenMailboxStore,
+} from './contracts/mailbox-store.js';
 export { type OpenQueueStore, queueStoreContract, sampleMessage } from './contracts/queue-store.js';
+export { type DialogueTarget, playDialogue } from './dialogue.js';
 export {
   type DnsEntry,
   type DnsFailure,
@@ -9,9 +15,10 @@ export {
   startDnsServer,
 } from './dns-server.js';
 export { createSeededRandom } from './seeded-random.js';
-export { createVirtualClock, type VirtualClock } from './virtual-clock.js';
 export {
-  type MailboxStoreWish,
-  mailboxStoreContract,
-  type OpenMailboxStore,
-} from './contracts/mailbox-store.js';
+  startTestReceiver,
+  type TakenMessage,
+  type TestReceiver,
+  type TestReceiverOptions,
+} from './test-receiver.js';
+export { createVirtualClock, type VirtualClock } from './virtual-clock.js';
