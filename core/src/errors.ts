@@ -26,6 +26,7 @@ export const errorCodes = {
   E_STATE: 'The call does not fit the state of the server, such as a reload before the start.',
   E_LISTEN: 'A listener could not open its port.',
   E_TLS: 'A certificate or key could not be read or does not fit.',
+  E_REFUSED: 'A message handed in from code was refused; its reply says why.',
   E_SPOOL: 'A message body could not be written to disk.',
   E_BODY_TOO_LARGE: 'A message body is larger than allowed.',
   E_QUEUE_STORE: 'The queue could not be read or written.',

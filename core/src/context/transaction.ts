@@ -23,6 +23,9 @@ export class TransactionState extends State implements Transaction {
   readonly reversePath: ReversePath;
   readonly parameters: EnvelopeParameters;
   readonly recipients: EnvelopeRecipient[] = [];
+  /** Why the message is to be marked, once a verdict said quarantine. */
+  quarantine: string | undefined;
+  #dropped: Set<EnvelopeRecipient> | undefined;
 
   constructor(id: string, connection: Connection, reversePath: ReversePath, parameters: EnvelopeParameters) {
     super();
@@ -32,8 +35,19 @@ export class TransactionState extends State implements Transaction {
     this.parameters = parameters;
   }
 
+  /** Keeps a recipient in the dialogue, and drops it from the envelope (verdict `discard`). */
+  drop(recipient: EnvelopeRecipient): void {
+    this.#dropped ??= new Set();
+    this.#dropped.add(recipient);
+  }
+
   /** The envelope with the recipients accepted until now. */
   envelope(): Envelope {
-    return { reversePath: this.reversePath, recipients: [...this.recipients], parameters: this.parameters };
+    const dropped = this.#dropped;
+    const recipients =
+      dropped === undefined
+        ? [...this.recipients]
+        : this.recipients.filter((recipient) => !dropped.has(recipient));
+    return { reversePath: this.reversePath, recipients, parameters: this.parameters };
   }
 }

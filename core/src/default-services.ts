@@ -1,0 +1,84 @@
+/** The services that the core provides itself, unless a plugin declares one of its own. */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createSpool, type OwnedSpool } from './body/spool.js';
+import type { ServiceContainer } from './di/container.js';
+import type { Token } from './di/token.js';
+import { createResolver } from './dns/resolver.js';
+import { MailError } from './errors.js';
+import type { House } from './house.js';
+import type { MtaOptions } from './mta-options.js';
+import { Certificates } from './services/certificates.js';
+import { Clock } from './services/clock.js';
+import { createCertificates, type OwnedCertificates } from './services/file-certificates.js';
+import { Listeners } from './services/listeners.js';
+import { Logger } from './services/logger.js';
+import { Metrics } from './services/metrics.js';
+import type { GenerationListeners } from './services/port-table.js';
+import { Queue } from './services/queue.js';
+import { Random } from './services/random.js';
+import { Resolver } from './services/resolver.js';
+import { Spool } from './services/spool.js';
+
+/** The defaults that a generation starts and stops. */
+export interface DefaultServices {
+  readonly certificates: OwnedCertificates;
+  readonly listeners: GenerationListeners;
+  readonly spool: OwnedSpool;
+}
+
+/** Bodies up to this size stay in memory and ride in the queue's own record. */
+const inlineOctetsMaxDefault = 65_536;
+
+/** Binds the defaults; tokens in `declared` are left to the plugins that declare them. */
+export function bindDefaults(
+  house: House,
+  options: MtaOptions,
+  container: ServiceContainer,
+  declared: ReadonlySet<symbol>,
+  log: Logger,
+): DefaultServices {
+  const bind = <T>(token: Token<T>, service: T) => {
+    if (!declared.has(token.id)) container.bind(token, service);
+  };
+  const { clock, random, metrics } = house;
+  const certificates = createCertificates(options.tls, { hostname: options.hostname, clock, log });
+  const listeners = house.ports.forGeneration({ certificates, clock, random, log });
+  const spool = createSpool({
+    directory: options.spool?.directory ?? join(tmpdir(), `postroad-spool-${process.pid}`),
+    inlineOctetsMax: options.spool?.inlineOctetsMax ?? inlineOctetsMaxDefault,
+  });
+  bind(Clock, clock);
+  bind(Random, random);
+  bind(Metrics, metrics);
+  bind(Logger, log);
+  bind(Certificates, certificates);
+  bind(Listeners, listeners);
+  bind(Spool, spool);
+  bind(Queue, currentQueue(house));
+  if (!declared.has(Resolver.id)) container.bind(Resolver, house.resolver ?? systemResolver(house, options));
+  return { certificates, listeners, spool };
+}
+
+function systemResolver(house: House, options: MtaOptions): Resolver {
+  const servers = options.dns?.servers;
+  return createResolver({ clock: house.clock, random: house.random, ...(servers === undefined ? {} : { servers }) });
+}
+
+/** The queue as it runs at the moment of the call: it outlives reloads. */
+function currentQueue(house: House): Queue {
+  const queue = (): Queue => {
+    if (house.scheduler === undefined) throw new MailError('E_STATE', 'the queue is not running');
+    return house.scheduler.queue;
+  };
+  return {
+    list: async (filter, page) => queue().list(filter, page),
+    message: async (id) => queue().message(id),
+    count: async (filter) => queue().count(filter),
+    retry: async (filter) => queue().retry(filter),
+    hold: async (filter, reason) => queue().hold(filter, reason),
+    release: async (filter) => queue().release(filter),
+    delete: async (filter) => queue().delete(filter),
+    change: async (filter, change) => queue().change(filter, change),
+  };
+}

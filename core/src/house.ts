@@ -1,0 +1,53 @@
+/** What belongs to the process rather than to a generation: it outlives reloads. */
+import { createKeeper, type Keeper } from './plugin/keep.js';
+import type { Clock } from './services/clock.js';
+import type { Logger } from './services/logger.js';
+import type { Metrics } from './services/metrics.js';
+import { createMetrics } from './services/metrics-registry.js';
+import { createLogger, type LogLevel } from './services/pino-logger.js';
+import { createPortTable, type PortTable } from './services/port-table.js';
+import type { Random } from './services/random.js';
+import type { Resolver } from './services/resolver.js';
+import { systemClock } from './services/system-clock.js';
+import { createSystemRandom } from './services/system-random.js';
+import type { Scheduler } from './stages/queue/scheduler.js';
+
+/** Services that a test, or whoever embeds the server, puts in place of the defaults. */
+export interface MtaServices {
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly log?: Logger;
+  readonly resolver?: Resolver;
+}
+
+/** The process' own things. */
+export interface House {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: Metrics;
+  readonly keeper: Keeper;
+  readonly ports: PortTable;
+  readonly resolver: Resolver | undefined;
+  /** The owner of queue leases: unique to this process run. */
+  readonly owner: string;
+  log(level: LogLevel | undefined): Logger;
+  /** The scheduler of the generation that takes new connections. */
+  scheduler: Scheduler | undefined;
+}
+
+/** A house with these services. */
+export function createHouse(services: MtaServices): House {
+  const clock = services.clock ?? systemClock;
+  const random = services.random ?? createSystemRandom(clock);
+  return {
+    clock,
+    random,
+    metrics: createMetrics(),
+    keeper: createKeeper(),
+    ports: createPortTable(),
+    resolver: services.resolver,
+    owner: `${process.pid}-${random.id()}`,
+    log: (level) => services.log ?? createLogger(level),
+    scheduler: undefined,
+  };
+}

@@ -1,0 +1,179 @@
+/** Starting a built generation, and leaving it: every step in order, every failure undone. */
+import { MailError } from './errors.js';
+import { find, type Generation, scopesOf } from './generation.js';
+import type { House } from './house.js';
+import { runStep } from './plugin/lifecycle.js';
+import { Authenticator } from './services/authenticator.js';
+import { Directory } from './services/directory.js';
+import { MailboxStore } from './services/mailbox-store.js';
+import { type NewQueuedMessage, type QueuedRecipient, QueueStore } from './services/queue-store.js';
+import { createReceiver } from './smtp/create-receiver.js';
+import type { ReceiverPolicy } from './smtp/receiver.js';
+import { createDeliverPolicy } from './stages/deliver.js';
+import { createScheduler, type Scheduler } from './stages/queue/scheduler.js';
+import { schedulerOptions } from './stages/queue/scheduler-options.js';
+import { createReceivePolicy } from './stages/receive.js';
+import type { BuiltListener } from './generation.js';
+import { Spool } from './services/spool.js';
+
+/** A started generation. */
+export interface RunningGeneration {
+  readonly generation: Generation;
+  readonly scheduler: Scheduler;
+  /** The policy for messages that are handed in from code. */
+  readonly submitPolicy: ReceiverPolicy;
+  /** Makes it the one that takes new connections and works the queue. */
+  takeOver(): Promise<void>;
+  /** Stops taking new work; what is under way goes on. */
+  drain(deadlineMs: number): Promise<void>;
+  /** Undoes everything, in reverse order. Never rejects: failures are logged. */
+  dispose(): Promise<void>;
+}
+
+/** Starts a generation up to the point where it could take over; on failure everything is undone. */
+export async function startGeneration(house: House, generation: Generation): Promise<RunningGeneration> {
+  const { defaults, log } = generation;
+  try {
+    await defaults.certificates.start();
+    await defaults.spool.open();
+    for (const scope of scopesOf(generation)) {
+      for (const step of scope.starts) await runStep(step, 'its start', house.clock);
+    }
+    const scheduler = createSchedulerOf(house, generation);
+    for (const listener of generation.listeners) await listen(house, generation, scheduler, listener);
+    return {
+      generation,
+      scheduler,
+      submitPolicy: policyOf(house, generation, scheduler, undefined),
+      async takeOver() {
+        await scheduler.start();
+        house.scheduler = scheduler;
+        await defaults.listeners.takeOver();
+      },
+      async drain(deadlineMs) {
+        const steps = scopesOf(generation).flatMap((scope) => scope.drains);
+        await Promise.all(steps.map((step) => runQuietly(generation, () => runStep(step, 'its drain', house.clock))));
+        await scheduler.drain(deadlineMs);
+      },
+      dispose: () => disposeGeneration(house, generation),
+    };
+  } catch (error) {
+    log.debug('start failed, undoing it', { error });
+    await disposeGeneration(house, generation);
+    throw error;
+  }
+}
+
+/** Leaves a generation that was built, started or half started. */
+export async function disposeGeneration(house: House, generation: Generation): Promise<void> {
+  const { defaults } = generation;
+  await defaults.listeners.abandon();
+  const defers = scopesOf(generation).flatMap((scope) => scope.defers);
+  for (const step of [...defers].reverse()) {
+    await runQuietly(generation, () => runStep(step, 'its end', house.clock));
+  }
+  await runQuietly(generation, () => house.keeper.letGo(generation.holder));
+  await runQuietly(generation, async () => defaults.certificates.stop());
+}
+
+async function runQuietly(generation: Generation, run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    generation.log.error('a step of the end failed', { error });
+  }
+}
+
+function createSchedulerOf(house: House, generation: Generation): Scheduler {
+  const { container } = generation.scope;
+  if (!container.has(QueueStore)) {
+    throw new MailError('E_TOKEN_MISSING', `a server needs ${QueueStore.name}: name a queue plugin, such as queue-lmdb`);
+  }
+  const { clock, random, metrics, owner } = house;
+  const policy = createDeliverPolicy({
+    hooks: () => generation.hooks,
+    store: () => find(container, MailboxStore),
+    hostname: generation.options.hostname,
+    clock,
+    random,
+    log: generation.log,
+  });
+  const options = schedulerOptions(generation.options.queue);
+  return createScheduler({ store: container.get(QueueStore), policy, clock, random, options, log: generation.log, metrics, owner });
+}
+
+async function listen(
+  house: House,
+  generation: Generation,
+  scheduler: Scheduler,
+  listener: BuiltListener,
+): Promise<void> {
+  const { options } = listener;
+  const protocol = options.role === 'lmtp' ? 'lmtp' : 'smtp';
+  const receiver = createReceiver({
+    hostname: generation.options.hostname,
+    protocol,
+    tls: options.tls,
+    isTlsRequired: options.isTlsRequired,
+    hasAuth: options.hasAuth,
+    isPlaintextAuthAllowed: options.isPlaintextAuthAllowed,
+    profile: options.profile,
+    greetingDelayMs: options.greetingDelayMs,
+    limits: options.limits,
+    policy: policyOf(house, generation, scheduler, listener),
+    clock: house.clock,
+    log: generation.log.child({ listener: options.name }),
+    metrics: house.metrics,
+  });
+  await generation.defaults.listeners.listen({
+    name: options.name,
+    protocol,
+    role: options.role,
+    ...(options.host === undefined ? {} : { host: options.host }),
+    port: options.port,
+    tls: options.tls,
+    connectionsMax: options.limits.connectionsMax,
+    overloadText: '421 4.3.2 too many connections, try again later\r\n',
+    serve: (client, signal) => receiver.serve(client, signal),
+  });
+}
+
+/** The receive stage of a listener; without one, that of `submit`, where whoever hands a message in is trusted. */
+function policyOf(
+  house: House,
+  generation: Generation,
+  scheduler: Scheduler,
+  listener: BuiltListener | undefined,
+): ReceiverPolicy {
+  const { container } = listener?.scope ?? generation.scope;
+  const store = container.get(QueueStore);
+  return createReceivePolicy({
+    hooks: listener?.hooks ?? generation.hooks,
+    hostname: generation.options.hostname,
+    authenticator: container.get(Authenticator),
+    directory: find(container, Directory),
+    spool: container.get(Spool),
+    clock: house.clock,
+    random: house.random,
+    log: generation.log,
+    metrics: house.metrics,
+    hopsMax: listener?.options.limits.hopsMax ?? 100,
+    lifetimeMs: schedulerOptions(generation.options.queue).lifetimeMs,
+    isLoginNeeded: listener?.options.role === 'submission',
+    senders: listener?.options.senders ?? 'any',
+    enqueue: (message) => enqueue(house, store, scheduler, message),
+  });
+}
+
+/** Into the store, leased to the scheduler when it has room; a generation that drains leaves the work to the next. */
+async function enqueue(
+  house: House,
+  store: QueueStore,
+  scheduler: Scheduler,
+  message: NewQueuedMessage,
+): Promise<readonly QueuedRecipient[]> {
+  const recipients = await store.put(message, scheduler.lease(message.recipients.length));
+  scheduler.accept(message, recipients);
+  if (house.scheduler !== scheduler) house.scheduler?.kick();
+  return recipients;
+}

@@ -1,0 +1,110 @@
+/** One accepted socket: its context, its encryption, its end. */
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { ConnectionState, type TlsFacts } from '../context/connection.js';
+import { MailError } from '../errors.js';
+import type { Certificates } from './certificates.js';
+import type { Clock } from './clock.js';
+import type { ClientSocket, ListenOptions } from './listeners.js';
+import type { Logger } from './logger.js';
+import type { Random } from './random.js';
+
+/** How long a client may take for its handshake. */
+const handshakeTimeoutMs = 30_000;
+
+/** What serving needs. */
+export interface ServeServices {
+  readonly certificates: Certificates;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+/** Makes the connection's context and hands it to who serves it; a failure there destroys the socket and is logged. */
+export async function serveSocket(
+  socket: Socket,
+  options: ListenOptions,
+  signal: AbortSignal,
+  services: ServeServices,
+): Promise<void> {
+  const connection = connectionOf(socket, options, services);
+  const log = services.log.child({ connection: connection.id, listener: options.name });
+  socket.on('error', (error) => log.debug('socket failed', { error }));
+  socket.once('close', () => connection.close());
+  try {
+    const client = await clientOf(socket, connection, options, services);
+    await options.serve(client, signal);
+  } catch (error) {
+    log.info('connection failed', { remoteAddress: connection.remoteAddress, error });
+    socket.destroy();
+  }
+}
+
+async function clientOf(
+  socket: Socket,
+  connection: ConnectionState,
+  options: ListenOptions,
+  services: ServeServices,
+): Promise<ClientSocket> {
+  const startTls = () => encrypt(socket, connection, services);
+  return { socket: options.tls === 'implicit' ? await startTls() : socket, connection, startTls };
+}
+
+function connectionOf(socket: Socket, options: ListenOptions, services: ServeServices): ConnectionState {
+  return new ConnectionState({
+    id: services.random.id(),
+    protocol: options.protocol,
+    role: options.role,
+    listener: options.name,
+    remoteAddress: plainAddress(socket.remoteAddress),
+    remotePort: socket.remotePort ?? 0,
+    localAddress: plainAddress(socket.localAddress),
+    localPort: socket.localPort ?? 0,
+    openedAtMs: services.clock.now(),
+  });
+}
+
+/** An IPv4 address that came over an IPv6 socket is written as IPv4. */
+function plainAddress(address: string | undefined): string {
+  return (address ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+}
+
+function encrypt(socket: Socket, connection: ConnectionState, services: ServeServices): Promise<TLSSocket> {
+  const { certificates, clock } = services;
+  if (!certificates.isAvailable) throw new MailError('E_TLS', 'there is no certificate to offer TLS with');
+  return new Promise((resolve, reject) => {
+    const secured = new TLSSocket(socket, {
+      isServer: true,
+      secureContext: certificates.context(),
+      SNICallback: (name, answer) => answer(null, certificates.context(name)),
+    });
+    const timer = clock.after(handshakeTimeoutMs, () => fail(new MailError('E_TLS', 'the TLS handshake took too long')));
+    const fail = (error: Error) => {
+      timer.cancel();
+      secured.destroy();
+      reject(error);
+    };
+    const onClose = () => fail(new MailError('E_TLS', 'the client closed during the TLS handshake'));
+    secured.on('error', (error) => {
+      services.log.debug('TLS failed', { connection: connection.id, error });
+      fail(error);
+    });
+    secured.once('close', onClose);
+    secured.once('secure', () => {
+      timer.cancel();
+      secured.off('close', onClose);
+      connection.tls = tlsFactsOf(secured);
+      resolve(secured);
+    });
+  });
+}
+
+/** The facts of an encrypted socket. */
+export function tlsFactsOf(socket: TLSSocket): TlsFacts {
+  const serverName = (socket as unknown as { servername?: string | false }).servername;
+  return {
+    version: socket.getProtocol() ?? 'TLS',
+    cipher: socket.getCipher().standardName ?? socket.getCipher().name,
+    ...(typeof serverName === 'string' ? { serverName } : {}),
+  };
+}

@@ -1,0 +1,84 @@
+/** The deliver stage: what the scheduler asks, answered by hooks. Undecided refuses: nobody knows the way. */
+import type { CompiledHooks } from '../hooks/compile.js';
+import { failedDecision } from '../hooks/run-decide.js';
+import type { DsnDraft, DsnSubject, EgressPolicy } from '../hooks/table.js';
+import type { Clock } from '../services/clock.js';
+import type { Logger } from '../services/logger.js';
+import type { NewQueuedMessage, QueuedMessage, QueuedRecipient } from '../services/queue-store.js';
+import type { Random } from '../services/random.js';
+import { type Reply, reply } from '../values/reply.js';
+import type { DeliveryReport } from '../values/report.js';
+import type { Route } from '../values/route.js';
+import { type Refusal, reject } from '../values/verdict.js';
+import { buildDsn, defaultDsnDraft } from './dsn.js';
+import type { DeliveryRequest, SchedulerPolicy } from './queue/scheduler-policy.js';
+import { type StoreOptions, storeLocally } from './store.js';
+
+/** What the stage works with. */
+export interface DeliverOptions extends StoreOptions {
+  readonly hooks: () => CompiledHooks;
+  readonly hostname: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+const unroutable = reject(550, '4.4', 'no route to the recipient');
+const undeliverable = reply(550, '4.4', 'no way of delivery for the recipient');
+const defaultEgress: EgressPolicy = Object.freeze({});
+
+/** The scheduler's policy of one generation. */
+export function createDeliverPolicy(options: DeliverOptions): SchedulerPolicy {
+  return {
+    route: (message, recipient) => route(options, message, recipient),
+    deliver: (delivery, signal) => deliver(options, delivery, signal),
+    async retry(question) {
+      const answer = await options.hooks().schedule?.(question);
+      return answer === undefined || 'verdict' in answer ? undefined : answer;
+    },
+    notify: (kind, subject) => notify(options, kind, subject),
+    attempted(delivery, report) {
+      void options.hooks().attempted?.({ ...delivery, egress: defaultEgress }, report);
+    },
+    settled(event) {
+      void options.hooks().settled?.(event);
+    },
+  };
+}
+
+async function route(
+  options: DeliverOptions,
+  message: QueuedMessage,
+  recipient: QueuedRecipient,
+): Promise<Route | Refusal> {
+  const answer = await options.hooks().route?.(message, recipient);
+  return answer ?? unroutable;
+}
+
+async function deliver(options: DeliverOptions, request: DeliveryRequest, signal: AbortSignal): Promise<DeliveryReport> {
+  if (request.route.transport === 'local') return storeLocally(options, request);
+  const egress = await options.hooks().egress?.(request);
+  if (egress !== undefined && 'verdict' in egress) return reportAll(request, 'deferred', failedDecision.reply);
+  // A hook's signal follows the `signal` of its input: here that of the try.
+  const delivery = { ...request, egress: egress ?? defaultEgress, signal };
+  const report = await options.hooks().deliver?.(delivery);
+  if (report === undefined) return reportAll(request, 'failed', undeliverable);
+  if ('verdict' in report) return reportAll(request, 'deferred', report.reply);
+  return report;
+}
+
+function reportAll(request: DeliveryRequest, status: 'deferred' | 'failed', said: Reply): DeliveryReport {
+  return { outcomes: request.recipients.map(({ index }) => ({ index, status, reply: said })) };
+}
+
+async function notify(
+  options: DeliverOptions,
+  kind: DsnDraft['kind'],
+  subject: DsnSubject,
+): Promise<NewQueuedMessage | undefined> {
+  const draft = defaultDsnDraft(options, kind, subject);
+  const answer = await options.hooks().dsn?.(subject, draft);
+  // A tap that fails must not cost the sender the notification.
+  const written = answer === undefined || 'verdict' in answer ? draft : answer;
+  return buildDsn(options, kind, subject, written);
+}

@@ -1,0 +1,173 @@
+/**
+ * What happens when a message is whole: findings, verdict, expansion, header, and into the queue. The answer is 250
+ * only once the queue has committed; on every other way out the body is released and nothing is left behind.
+ */
+import type { Body } from '../body/body.js';
+import { MessageState } from '../context/message.js';
+import type { TransactionState } from '../context/transaction.js';
+import { isMailError } from '../errors.js';
+import type { CompiledHooks } from '../hooks/compile.js';
+import { failedDecision } from '../hooks/run-decide.js';
+import type { Clock } from '../services/clock.js';
+import type { Logger } from '../services/logger.js';
+import type { NewQueuedMessage, QueuedRecipient } from '../services/queue-store.js';
+import type { ReceiverAnswer } from '../smtp/receiver.js';
+import type { EnvelopeRecipient } from '../values/envelope.js';
+import type { Finding } from '../values/finding.js';
+import { renderHeaderPrefix } from '../values/header.js';
+import { type Reply, reply } from '../values/reply.js';
+import type { Verdict } from '../values/verdict.js';
+import { answerOf, isRefusalAnswer, replies } from './answers.js';
+import { tracePrefix } from './trace.js';
+
+/** What taking a message needs. */
+export interface TakeMessageOptions {
+  readonly hooks: CompiledHooks;
+  readonly hostname: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Received fields before a message counts as looping. */
+  readonly hopsMax: number;
+  readonly lifetimeMs: number;
+  /** Puts the message into the queue; resolves when it is durable. */
+  enqueue(message: NewQueuedMessage): Promise<readonly QueuedRecipient[]>;
+}
+
+const noFindings: readonly Finding[] = Object.freeze([]);
+
+/** Takes a message; one answer for each recipient that RCPT accepted, in order. Owns the body. Never rejects. */
+export async function takeMessage(
+  options: TakeMessageOptions,
+  transaction: TransactionState,
+  body: Body,
+): Promise<readonly ReceiverAnswer[]> {
+  const message = new MessageState({
+    id: transaction.id,
+    transaction,
+    envelope: transaction.envelope(),
+    body,
+    receivedAtMs: options.clock.now(),
+  });
+  let answer: ReceiverAnswer;
+  try {
+    answer = await judgeAndEnqueue(options, transaction, message);
+  } catch (error) {
+    options.log.error('message not taken', { message: message.id, error });
+    answer = { reply: failureReply(error) };
+  }
+  await body.release();
+  if (isRefusalAnswer(answer)) report(options, transaction, answer);
+  return transaction.recipients.map(() => answer);
+}
+
+async function judgeAndEnqueue(
+  options: TakeMessageOptions,
+  transaction: TransactionState,
+  message: MessageState,
+): Promise<ReceiverAnswer> {
+  const { hooks } = options;
+  // RFC 5321 section 6.3.
+  if (message.body.header.all('received').length >= options.hopsMax) return { reply: replies.loop };
+  const findings = hooks.inspect === null ? noFindings : await hooks.inspect(message);
+  const verdict = hooks.message === null ? undefined : await hooks.message(message, findings);
+  const queued = reply(250, '0.0', `queued as ${message.id}`);
+  const answer = answerOf(verdict, queued);
+  if (isRefusalAnswer(answer)) return answer;
+  if (verdict?.verdict === 'discard') {
+    options.log.info('message discarded', { message: message.id, reason: verdict.reason });
+    return { reply: queued };
+  }
+  const recipients = hooks.expand === null ? message.envelope.recipients : await hooks.expand(message, message.envelope.recipients);
+  if (!isList(recipients)) return { reply: failedDecision.reply };
+  if (recipients.length === 0) return { reply: transaction.recipients.length === 0 ? replies.noRecipients : queued };
+  const traced = tracePrefix(message, options.hostname);
+  const prefix = hooks.header === null ? traced : await hooks.header(message, findings, traced);
+  if (!isList(prefix)) return { reply: failedDecision.reply };
+  const put = newQueuedMessage(options, message, recipients, renderHeaderPrefix(prefix), quarantineOf(transaction, verdict));
+  const leased = await options.enqueue(put);
+  options.log.info('queued', {
+    message: message.id,
+    connection: transaction.connection.id,
+    recipients: leased.length,
+    sizeBytes: message.body.sizeBytes,
+  });
+  tell(hooks, message, put, leased);
+  return { reply: queued };
+}
+
+function newQueuedMessage(
+  options: TakeMessageOptions,
+  message: MessageState,
+  recipients: readonly EnvelopeRecipient[],
+  headerPrefix: string,
+  quarantine: string | undefined,
+): NewQueuedMessage {
+  const { connection } = message.transaction;
+  const { parameters, reversePath } = message.envelope;
+  const state = message.persistent();
+  return {
+    id: message.id,
+    reversePath,
+    parameters,
+    headerPrefix,
+    body: message.body,
+    origin: {
+      protocol: connection.protocol,
+      listener: connection.listener,
+      remoteAddress: connection.remoteAddress,
+      helloName: connection.helloName,
+      ...(connection.identity === undefined ? {} : { accountId: connection.identity.accountId }),
+    },
+    receivedAtMs: message.receivedAtMs,
+    expiresAtMs: message.receivedAtMs + options.lifetimeMs,
+    ...(quarantine === undefined ? {} : { quarantine }),
+    ...(state === undefined ? {} : { state }),
+    recipients: recipients.map((recipient) => ({
+      ...recipient,
+      site: 'new',
+      ...(parameters.holdUntilMs === undefined ? {} : { dueAtMs: parameters.holdUntilMs }),
+    })),
+  };
+}
+
+/** Observers are told after the outcome is fixed, and after this turn, so that the reply does not wait for them. */
+function tell(hooks: CompiledHooks, message: MessageState, put: NewQueuedMessage, leased: readonly QueuedRecipient[]): void {
+  const { enqueued, accepted } = hooks;
+  if (enqueued === null && accepted === null) return;
+  message.body.retain();
+  setImmediate(async () => {
+    await Promise.all([enqueued?.(put, leased), accepted?.(message)]);
+    await message.body.release();
+  });
+}
+
+function report(options: TakeMessageOptions, transaction: TransactionState, answer: ReceiverAnswer): void {
+  const { connection } = transaction;
+  options.log.info('refused', {
+    connection: connection.id,
+    transaction: transaction.id,
+    remoteAddress: connection.remoteAddress,
+    at: 'message',
+    code: answer.reply.code,
+    text: answer.reply.text,
+  });
+  void options.hooks.refused?.({ connection, transaction, at: 'message', reply: answer.reply });
+}
+
+function quarantineOf(transaction: TransactionState, verdict: Verdict | undefined): string | undefined {
+  return verdict?.verdict === 'quarantine' ? verdict.reason : transaction.quarantine;
+}
+
+function isList<T>(value: readonly T[] | object): value is readonly T[] {
+  return Array.isArray(value);
+}
+
+/** A full disk is said as such (RFC 5321 section 4.2.3); everything else is a local problem. */
+function failureReply(error: unknown): Reply {
+  if (isMailError(error) && error.reply !== undefined) return error.reply;
+  for (let cause = error; typeof cause === 'object' && cause !== null; cause = (cause as { cause?: unknown }).cause) {
+    const { code } = cause as { code?: unknown };
+    if (code === 'ENOSPC' || code === 'EDQUOT') return replies.full;
+  }
+  return replies.temporary;
+}
