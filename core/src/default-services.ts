@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { createSpool, type OwnedSpool } from './body/spool.js';
 import type { ServiceContainer } from './di/container.js';
 import type { Token } from './di/token.js';
-import { createResolver } from './dns/resolver.js';
 import { MailError } from './errors.js';
 import type { House } from './house.js';
 import type { MtaOptions } from './mta-options.js';
 import { Certificates } from './services/certificates.js';
 import { Clock } from './services/clock.js';
+import { createResolver } from './services/dns-resolver.js';
 import { createCertificates, type OwnedCertificates } from './services/file-certificates.js';
 import { Listeners } from './services/listeners.js';
 import { Logger } from './services/logger.js';
@@ -62,7 +62,11 @@ export function bindDefaults(
 
 function systemResolver(house: House, options: MtaOptions): Resolver {
   const servers = options.dns?.servers;
-  return createResolver({ clock: house.clock, random: house.random, ...(servers === undefined ? {} : { servers }) });
+  return createResolver({
+    clock: house.clock,
+    random: house.random,
+    ...(servers === undefined ? {} : { servers }),
+  });
 }
 
 /** The queue as it runs at the moment of the call: it outlives reloads. */

@@ -16,9 +16,17 @@ export interface ExplainedHook {
 export interface Explanation {
   readonly generation: number;
   readonly hostname: string;
-  readonly plugins: readonly { readonly name: string; readonly description?: string; readonly listener?: string }[];
+  readonly plugins: readonly {
+    readonly name: string;
+    readonly description?: string;
+    readonly listener?: string;
+  }[];
   /** Token to plugin, `core` for the defaults. */
-  readonly services: readonly { readonly token: string; readonly provider: string; readonly listener?: string }[];
+  readonly services: readonly {
+    readonly token: string;
+    readonly provider: string;
+    readonly listener?: string;
+  }[];
   /** Hooks of the whole server; only those that somebody taps. */
   readonly hooks: readonly ExplainedHook[];
   /** Each listener with all taps that its connections meet. */
@@ -39,12 +47,18 @@ export function explainGeneration(generation: Generation): Explanation {
     hostname: options.hostname,
     plugins: [
       ...scope.plugins.map(describePlugin),
-      ...listeners.flatMap((one) => one.scope.plugins.map((plugin) => ({ ...describePlugin(plugin), listener: one.options.name }))),
+      ...listeners.flatMap((one) =>
+        one.scope.plugins.map((plugin) => ({ ...describePlugin(plugin), listener: one.options.name })),
+      ),
     ],
     services: [
       ...[...scope.providers].map(([token, provider]) => ({ token, provider })),
       ...listeners.flatMap((one) =>
-        [...one.scope.providers].map(([token, provider]) => ({ token, provider, listener: one.options.name })),
+        [...one.scope.providers].map(([token, provider]) => ({
+          token,
+          provider,
+          listener: one.options.name,
+        })),
       ),
     ],
     hooks: explainTaps(generation.taps),
@@ -59,7 +73,10 @@ export function explainGeneration(generation: Generation): Explanation {
 }
 
 function describePlugin(plugin: { readonly name: string; readonly description: string | undefined }) {
-  return { name: plugin.name, ...(plugin.description === undefined ? {} : { description: plugin.description }) };
+  return {
+    name: plugin.name,
+    ...(plugin.description === undefined ? {} : { description: plugin.description }),
+  };
 }
 
 function explainTaps(taps: OrderedTaps): readonly ExplainedHook[] {

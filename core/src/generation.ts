@@ -2,10 +2,12 @@
  * A generation: one built set of scopes, services and compiled hooks. It is built whole, swapped in whole on a
  * reload, and left when nothing of it is in use any more. Building it touches nothing outside; starting it does.
  */
+
+import { bindDefaults, type DefaultServices } from './default-services.js';
 import type { ServiceContainer } from './di/container.js';
 import { createContainer } from './di/container.js';
 import type { Token } from './di/token.js';
-import { type CompiledHooks, compileHooks, orderAll, type OrderedTaps } from './hooks/compile.js';
+import { type CompiledHooks, compileHooks, type OrderedTaps, orderAll } from './hooks/compile.js';
 import type { House } from './house.js';
 import { type ResolvedListener, resolveListener } from './listener-defaults.js';
 import type { MtaOptions } from './mta-options.js';
@@ -13,7 +15,6 @@ import { type Scope, setupScope } from './plugin/scope.js';
 import { Authenticator } from './services/authenticator.js';
 import { Directory } from './services/directory.js';
 import type { Logger } from './services/logger.js';
-import { bindDefaults, type DefaultServices } from './default-services.js';
 import { createAuthenticator } from './stages/authenticate.js';
 
 /** A listener with its scope. */
@@ -43,11 +44,19 @@ export function buildGeneration(house: House, options: MtaOptions, number: numbe
   const log = house.log(options.log?.level);
   const holder = {};
   const container = createContainer();
-  const declared = new Set(options.plugins.flatMap((use) => use.definition.provides ?? []).map((token) => token.id));
+  const declared = new Set(
+    options.plugins.flatMap((use) => use.definition.provides ?? []).map((token) => token.id),
+  );
   let hooks: CompiledHooks | undefined;
   const defaults = bindDefaults(house, options, container, declared, log);
   bindAuthenticator(container, declared, () => hooks as CompiledHooks, log, house);
-  const common = { hostname: options.hostname, log, metrics: house.metrics, keeper: house.keeper, generation: holder };
+  const common = {
+    hostname: options.hostname,
+    log,
+    metrics: house.metrics,
+    keeper: house.keeper,
+    generation: holder,
+  };
   const scope = setupScope({ ...common, uses: options.plugins, container, listener: undefined });
   const taps = orderAll(scope.taps);
   const services = { clock: house.clock, log, metrics: house.metrics };

@@ -29,12 +29,19 @@ export function resolveListener(options: ListenerOptions, hasCertificate: boolea
   const name = options.name ?? `${options.role}:${options.port}`;
   const isPlaintextAuthAllowed = options.plaintextAuth === true;
   if (isPlaintextAuthAllowed && !isLoopback(options.host)) {
-    throw new MailError('E_CONFIG', `listener ${name}: plaintextAuth needs a loopback host, so that no password crosses a network`);
+    throw new MailError(
+      'E_CONFIG',
+      `listener ${name}: plaintextAuth needs a loopback host, so that no password crosses a network`,
+    );
   }
   // STARTTLS can only be offered with a certificate; what was asked for by name must not silently go missing.
-  const wanted = options.tls ?? (hasCertificate || isPlaintextAuthAllowed ? defaultTls[options.role] : 'optional');
+  const wanted =
+    options.tls ?? (hasCertificate || isPlaintextAuthAllowed ? defaultTls[options.role] : 'optional');
   if (!hasCertificate && (wanted === 'required' || wanted === 'implicit')) {
-    throw new MailError('E_CONFIG', `listener ${name}: tls ${wanted} needs a certificate: set tls.certificateFile or tls.selfSignedDirectory`);
+    throw new MailError(
+      'E_CONFIG',
+      `listener ${name}: tls ${wanted} needs a certificate: set tls.certificateFile or tls.selfSignedDirectory`,
+    );
   }
   const isSubmission = options.role === 'submission';
   return {

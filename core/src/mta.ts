@@ -1,6 +1,6 @@
 /** The server: start, reload, stop, explain, submit. It owns the current generation and those still draining. */
 import { isMailError, MailError, messageOf } from './errors.js';
-import { explainGeneration, type Explanation } from './explain.js';
+import { type Explanation, explainGeneration } from './explain.js';
 import { buildGeneration } from './generation.js';
 import { createHouse, type House, type MtaServices } from './house.js';
 import type { MtaOptions } from './mta-options.js';
@@ -46,7 +46,8 @@ export function createMta(options: MtaOptions, services: MtaServices = {}): Mta 
   let current: RunningGeneration | undefined;
   const draining = new Set<Promise<void>>();
   const running = (): RunningGeneration => {
-    if (current === undefined || state !== 'running') throw new MailError('E_STATE', `the server is ${state}, not running`);
+    if (current === undefined || state !== 'running')
+      throw new MailError('E_STATE', `the server is ${state}, not running`);
     return current;
   };
   return {
@@ -87,7 +88,12 @@ export function createMta(options: MtaOptions, services: MtaServices = {}): Mta 
         return;
       }
       state = 'stopping';
-      await shutDown(house, current, draining, drainMs ?? current.generation.options.drainMs ?? drainMsDefault);
+      await shutDown(
+        house,
+        current,
+        draining,
+        drainMs ?? current.generation.options.drainMs ?? drainMsDefault,
+      );
       current = undefined;
       state = 'stopped';
     },
@@ -137,11 +143,16 @@ async function shutDown(
   const deadline = new AbortController();
   const timer = house.clock.after(drainMs, () => deadline.abort());
   house.ports.askAllToEnd();
-  const idle = Promise.all([current.drain(drainMs), current.generation.defaults.listeners.whenIdle(), ...draining]);
+  const idle = Promise.all([
+    current.drain(drainMs),
+    current.generation.defaults.listeners.whenIdle(),
+    ...draining,
+  ]);
   await Promise.race([idle, new Promise((resolve) => deadline.signal.addEventListener('abort', resolve))]);
   timer.cancel();
+  // Deliveries have ended by their own deadline; connections end now.
   house.ports.destroyAll();
-  await Promise.all([...draining]);
+  await idle;
   await current.dispose();
   house.scheduler = undefined;
 }

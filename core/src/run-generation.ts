@@ -1,5 +1,6 @@
 /** Starting a built generation, and leaving it: every step in order, every failure undone. */
 import { MailError } from './errors.js';
+import type { BuiltListener } from './generation.js';
 import { find, type Generation, scopesOf } from './generation.js';
 import type { House } from './house.js';
 import { runStep } from './plugin/lifecycle.js';
@@ -7,14 +8,13 @@ import { Authenticator } from './services/authenticator.js';
 import { Directory } from './services/directory.js';
 import { MailboxStore } from './services/mailbox-store.js';
 import { type NewQueuedMessage, type QueuedRecipient, QueueStore } from './services/queue-store.js';
+import { Spool } from './services/spool.js';
 import { createReceiver } from './smtp/create-receiver.js';
 import type { ReceiverPolicy } from './smtp/receiver.js';
 import { createDeliverPolicy } from './stages/deliver.js';
 import { createScheduler, type Scheduler } from './stages/queue/scheduler.js';
 import { schedulerOptions } from './stages/queue/scheduler-options.js';
 import { createReceivePolicy } from './stages/receive.js';
-import type { BuiltListener } from './generation.js';
-import { Spool } from './services/spool.js';
 
 /** A started generation. */
 export interface RunningGeneration {
@@ -52,7 +52,9 @@ export async function startGeneration(house: House, generation: Generation): Pro
       },
       async drain(deadlineMs) {
         const steps = scopesOf(generation).flatMap((scope) => scope.drains);
-        await Promise.all(steps.map((step) => runQuietly(generation, () => runStep(step, 'its drain', house.clock))));
+        await Promise.all(
+          steps.map((step) => runQuietly(generation, () => runStep(step, 'its drain', house.clock))),
+        );
         await scheduler.drain(deadlineMs);
       },
       dispose: () => disposeGeneration(house, generation),
@@ -87,7 +89,10 @@ async function runQuietly(generation: Generation, run: () => Promise<void>): Pro
 function createSchedulerOf(house: House, generation: Generation): Scheduler {
   const { container } = generation.scope;
   if (!container.has(QueueStore)) {
-    throw new MailError('E_TOKEN_MISSING', `a server needs ${QueueStore.name}: name a queue plugin, such as queue-lmdb`);
+    throw new MailError(
+      'E_TOKEN_MISSING',
+      `a server needs ${QueueStore.name}: name a queue plugin, such as queue-lmdb`,
+    );
   }
   const { clock, random, metrics, owner } = house;
   const policy = createDeliverPolicy({
@@ -99,7 +104,16 @@ function createSchedulerOf(house: House, generation: Generation): Scheduler {
     log: generation.log,
   });
   const options = schedulerOptions(generation.options.queue);
-  return createScheduler({ store: container.get(QueueStore), policy, clock, random, options, log: generation.log, metrics, owner });
+  return createScheduler({
+    store: container.get(QueueStore),
+    policy,
+    clock,
+    random,
+    options,
+    log: generation.log,
+    metrics,
+    owner,
+  });
 }
 
 async function listen(

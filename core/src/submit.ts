@@ -4,7 +4,11 @@ import { MailError } from './errors.js';
 import type { House } from './house.js';
 import type { ReceiverAnswer, ReceiverPolicy } from './smtp/receiver.js';
 import { type MailAddress, parseAddress, type ReversePath } from './values/address.js';
-import { defaultEnvelopeParameters, type EnvelopeParameters, type EnvelopeRecipient } from './values/envelope.js';
+import {
+  defaultEnvelopeParameters,
+  type EnvelopeParameters,
+  type EnvelopeRecipient,
+} from './values/envelope.js';
 import { formatReply } from './values/reply.js';
 
 /** An envelope with addresses as values or as text. */
@@ -86,7 +90,9 @@ function readAddress(text: string): MailAddress {
 }
 
 function refused(answer: ReceiverAnswer): MailError {
-  return new MailError('E_REFUSED', `the message was refused: ${formatReply(answer.reply)}`, { reply: answer.reply });
+  return new MailError('E_REFUSED', `the message was refused: ${formatReply(answer.reply)}`, {
+    reply: answer.reply,
+  });
 }
 
 /** The octets with every bare CR or LF turned into CRLF. */
@@ -94,7 +100,10 @@ async function* withCrLf(content: SubmitContent): AsyncGenerator<Uint8Array> {
   const chunks = typeof content === 'string' || content instanceof Uint8Array ? [content] : content;
   let endedWithCr = false;
   for await (const chunk of chunks) {
-    const text = typeof chunk === 'string' ? Buffer.from(chunk).toString('latin1') : Buffer.from(chunk).toString('latin1');
+    const text =
+      typeof chunk === 'string'
+        ? Buffer.from(chunk).toString('latin1')
+        : Buffer.from(chunk).toString('latin1');
     // A CR at the end of a chunk has been written as CRLF: the LF that may follow belongs to it.
     const rest = endedWithCr && text.startsWith('\n') ? text.slice(1) : text;
     endedWithCr = text === '' ? endedWithCr : text.endsWith('\r');

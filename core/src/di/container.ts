@@ -2,7 +2,7 @@
  * Services by token. The one importer of inversify: a container is made for the server and one for each listener, at
  * the start only; nothing is resolved per connection or message.
  */
-import { Container, injectable as inversifyInjectable, inject as inversifyInject } from 'inversify';
+import { Container, inject as inversifyInject, injectable as inversifyInjectable } from 'inversify';
 import { MailError, messageOf } from '../errors.js';
 import type { ServiceClass } from '../plugin/define.js';
 import type { Token } from './token.js';
@@ -39,7 +39,10 @@ function wrap(container: Container): ServiceContainer {
       container.bind(token.id).toConstantValue(service);
     },
     bindClass(token, service) {
-      container.bind(token.id).to(service as unknown as new () => object).inSingletonScope();
+      container
+        .bind(token.id)
+        .to(service as unknown as new () => object)
+        .inSingletonScope();
     },
     has: (token) => container.isBound(token.id),
     get<T>(token: Token<T>): T {

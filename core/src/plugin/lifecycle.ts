@@ -12,12 +12,20 @@ export interface LifecycleStep {
 }
 
 /** Runs a step; rejects with `E_LIFECYCLE_DEADLINE` when it takes too long, or with what it threw, the plugin named. */
-export async function runStep(step: LifecycleStep, phase: string, clock: Clock, timeoutMs = lifecycleTimeoutMs): Promise<void> {
+export async function runStep(
+  step: LifecycleStep,
+  phase: string,
+  clock: Clock,
+  timeoutMs = lifecycleTimeoutMs,
+): Promise<void> {
   const controller = new AbortController();
   let timer: { cancel(): void } | undefined;
   const deadline = new Promise<never>((_resolve, reject) => {
     timer = clock.after(timeoutMs, () => {
-      const late = new MailError('E_LIFECYCLE_DEADLINE', `plugin ${step.plugin} did not finish ${phase} within ${timeoutMs} ms`);
+      const late = new MailError(
+        'E_LIFECYCLE_DEADLINE',
+        `plugin ${step.plugin} did not finish ${phase} within ${timeoutMs} ms`,
+      );
       controller.abort(late);
       reject(late);
     });
@@ -26,7 +34,9 @@ export async function runStep(step: LifecycleStep, phase: string, clock: Clock, 
     await Promise.race([step.run(controller.signal), deadline]);
   } catch (error) {
     if (isMailError(error)) throw error;
-    throw new MailError('E_START', `plugin ${step.plugin} failed in ${phase}: ${messageOf(error)}`, { cause: error });
+    throw new MailError('E_START', `plugin ${step.plugin} failed in ${phase}: ${messageOf(error)}`, {
+      cause: error,
+    });
   } finally {
     timer?.cancel();
   }

@@ -56,7 +56,10 @@ export function setupScope(options: ScopeOptions): Scope {
   const rank = new Map(options.uses.map((use, at) => [use.definition.name, at]));
   for (const use of ordered) setupPlugin(use, options, draft);
   draft.taps.sort((a, b) => (rank.get(a.plugin) ?? 0) - (rank.get(b.plugin) ?? 0));
-  const plugins = ordered.map((use) => ({ name: use.definition.name, description: use.definition.description }));
+  const plugins = ordered.map((use) => ({
+    name: use.definition.name,
+    description: use.definition.description,
+  }));
   return { container: options.container, plugins, ...draft };
 }
 
@@ -69,13 +72,18 @@ function setupPlugin(use: PluginUse, options: ScopeOptions, draft: ScopeDraft): 
     setup(context as never);
     for (const token of provides) {
       if (!provided.has(token.id)) {
-        throw new MailError('E_TOKEN_UNDECLARED', `plugin ${name} declares ${token.name} but did not provide it`);
+        throw new MailError(
+          'E_TOKEN_UNDECLARED',
+          `plugin ${name} declares ${token.name} but did not provide it`,
+        );
       }
       // Made now, so that a class with a missing collaborator refuses the start.
       options.container.get(token);
     }
   } catch (error) {
-    throw new MailError(isCoded(error) ? error.code : 'E_PLUGIN_SETUP', nameIt(name, messageOf(error)), { cause: error });
+    throw new MailError(isCoded(error) ? error.code : 'E_PLUGIN_SETUP', nameIt(name, messageOf(error)), {
+      cause: error,
+    });
   }
 }
 
@@ -88,7 +96,10 @@ function setupContext(
   const plugin = use.definition.name;
   const declare = (token: Token<unknown>) => {
     if (use.definition.provides?.some((declared) => declared.id === token.id) !== true) {
-      throw new MailError('E_TOKEN_UNDECLARED', `plugin ${plugin} provides ${token.name} without declaring it`);
+      throw new MailError(
+        'E_TOKEN_UNDECLARED',
+        `plugin ${plugin} provides ${token.name} without declaring it`,
+      );
     }
     provided.add(token.id);
     draft.providers.set(token.name, plugin);
@@ -130,7 +141,8 @@ function resolveNeeds(use: PluginUse, container: ServiceContainer): Readonly<Rec
 
 function checkTap(plugin: string, hook: HookName, listener: string | undefined): void {
   const row = Object.hasOwn(hookTable, hook) ? hookTable[hook] : undefined;
-  if (row === undefined) throw new MailError('E_HOOK_UNKNOWN', `plugin ${plugin} taps ${String(hook)}, which is no hook`);
+  if (row === undefined)
+    throw new MailError('E_HOOK_UNKNOWN', `plugin ${plugin} taps ${String(hook)}, which is no hook`);
   if (listener !== undefined && row.scope === 'mta') {
     throw new MailError(
       'E_HOOK_SCOPE',
@@ -140,7 +152,9 @@ function checkTap(plugin: string, hook: HookName, listener: string | undefined):
 }
 
 function isCoded(error: unknown): error is MailError {
-  return typeof error === 'object' && error !== null && 'code' in error && String(error.code).startsWith('E_');
+  return (
+    typeof error === 'object' && error !== null && 'code' in error && String(error.code).startsWith('E_')
+  );
 }
 
 function nameIt(plugin: string, text: string): string {

@@ -14,7 +14,11 @@ export interface ReadNeed {
 export function readNeeds(needs: Needs | undefined): readonly ReadNeed[] {
   return Object.entries(needs ?? {}).map(([key, need]) => {
     const isOptional = 'optional' in need;
-    return { key, token: isOptional ? (need as OptionalNeed<unknown>).optional : (need as Token<unknown>), isOptional };
+    return {
+      key,
+      token: isOptional ? (need as OptionalNeed<unknown>).optional : (need as Token<unknown>),
+      isOptional,
+    };
   });
 }
 
@@ -22,7 +26,10 @@ export function readNeeds(needs: Needs | undefined): readonly ReadNeed[] {
  * Sorts the plugins of one scope. `given` tells which services exist already. Throws `E_PLUGIN_DUPLICATE`,
  * `E_TOKEN_DUPLICATE`, `E_TOKEN_MISSING` or `E_CYCLE`, each naming the plugins.
  */
-export function sortPlugins(uses: readonly PluginUse[], given: (token: Token<unknown>) => boolean): readonly PluginUse[] {
+export function sortPlugins(
+  uses: readonly PluginUse[],
+  given: (token: Token<unknown>) => boolean,
+): readonly PluginUse[] {
   const providers = findProviders(uses);
   const ordered: PluginUse[] = [];
   const path: PluginUse[] = [];
@@ -47,12 +54,16 @@ function findProviders(uses: readonly PluginUse[]): ReadonlyMap<symbol, PluginUs
   const providers = new Map<symbol, PluginUse>();
   for (const use of uses) {
     const { name, provides } = use.definition;
-    if (names.has(name)) throw new MailError('E_PLUGIN_DUPLICATE', `plugin ${name} stands twice in one scope`);
+    if (names.has(name))
+      throw new MailError('E_PLUGIN_DUPLICATE', `plugin ${name} stands twice in one scope`);
     names.add(name);
     for (const token of provides ?? []) {
       const other = providers.get(token.id);
       if (other !== undefined) {
-        throw new MailError('E_TOKEN_DUPLICATE', `${token.name} is provided by both ${other.definition.name} and ${name}`);
+        throw new MailError(
+          'E_TOKEN_DUPLICATE',
+          `${token.name} is provided by both ${other.definition.name} and ${name}`,
+        );
       }
       providers.set(token.id, use);
     }
@@ -61,9 +72,15 @@ function findProviders(uses: readonly PluginUse[]): ReadonlyMap<symbol, PluginUs
 }
 
 function cycleOf(circle: readonly PluginUse[]): MailError {
-  return new MailError('E_CYCLE', `plugins need each other in a circle: ${circle.map((use) => use.definition.name).join(' -> ')}`);
+  return new MailError(
+    'E_CYCLE',
+    `plugins need each other in a circle: ${circle.map((use) => use.definition.name).join(' -> ')}`,
+  );
 }
 
 function missing(use: PluginUse, token: Token<unknown>): MailError {
-  return new MailError('E_TOKEN_MISSING', `plugin ${use.definition.name} needs ${token.name}, which no plugin provides`);
+  return new MailError(
+    'E_TOKEN_MISSING',
+    `plugin ${use.definition.name} needs ${token.name}, which no plugin provides`,
+  );
 }

@@ -72,7 +72,13 @@ export function createPortTable(): PortTable {
       for (const one of owners) for (const socket of one.sockets) socket.destroy();
     },
     forGeneration(services) {
-      const mine: Owner = { services, controller: new AbortController(), sockets: new Set(), counts: new Map(), idle: [] };
+      const mine: Owner = {
+        services,
+        controller: new AbortController(),
+        sockets: new Set(),
+        counts: new Map(),
+        idle: [],
+      };
       const owned = () => [...ports.values()].filter((port) => (port.next ?? port.current).owner === mine);
       return {
         async listen(options) {
@@ -101,7 +107,8 @@ export function createPortTable(): PortTable {
         get connections() {
           return mine.sockets.size;
         },
-        whenIdle: () => (mine.sockets.size === 0 ? Promise.resolve() : new Promise((resolve) => mine.idle.push(resolve))),
+        whenIdle: () =>
+          mine.sockets.size === 0 ? Promise.resolve() : new Promise((resolve) => mine.idle.push(resolve)),
       };
     },
   };
@@ -113,7 +120,10 @@ async function claim(ports: Map<string, Port>, wanted: Claim): Promise<Port> {
   const known = ports.get(key);
   if (known !== undefined) {
     if (known.current.owner === wanted.owner || known.next?.owner === wanted.owner) {
-      throw new MailError('E_LISTEN', `two listeners want the same port: ${host === '' ? 'any address' : host}:${number}`);
+      throw new MailError(
+        'E_LISTEN',
+        `two listeners want the same port: ${host === '' ? 'any address' : host}:${number}`,
+      );
     }
     known.next = wanted;
     return known;
@@ -121,7 +131,9 @@ async function claim(ports: Map<string, Port>, wanted: Claim): Promise<Port> {
   const server = createServer({ noDelay: true });
   const opened: Port = { key, server, current: wanted, next: undefined };
   server.on('connection', (socket) => accept(opened.current, socket));
-  await listenOn(server, wanted.options, (error) => wanted.owner.services.log.error('accepting failed', { listener: name, error }));
+  await listenOn(server, wanted.options, (error) =>
+    wanted.owner.services.log.error('accepting failed', { listener: name, error }),
+  );
   ports.set(key, opened);
   return opened;
 }
@@ -148,14 +160,19 @@ function listenOn(server: Server, options: ListenOptions, onFault: (error: Error
   return new Promise((resolve, reject) => {
     const place = `${options.host ?? 'any address'}:${options.port}`;
     const onError = (cause: Error) =>
-      reject(new MailError('E_LISTEN', `${options.name} can't listen on ${place}: ${explain(cause)}`, { cause }));
+      reject(
+        new MailError('E_LISTEN', `${options.name} can't listen on ${place}: ${explain(cause)}`, { cause }),
+      );
     server.once('error', onError);
-    server.listen({ port: options.port, ...(options.host === undefined ? {} : { host: options.host }) }, () => {
-      server.off('error', onError);
-      // Accepting can fail later (no file descriptors left): the port stays open, the failure is told.
-      server.on('error', onFault);
-      resolve();
-    });
+    server.listen(
+      { port: options.port, ...(options.host === undefined ? {} : { host: options.host }) },
+      () => {
+        server.off('error', onError);
+        // Accepting can fail later (no file descriptors left): the port stays open, the failure is told.
+        server.on('error', onFault);
+        resolve();
+      },
+    );
   });
 }
 

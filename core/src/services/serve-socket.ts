@@ -78,7 +78,9 @@ function encrypt(socket: Socket, connection: ConnectionState, services: ServeSer
       secureContext: certificates.context(),
       SNICallback: (name, answer) => answer(null, certificates.context(name)),
     });
-    const timer = clock.after(handshakeTimeoutMs, () => fail(new MailError('E_TLS', 'the TLS handshake took too long')));
+    const timer = clock.after(handshakeTimeoutMs, () =>
+      fail(new MailError('E_TLS', 'the TLS handshake took too long')),
+    );
     const fail = (error: Error) => {
       timer.cancel();
       secured.destroy();

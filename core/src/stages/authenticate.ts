@@ -67,11 +67,19 @@ async function askDirectory(
   const directory = options.directory();
   if (directory === undefined) return { status: 'refused', reply: refusedReply };
   try {
-    const account = await directory.verifyPassword(credentials.login, credentials.password, connection.signal);
+    const account = await directory.verifyPassword(
+      credentials.login,
+      credentials.password,
+      connection.signal,
+    );
     if (account === undefined || !mayActAs(credentials, account.login)) {
       return { status: 'refused', reply: refusedReply };
     }
-    const identity: Identity = { accountId: account.id, login: account.login, mechanism: credentials.mechanism };
+    const identity: Identity = {
+      accountId: account.id,
+      login: account.login,
+      mechanism: credentials.mechanism,
+    };
     return { status: 'granted', identity };
   } catch (error) {
     options.log.error('directory failed', { connection: connection.id, error });

@@ -55,10 +55,15 @@ async function route(
   return answer ?? unroutable;
 }
 
-async function deliver(options: DeliverOptions, request: DeliveryRequest, signal: AbortSignal): Promise<DeliveryReport> {
+async function deliver(
+  options: DeliverOptions,
+  request: DeliveryRequest,
+  signal: AbortSignal,
+): Promise<DeliveryReport> {
   if (request.route.transport === 'local') return storeLocally(options, request);
   const egress = await options.hooks().egress?.(request);
-  if (egress !== undefined && 'verdict' in egress) return reportAll(request, 'deferred', failedDecision.reply);
+  if (egress !== undefined && 'verdict' in egress)
+    return reportAll(request, 'deferred', failedDecision.reply);
   // A hook's signal follows the `signal` of its input: here that of the try.
   const delivery = { ...request, egress: egress ?? defaultEgress, signal };
   const report = await options.hooks().deliver?.(delivery);

@@ -18,7 +18,7 @@ import type { EnvelopeParameters, EnvelopeRecipient } from '../values/envelope.j
 import type { Verdict } from '../values/verdict.js';
 import { answerOf, isRefusalAnswer, replies } from './answers.js';
 import { whenReady } from './maybe.js';
-import { takeMessage, type TakeMessageOptions } from './take-message.js';
+import { type TakeMessageOptions, takeMessage } from './take-message.js';
 
 /** What the stage works with. */
 export interface ReceiveOptions extends TakeMessageOptions {
@@ -42,11 +42,15 @@ export function createReceivePolicy(options: ReceiveOptions): ReceiverPolicy {
     connect: (connection) =>
       hooks.connect === null
         ? undefined
-        : whenReady(hooks.connect(connection), (verdict) => refusalOnly(options, connection, 'connect', verdict)),
+        : whenReady(hooks.connect(connection), (verdict) =>
+            refusalOnly(options, connection, 'connect', verdict),
+          ),
     hello: (connection, name) =>
       hooks.hello === null
         ? undefined
-        : whenReady(hooks.hello(connection, name), (verdict) => refusalOnly(options, connection, 'hello', verdict)),
+        : whenReady(hooks.hello(connection, name), (verdict) =>
+            refusalOnly(options, connection, 'hello', verdict),
+          ),
     authenticate: (connection, credentials) => options.authenticator.authenticate(connection, credentials),
     begin: (connection, reversePath, parameters) => begin(options, connection, reversePath, parameters),
     recipient: (transaction, recipient) => nameRecipient(options, transaction, recipient),
@@ -140,7 +144,8 @@ function nameRecipient(
 ): MaybePromise<ReceiverAnswer> {
   const { recipient: hook } = options.hooks;
   const { connection } = transaction;
-  if (hook === null) return refuse(options, connection, transaction, 'recipient', { reply: replies.relayDenied });
+  if (hook === null)
+    return refuse(options, connection, transaction, 'recipient', { reply: replies.relayDenied });
   return whenReady(hook(transaction, recipient), (verdict) => {
     if (verdict === undefined) {
       return refuse(options, connection, transaction, 'recipient', { reply: replies.relayDenied });
@@ -154,12 +159,16 @@ function nameRecipient(
   });
 }
 
-function startData(options: ReceiveOptions, transaction: TransactionState): MaybePromise<ReceiverAnswer | undefined> {
+function startData(
+  options: ReceiveOptions,
+  transaction: TransactionState,
+): MaybePromise<ReceiverAnswer | undefined> {
   const { dataStart } = options.hooks;
   if (dataStart === null) return undefined;
   return whenReady(dataStart(transaction), (verdict) => {
     const answer = answerOf(verdict, replies.sender);
-    if (isRefusalAnswer(answer)) return refuse(options, transaction.connection, transaction, 'dataStart', answer);
+    if (isRefusalAnswer(answer))
+      return refuse(options, transaction.connection, transaction, 'dataStart', answer);
     mark(transaction, verdict);
     return undefined;
   });

@@ -32,7 +32,10 @@ interface Planned {
 }
 
 /** Files the message; a recipient whose account is full or whose store fails is deferred. */
-export async function storeLocally(options: StoreOptions, delivery: DeliveryRequest): Promise<DeliveryReport> {
+export async function storeLocally(
+  options: StoreOptions,
+  delivery: DeliveryRequest,
+): Promise<DeliveryReport> {
   const { message } = delivery;
   const header = parseHeader(Buffer.concat([Buffer.from(message.headerPrefix), message.body.headerBytes]));
   const outcomes: RecipientOutcome[] = [];
@@ -89,7 +92,12 @@ async function file(
   }
 }
 
-function settle(options: StoreOptions, message: QueuedMessage, plan: Planned, filed: Filed | undefined): RecipientOutcome {
+function settle(
+  options: StoreOptions,
+  message: QueuedMessage,
+  plan: Planned,
+  filed: Filed | undefined,
+): RecipientOutcome {
   const { recipient, filing } = plan;
   if (filed?.status !== 'filed') {
     return outcomeOf(options, recipient, filed?.status === 'missing' ? missingReply : quotaReply);

@@ -77,13 +77,23 @@ async function judgeAndEnqueue(
     options.log.info('message discarded', { message: message.id, reason: verdict.reason });
     return { reply: queued };
   }
-  const recipients = hooks.expand === null ? message.envelope.recipients : await hooks.expand(message, message.envelope.recipients);
+  const recipients =
+    hooks.expand === null
+      ? message.envelope.recipients
+      : await hooks.expand(message, message.envelope.recipients);
   if (!isList(recipients)) return { reply: failedDecision.reply };
-  if (recipients.length === 0) return { reply: transaction.recipients.length === 0 ? replies.noRecipients : queued };
+  if (recipients.length === 0)
+    return { reply: transaction.recipients.length === 0 ? replies.noRecipients : queued };
   const traced = tracePrefix(message, options.hostname);
   const prefix = hooks.header === null ? traced : await hooks.header(message, findings, traced);
   if (!isList(prefix)) return { reply: failedDecision.reply };
-  const put = newQueuedMessage(options, message, recipients, renderHeaderPrefix(prefix), quarantineOf(transaction, verdict));
+  const put = newQueuedMessage(
+    options,
+    message,
+    recipients,
+    renderHeaderPrefix(prefix),
+    quarantineOf(transaction, verdict),
+  );
   const leased = await options.enqueue(put);
   options.log.info('queued', {
     message: message.id,
@@ -131,7 +141,12 @@ function newQueuedMessage(
 }
 
 /** Observers are told after the outcome is fixed, and after this turn, so that the reply does not wait for them. */
-function tell(hooks: CompiledHooks, message: MessageState, put: NewQueuedMessage, leased: readonly QueuedRecipient[]): void {
+function tell(
+  hooks: CompiledHooks,
+  message: MessageState,
+  put: NewQueuedMessage,
+  leased: readonly QueuedRecipient[],
+): void {
   const { enqueued, accepted } = hooks;
   if (enqueued === null && accepted === null) return;
   message.body.retain();
@@ -165,7 +180,11 @@ function isList<T>(value: readonly T[] | object): value is readonly T[] {
 /** A full disk is said as such (RFC 5321 section 4.2.3); everything else is a local problem. */
 function failureReply(error: unknown): Reply {
   if (isMailError(error) && error.reply !== undefined) return error.reply;
-  for (let cause = error; typeof cause === 'object' && cause !== null; cause = (cause as { cause?: unknown }).cause) {
+  for (
+    let cause = error;
+    typeof cause === 'object' && cause !== null;
+    cause = (cause as { cause?: unknown }).cause
+  ) {
     const { code } = cause as { code?: unknown };
     if (code === 'ENOSPC' || code === 'EDQUOT') return replies.full;
   }

@@ -12,8 +12,10 @@ export function tracePrefix(message: Message, hostname: string): HeaderPrefix {
   if (connection.role !== 'submission' && connection.protocol !== 'code') return [received];
   const prefix = [received];
   const { header } = message.body;
-  if (header.get('date') === undefined) prefix.push({ name: 'Date', value: formatDate(message.receivedAtMs) });
-  if (header.get('message-id') === undefined) prefix.push({ name: 'Message-ID', value: `<${message.id}@${hostname}>` });
+  if (header.get('date') === undefined)
+    prefix.push({ name: 'Date', value: formatDate(message.receivedAtMs) });
+  if (header.get('message-id') === undefined)
+    prefix.push({ name: 'Message-ID', value: `<${message.id}@${hostname}>` });
   return prefix;
 }
 
@@ -22,16 +24,20 @@ function receivedValue(message: Message, connection: Connection, hostname: strin
   const only = recipients.length === 1 ? recipients[0] : undefined;
   // RFC 5321 section 7.2: with several recipients the clause would tell one of the others.
   const forClause = only === undefined ? '' : `\r\n\tfor <${formatAddress(only.address)}>`;
-  const tls = connection.tls === undefined ? '' : `\r\n\t(${connection.tls.version} ${connection.tls.cipher})`;
+  const tls =
+    connection.tls === undefined ? '' : `\r\n\t(${connection.tls.version} ${connection.tls.cipher})`;
   const by = `by ${hostname} (Postroad) with ${transmissionType(message, connection)} id ${message.id}`;
   return `${fromClause(connection)}${by}${tls}${forClause};\r\n\t${formatDate(message.receivedAtMs)}`;
 }
 
 function fromClause(connection: Connection): string {
   if (connection.protocol === 'code') return '';
-  const address = connection.remoteAddress.includes(':') ? `IPv6:${connection.remoteAddress}` : connection.remoteAddress;
+  const address = connection.remoteAddress.includes(':')
+    ? `IPv6:${connection.remoteAddress}`
+    : connection.remoteAddress;
   // What the client calls itself goes in only as far as it can't be mistaken for structure.
-  const name = connection.helloName.replace(/[^\w.\-:[\]\u0080-\u{10ffff}]/gu, '?').slice(0, 255) || 'unknown';
+  const name =
+    connection.helloName.replace(/[^\w.\-:[\]\u0080-\u{10ffff}]/gu, '?').slice(0, 255) || 'unknown';
   return `from ${name} ([${address}])\r\n\t`;
 }
 
