@@ -33,8 +33,10 @@ export {
 export { type Key, key, type Stateful } from './context/key.js';
 export type { Message } from './context/message.js';
 export type { Transaction } from './context/transaction.js';
+export { inject, injectable } from './di/container.js';
 export { type Needs, type OptionalNeed, optional, type ServicesOf, type Token, token } from './di/token.js';
 export { type ErrorCode, errorCodes, isMailError, MailError, messageOf } from './errors.js';
+export type { ExplainedHook, Explanation } from './explain.js';
 export type { AnyHook, Decide, Gather, MaybePromise, Observe, Transform } from './hooks/kinds.js';
 export {
   type Delivery,
@@ -68,6 +70,7 @@ export {
   requireMailboxName,
 } from './mailbox/mailbox-name.js';
 export { type ThreadReferences, threadReferences } from './mailbox/thread-references.js';
+export type { MtaServices } from './house.js';
 export {
   type DirectoryMemoryOptions,
   directoryMemory,
@@ -87,6 +90,7 @@ export type {
   MimePart,
 } from './mime/structure.js';
 export { structureLimits } from './mime/structure-limits.js';
+export { createMta, type Mta } from './mta.js';
 export {
   type ListenerOptions,
   listener,
@@ -183,6 +187,7 @@ export {
   recoveredRecipient,
   settledRecipient,
 } from './stages/queue/recipient-transitions.js';
+export type { SubmitContent, SubmitEnvelope } from './submit.js';
 export {
   addressKey,
   domainKey,

@@ -99,9 +99,12 @@ describe('a scope', () => {
   it('refuses a class whose collaborator nobody provides', () => {
     @injectable()
     class Lonely implements Greeter {
-      constructor(@inject(Other) readonly other: unknown) {}
+      readonly #other: unknown;
+      constructor(@inject(Other) other: unknown) {
+        this.#other = other;
+      }
       greet() {
-        return String(this.other);
+        return String(this.#other);
       }
     }
     const plugin = definePlugin({
@@ -125,13 +128,19 @@ describe('a scope', () => {
   it('refuses a circle of classes', () => {
     @injectable()
     class First {
-      constructor(@inject(Other) readonly other: unknown) {}
+      readonly other: unknown;
+      constructor(@inject(Other) other: unknown) {
+        this.other = other;
+      }
       greet = () => '';
     }
     @injectable()
     class Second {
       readonly name = '';
-      constructor(@inject(Greeter) readonly greeter: unknown) {}
+      readonly greeter: unknown;
+      constructor(@inject(Greeter) greeter: unknown) {
+        this.greeter = greeter;
+      }
     }
     const plugin = definePlugin({
       name: 'round',

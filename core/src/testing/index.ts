@@ -1,4 +1,5 @@
 /** The second entry, `@postroad/core/testing`: what plugins are tested with. */
+export { compiledHooksOf } from './compiled-hooks.js';
 export { type ContractAccount, directoryContract, type OpenDirectory } from './contracts/directory.js';
 export {
   type MailboxStoreWish,
@@ -14,11 +15,19 @@ export {
   type DnsZones,
   startDnsServer,
 } from './dns-server.js';
+export { expectNothingLeaked, filesUnder, lookAtOpenThings, type OpenThings } from './leaks.js';
 export { createSeededRandom } from './seeded-random.js';
+export {
+  type LoggedLine,
+  startTestMta,
+  type TestMta,
+  type TestMtaOptions,
+  withEngines,
+} from './start-test-mta.js';
+export { createVirtualClock, type VirtualClock } from './virtual-clock.js';
 export {
   startTestReceiver,
   type TakenMessage,
   type TestReceiver,
   type TestReceiverOptions,
 } from './test-receiver.js';
-export { createVirtualClock, type VirtualClock } from './virtual-clock.js';
