@@ -28,11 +28,11 @@ export interface TestMta extends AsyncDisposable {
 }
 
 /** What differs from the usual server; plugins are added to the engines in memory, which stand down for others. */
-export interface TestMtaOptions extends Partial<MtaOptions>, MtaServices {}
+export interface TestMtaOptions extends Partial<MtaOptions>, Omit<MtaServices, 'log'> {}
 
 /** Starts a server with one `relay` listener unless others are given. */
 export async function startTestMta(options: TestMtaOptions = {}): Promise<TestMta> {
-  const { clock, random, resolver, log, ...rest } = options;
+  const { clock, random, resolver, ...rest } = options;
   const recorder = createRecorder();
   const plugins = withEngines(rest.plugins ?? []);
   const mta = createMta(
