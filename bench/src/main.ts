@@ -1,0 +1,18 @@
+/** Runs a benchmark by name: `npm run bench -- hooks`. Each stands in a file of its own and exports `run`. */
+import { parseArgs } from 'node:util';
+
+const benches: Readonly<Record<string, { readonly about: string; load(): Promise<{ run(args: string[]): Promise<void> }> }>> = {
+  hooks: { about: 'what a hook costs with none, one and three taps', load: () => import('./hooks.js') },
+};
+
+const { positionals } = parseArgs({ allowPositionals: true, strict: false });
+const name = positionals[0];
+const bench = name === undefined ? undefined : benches[name];
+if (bench === undefined) {
+  console.log('Usage: npm run bench -- NAME [options]\n');
+  for (const [known, { about }] of Object.entries(benches)) console.log(`  ${known.padEnd(10)} ${about}`);
+  process.exitCode = name === undefined ? 0 : 64;
+} else {
+  const { run } = await bench.load();
+  await run(process.argv.slice(3));
+}
