@@ -34,9 +34,8 @@ export function resolveListener(options: ListenerOptions, hasCertificate: boolea
       `listener ${name}: plaintextAuth needs a loopback host, so that no password crosses a network`,
     );
   }
-  // STARTTLS can only be offered with a certificate; what was asked for by name must not silently go missing.
-  const wanted =
-    options.tls ?? (hasCertificate || isPlaintextAuthAllowed ? defaultTls[options.role] : 'optional');
+  // Where passwords may go in plain text, TLS is an offer.
+  const wanted = options.tls ?? (isPlaintextAuthAllowed ? 'optional' : defaultTls[options.role]);
   if (!hasCertificate && (wanted === 'required' || wanted === 'implicit')) {
     throw new MailError(
       'E_CONFIG',
@@ -50,8 +49,7 @@ export function resolveListener(options: ListenerOptions, hasCertificate: boolea
     port: options.port,
     role: options.role,
     tls: wanted === 'implicit' ? 'implicit' : wanted === 'none' || !hasCertificate ? 'none' : 'starttls',
-    // Where passwords may go in plain text, TLS is an offer.
-    isTlsRequired: wanted === 'required' && !(isPlaintextAuthAllowed && options.tls === undefined),
+    isTlsRequired: wanted === 'required',
     senders: options.senders ?? 'own',
     hasAuth: options.auth ?? isSubmission,
     isPlaintextAuthAllowed,

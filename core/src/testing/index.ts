@@ -22,7 +22,6 @@ export {
   startTestMta,
   type TestMta,
   type TestMtaOptions,
-  withEngines,
 } from './start-test-mta.js';
 export { createVirtualClock, type VirtualClock } from './virtual-clock.js';
 export {

@@ -18,6 +18,8 @@ export interface LoggedLine {
 /** A running test server. `await using` stops it. */
 export interface TestMta extends AsyncDisposable {
   readonly mta: Mta;
+  /** The engines in memory that stand in for plugins that were not given; for a reload name them again. */
+  readonly engines: readonly PluginUse[];
   /** The port of a listener by its name. */
   port(listener: string): number;
   /** What was logged until now. */
@@ -34,14 +36,14 @@ export interface TestMtaOptions extends Partial<MtaOptions>, Omit<MtaServices, '
 export async function startTestMta(options: TestMtaOptions = {}): Promise<TestMta> {
   const { clock, random, resolver, ...rest } = options;
   const recorder = createRecorder();
-  const plugins = withEngines(rest.plugins ?? []);
+  const engines = enginesFor(rest.plugins ?? []);
   const mta = createMta(
     {
       hostname: 'mx.test',
       drainMs: 2_000,
       listeners: [{ name: 'relay', host: '127.0.0.1', port: 0, role: 'relay' }],
       ...rest,
-      plugins,
+      plugins: [...engines, ...(rest.plugins ?? [])],
     },
     {
       log: recorder.log,
@@ -53,6 +55,7 @@ export async function startTestMta(options: TestMtaOptions = {}): Promise<TestMt
   await mta.start();
   return {
     mta,
+    engines,
     logged: recorder.lines,
     whenLogged: recorder.when,
     port(name) {
@@ -65,13 +68,12 @@ export async function startTestMta(options: TestMtaOptions = {}): Promise<TestMt
   };
 }
 
-/** The given plugins, and engines in memory for what they do not provide. */
-export function withEngines(plugins: readonly PluginUse[]): readonly PluginUse[] {
+/** Engines in memory for what the given plugins do not provide. */
+function enginesFor(plugins: readonly PluginUse[]): readonly PluginUse[] {
   const provided = new Set(plugins.flatMap((use) => use.definition.provides ?? []).map((token) => token.id));
-  const engines = [queueMemory(), storeMemory()].filter(
+  return [queueMemory(), storeMemory()].filter(
     (engine) => engine.definition.provides?.some((token) => provided.has(token.id)) !== true,
   );
-  return [...engines, ...plugins];
 }
 
 function createRecorder() {
