@@ -59,6 +59,7 @@ export {
   type StoredEvent,
   type TapFunction,
 } from './hooks/table.js';
+export type { MtaServices } from './house.js';
 export { ChangeNotices } from './mailbox/change-notices.js';
 export { EntryIndex, sortedUids } from './mailbox/entry-index.js';
 export { changedFlags, KeywordSpelling, normaliseFlags } from './mailbox/flags.js';
@@ -70,7 +71,6 @@ export {
   requireMailboxName,
 } from './mailbox/mailbox-name.js';
 export { type ThreadReferences, threadReferences } from './mailbox/thread-references.js';
-export type { MtaServices } from './house.js';
 export {
   type DirectoryMemoryOptions,
   directoryMemory,
