@@ -23,10 +23,10 @@ export {
   type TestMta,
   type TestMtaOptions,
 } from './start-test-mta.js';
-export { createVirtualClock, type VirtualClock } from './virtual-clock.js';
 export {
   startTestReceiver,
   type TakenMessage,
   type TestReceiver,
   type TestReceiverOptions,
 } from './test-receiver.js';
+export { createVirtualClock, type VirtualClock } from './virtual-clock.js';
