@@ -1,13 +1,8 @@
 /** The composition: a whole mail server for one domain with the embedded engines. */
 import { join } from 'node:path';
-import { accessImap } from '@postroad/access-imap';
-import { accessPop3 } from '@postroad/access-pop3';
 import { authFile } from '@postroad/auth-file';
-import { listener, type MtaOptions } from '@postroad/core';
-import { deliverSmtp } from '@postroad/deliver-smtp';
-import { queueLmdb } from '@postroad/queue-lmdb';
+import { listener, type MtaOptions, queueMemory, storeMemory } from '@postroad/core';
 import { routeLocal } from '@postroad/route-local';
-import { storeLmdb } from '@postroad/store-lmdb';
 import type { PostOfficeOptions } from './options.js';
 
 /** The users file of a post office. */
@@ -36,21 +31,8 @@ export function postOffice(options: PostOfficeOptions): MtaOptions {
     plugins: [
       authFile({ file: usersFileOf(options) }),
       routeLocal({ domains: [domain] }),
-      queueLmdb({ directory: at('queue') }),
-      storeLmdb({ directory: at('store') }),
-      deliverSmtp({}),
-      accessImap({
-        listen: [
-          { host, port: ports.imap, tls: 'starttls', plaintextAuth },
-          { host, port: ports.imaps, tls: 'implicit' },
-        ],
-      }),
-      accessPop3({
-        listen: [
-          { host, port: ports.pop3, tls: 'starttls', plaintextAuth },
-          { host, port: ports.pop3s, tls: 'implicit' },
-        ],
-      }),
+      queueMemory(),
+      storeMemory(),
     ],
     listeners: [
       listener({ name: 'smtp', host, port: ports.smtp, role: 'relay' }),
