@@ -33,6 +33,10 @@ export {
 export { type Key, key, type Stateful } from './context/key.js';
 export type { Message } from './context/message.js';
 export type { Transaction } from './context/transaction.js';
+export { type ControlClient, connectControl } from './control/client.js';
+export { type Controlled, controlHandlers } from './control/handlers.js';
+export type { ControlCall, ControlHandler } from './control/protocol.js';
+export { type ControlServer, type ControlServerOptions, createControlServer } from './control/server.js';
 export { inject, injectable } from './di/container.js';
 export { type Needs, type OptionalNeed, optional, type ServicesOf, type Token, token } from './di/token.js';
 export { type ErrorCode, errorCodes, isMailError, MailError, messageOf } from './errors.js';
