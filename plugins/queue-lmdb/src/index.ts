@@ -1,1 +1,3 @@
-export {};
+/** The public entry of `@postroad/queue-lmdb`. */
+export { type LmdbQueueOptions, openLmdbQueueStore } from './lmdb-queue-store.js';
+export { queueLmdb } from './queue-lmdb.js';

@@ -1,0 +1,93 @@
+/** Leasing what is due, oldest first over all sites, without reading what is not due. */
+import { type LeaseRequest, leasedRecipient, type QueuedRecipient } from '@postroad/core';
+import type { Batch } from './commit-queue.js';
+import { pop, push } from './heap.js';
+import { type DueEntry, recipientKey, recipientRange } from './keys.js';
+import { setAside } from './quarantine.js';
+import { activate, putLeased, type QueueState, unpark } from './queue-state.js';
+import { decodeRecipient, type StoredRecipient } from './record-codec.js';
+import { openSiteCursor, type SiteCursor } from './site-cursor.js';
+
+// How many entries of a site are read at once.
+const chunkMax = 16;
+
+/** Takes recipients and counts their attempts. Alone in its commit: it reads the index that others write. */
+export function leaseStep(
+  state: QueueState,
+  batch: Batch,
+  request: LeaseRequest,
+): readonly QueuedRecipient[] {
+  const perSiteMax = Math.min(request.perSiteMax ?? request.limit, request.limit);
+  const cursors = openCursors(state, request);
+  const waiting = [...cursors];
+  const leased: QueuedRecipient[] = [];
+  while (leased.length < request.limit) {
+    const cursor = pop(waiting);
+    const entry = cursor?.current;
+    if (cursor === undefined || entry === undefined || entry.dueAtMs > request.nowMs) break;
+    const recipient = leaseOne(state, batch, entry, request);
+    if (recipient !== undefined) {
+      leased.push(recipient);
+      cursor.taken++;
+    }
+    cursor.advance();
+    if (cursor.taken < perSiteMax) push(waiting, cursor);
+  }
+  for (const cursor of cursors) setHead(state, batch, cursor);
+  return leased;
+}
+
+function openCursors(state: QueueState, request: LeaseRequest): readonly SiteCursor[] {
+  const cursors: SiteCursor[] = [];
+  for (const site of state.heads.due(request.nowMs, request.exceptSites)) {
+    // Each of them gives one recipient at least, so there is no need for more. They come in the order of a heap.
+    if (cursors.length === request.limit) break;
+    cursors.push(openSiteCursor(state.environment, site, Math.min(chunkMax, request.limit)));
+  }
+  return cursors;
+}
+
+function leaseOne(
+  state: QueueState,
+  batch: Batch,
+  entry: DueEntry,
+  request: LeaseRequest,
+): QueuedRecipient | undefined {
+  const stored = readParked(state, batch, entry);
+  if (stored === undefined) {
+    batch.write(() => void state.environment.due.remove(entry.key));
+    return undefined;
+  }
+  unpark(state, batch, stored.recipient);
+  activate(state, batch, entry.messageId, () => countParked(state, entry.messageId));
+  const recipient = leasedRecipient(stored.recipient, request.lease, request.nowMs);
+  putLeased(state, batch, { ...stored, recipient });
+  return recipient;
+}
+
+/** The recipient that an entry of the index names; `undefined` when there is none, or none that can be read. */
+function readParked(state: QueueState, batch: Batch, entry: DueEntry): StoredRecipient | undefined {
+  const key = recipientKey(entry.messageId, entry.index);
+  const record = state.environment.recipients.getBinary(key);
+  if (record === undefined) return undefined;
+  try {
+    const stored = decodeRecipient(record);
+    const isOfEntry = stored.recipient.site === entry.site && stored.recipient.dueAtMs === entry.dueAtMs;
+    return isOfEntry ? stored : undefined;
+  } catch {
+    // The reason is in the report of the record that is set aside.
+    setAside(state, batch, 'recipients', key, record);
+    return undefined;
+  }
+}
+
+/** How many recipients of a message are not leased, as of the last commit. */
+export function countParked(state: QueueState, id: string): number {
+  return state.environment.recipients.getKeysCount(recipientRange(id));
+}
+
+function setHead(state: QueueState, batch: Batch, cursor: SiteCursor): void {
+  const before = state.heads.get(cursor.site);
+  state.heads.set(cursor.site, cursor.current?.dueAtMs);
+  batch.undo(() => state.heads.set(cursor.site, before));
+}

@@ -1,0 +1,53 @@
+/** Putting messages in. */
+import {
+  type Lease,
+  MailError,
+  type NewQueuedMessage,
+  newRecipient,
+  type QueuedRecipient,
+} from '@postroad/core';
+import type { Batch } from './commit-queue.js';
+import { activate, add, park, putLeased, type QueueState } from './queue-state.js';
+import { encodeMessage } from './record-codec.js';
+
+/** A message that is ready to be written: its body is durable, its record made. */
+export interface PreparedMessage {
+  readonly message: NewQueuedMessage;
+  readonly record: Buffer;
+  readonly isBodyInFile: boolean;
+  readonly recipients: readonly QueuedRecipient[];
+}
+
+/** Makes records outside of the commit, where time costs nobody but the caller. */
+export function prepareMessage(message: NewQueuedMessage, lease: Lease | undefined): PreparedMessage {
+  const { recipients: asked, ...shared } = message;
+  const isBodyInFile = message.body.inline === undefined;
+  return {
+    message,
+    record: encodeMessage(shared, isBodyInFile),
+    isBodyInFile,
+    recipients: asked.map((_, index) => newRecipient(message, index, lease)),
+  };
+}
+
+/** Writes a message and its recipients. */
+export function putStep(state: QueueState, batch: Batch, prepared: PreparedMessage): void {
+  const { id } = prepared.message;
+  if (isKnown(state, id)) throw new MailError('E_QUEUE_STORE', `message ${id} is queued already`);
+  batch.write(() => void state.environment.messages.put(id, prepared.record));
+  add(state, batch, 'messages', 1);
+  const file = prepared.isBodyInFile ? { isBodyInFile: true } : {};
+  for (const recipient of prepared.recipients) {
+    if (recipient.state === 'leased') {
+      activate(state, batch, id, () => prepared.recipients.length);
+      putLeased(state, batch, { recipient, ...file });
+    } else park(state, batch, { recipient, ...file });
+  }
+  // So that a second one of the same commit is seen.
+  activate(state, batch, id, () => prepared.recipients.length);
+}
+
+/** Whether a message of this id is queued. */
+export function isKnown(state: QueueState, id: string): boolean {
+  return state.active.has(id) || state.environment.messages.doesExist(id);
+}

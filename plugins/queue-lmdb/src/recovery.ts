@@ -1,0 +1,95 @@
+/** What happens at every start: leases of owners that are gone end, and what a crash left behind is removed. */
+import { changedRecipient, recoveredRecipient } from '@postroad/core';
+import type { Batch } from './commit-queue.js';
+import { countParked } from './lease-step.js';
+import { setAside } from './quarantine.js';
+import { activate, type Counters, park, type QueueState, recipientGone } from './queue-state.js';
+import { decodeRecipient, type StoredRecipient } from './record-codec.js';
+import { sitesOfIndex } from './site-cursor.js';
+
+const countersKey = 'counters';
+
+/** Reads the counters. */
+export function readCounters(state: QueueState): void {
+  const record = state.environment.facts.getBinary(countersKey);
+  if (record !== undefined) Object.assign(state.counters, JSON.parse(record.toString()) as Counters);
+  // Leases are counted as they are found.
+  state.counters.leased = 0;
+}
+
+/** Writes the counters with whatever else the commit writes. */
+export function writeCounters(state: QueueState): Promise<unknown> {
+  return state.environment.facts.put(countersKey, Buffer.from(JSON.stringify(state.counters)));
+}
+
+/** Reads the heads of all sites: one seek for each. */
+export function readHeads(state: QueueState): void {
+  state.heads.clear();
+  for (const { site, dueAtMs } of sitesOfIndex(state.environment)) state.heads.set(site, dueAtMs);
+}
+
+/** What one step of the recovery did. */
+export interface RecoveryStep {
+  readonly recovered: number;
+  readonly quarantined: readonly string[];
+  readonly isDone: boolean;
+}
+
+/** Ends some leases of owners that are gone. Alone in its commit. */
+export function recoverStep(state: QueueState, batch: Batch, nowMs: number, limit: number): RecoveryStep {
+  const entries = [...state.environment.leased.getRange({ limit })];
+  const quarantined: string[] = [];
+  let recovered = 0;
+  for (const { key, value } of entries) {
+    const stored = tryDecode(value);
+    if (stored === undefined) {
+      quarantined.push(setAside(state, batch, 'leased', key, value));
+      continue;
+    }
+    recoverOne(state, batch, key, stored, nowMs);
+    recovered++;
+  }
+  return { recovered, quarantined, isDone: entries.length < limit };
+}
+
+function recoverOne(
+  state: QueueState,
+  batch: Batch,
+  key: string,
+  stored: StoredRecipient,
+  nowMs: number,
+): void {
+  const { ordered, ...rest } = stored;
+  const ready = recoveredRecipient(stored.recipient, nowMs);
+  const next = ordered === undefined ? ready : changedRecipient(ready, ordered);
+  const id = stored.recipient.messageId;
+  activate(state, batch, id, () => countAll(state, id));
+  batch.write(() => void state.environment.leased.remove(key));
+  if (next === undefined) recipientGone(state, batch, stored);
+  else park(state, batch, { ...rest, recipient: next });
+}
+
+function countAll(state: QueueState, id: string): number {
+  return countParked(state, id) + state.environment.leased.getKeysCount({ start: `${id}/`, end: `${id}0` });
+}
+
+function tryDecode(record: Buffer): StoredRecipient | undefined {
+  try {
+    return decodeRecipient(record);
+  } catch {
+    // The reason is in the report of the record that is set aside.
+    return undefined;
+  }
+}
+
+/** Removes files of bodies that no record names. `files` was read before anything was put in. */
+export async function removeOrphans(state: QueueState, files: readonly string[]): Promise<number> {
+  let removed = 0;
+  for (const [at, id] of files.entries()) {
+    if (state.environment.messages.doesExist(id)) continue;
+    await state.bodies.remove(id);
+    removed++;
+    if (at % 1000 === 999) await new Promise((resolve) => setImmediate(resolve));
+  }
+  return removed;
+}

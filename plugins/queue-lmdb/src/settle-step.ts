@@ -1,0 +1,51 @@
+/** Ending leases: by a settlement, because their time is over, or because their owner is gone. */
+import {
+  changedRecipient,
+  type QueuedRecipient,
+  recoveredRecipient,
+  type Settlement,
+  settledRecipient,
+} from '@postroad/core';
+import type { Batch } from './commit-queue.js';
+import { park, type QueueState, recipientGone, removeLeased } from './queue-state.js';
+import type { StoredRecipient } from './record-codec.js';
+
+/** Applies the settlements of recipients that the owner holds; others are ignored. */
+export function settleStep(
+  state: QueueState,
+  batch: Batch,
+  owner: string,
+  settlements: readonly Settlement[],
+): void {
+  for (const settlement of settlements) {
+    const stored = state.active.get(settlement.messageId)?.leased.get(settlement.index);
+    if (stored === undefined || stored.recipient.leaseOwner !== owner) continue;
+    end(state, batch, stored, settledRecipient(stored.recipient, settlement));
+  }
+}
+
+/** Makes leases that are over ready again. */
+export function lapseStep(state: QueueState, batch: Batch, nowMs: number): number {
+  let lapsed = 0;
+  for (const active of [...state.active.values()]) {
+    for (const stored of [...active.leased.values()]) {
+      if (stored.recipient.dueAtMs > nowMs) continue;
+      end(state, batch, stored, recoveredRecipient(stored.recipient, nowMs));
+      lapsed++;
+    }
+  }
+  return lapsed;
+}
+
+function end(
+  state: QueueState,
+  batch: Batch,
+  stored: StoredRecipient,
+  next: QueuedRecipient | undefined,
+): void {
+  const { ordered, ...rest } = stored;
+  const wanted = next === undefined || ordered === undefined ? next : changedRecipient(next, ordered);
+  removeLeased(state, batch, stored);
+  if (wanted === undefined) recipientGone(state, batch, stored);
+  else park(state, batch, { ...rest, recipient: wanted });
+}
