@@ -1,7 +1,9 @@
 /** Runs a benchmark by name: `npm run bench -- hooks`. Each stands in a file of its own and exports `run`. */
 import { parseArgs } from 'node:util';
 
-const benches: Readonly<Record<string, { readonly about: string; load(): Promise<{ run(args: string[]): Promise<void> }> }>> = {
+const benches: Readonly<
+  Record<string, { readonly about: string; load(): Promise<{ run(args: string[]): Promise<void> }> }>
+> = {
   hooks: { about: 'what a hook costs with none, one and three taps', load: () => import('./hooks.js') },
 };
 
