@@ -40,7 +40,6 @@ export { type ControlServer, type ControlServerOptions, createControlServer } fr
 export { inject, injectable } from './di/container.js';
 export { type Needs, type OptionalNeed, optional, type ServicesOf, type Token, token } from './di/token.js';
 export { type ErrorCode, errorCodes, isMailError, MailError, messageOf } from './errors.js';
-export type { ExplainedHook, Explanation } from './explain.js';
 export type { AnyHook, Decide, Gather, MaybePromise, Observe, Transform } from './hooks/kinds.js';
 export {
   type Delivery,
@@ -63,7 +62,6 @@ export {
   type StoredEvent,
   type TapFunction,
 } from './hooks/table.js';
-export type { MtaServices } from './house.js';
 export { ChangeNotices } from './mailbox/change-notices.js';
 export { EntryIndex, sortedUids } from './mailbox/entry-index.js';
 export { changedFlags, KeywordSpelling, normaliseFlags } from './mailbox/flags.js';
@@ -121,6 +119,9 @@ export type {
   SchemaResult,
   StandardSchema,
 } from './plugin/standard-schema.js';
+export type { ExplainedHook, Explanation } from './server/explain.js';
+export type { MtaServices } from './server/house.js';
+export type { SubmitContent, SubmitEnvelope } from './server/submit.js';
 export { type AuthenticationResult, Authenticator } from './services/authenticator.js';
 export { Certificates } from './services/certificates.js';
 export { Clock, type Timer } from './services/clock.js';
@@ -191,7 +192,6 @@ export {
   recoveredRecipient,
   settledRecipient,
 } from './stages/queue/recipient-transitions.js';
-export type { SubmitContent, SubmitEnvelope } from './submit.js';
 export {
   addressKey,
   domainKey,

@@ -1,14 +1,14 @@
 /** The server: start, reload, stop, explain, submit. It owns the current generation and those still draining. */
 import { isMailError, MailError, messageOf } from './errors.js';
-import { type Explanation, explainGeneration } from './explain.js';
-import { buildGeneration } from './generation.js';
-import { createHouse, type House, type MtaServices } from './house.js';
 import type { MtaOptions } from './mta-options.js';
-import { disposeGeneration, type RunningGeneration, startGeneration } from './run-generation.js';
+import { type Explanation, explainGeneration } from './server/explain.js';
+import { buildGeneration } from './server/generation.js';
+import { createHouse, type House, type MtaServices } from './server/house.js';
+import { disposeGeneration, type RunningGeneration, startGeneration } from './server/run-generation.js';
+import { type SubmitContent, type SubmitEnvelope, submit } from './server/submit.js';
 import type { OpenListener } from './services/listeners.js';
 import type { MetricSample } from './services/metrics.js';
 import type { Queue } from './services/queue.js';
-import { type SubmitContent, type SubmitEnvelope, submit } from './submit.js';
 
 /** A mail server. */
 export interface Mta {

@@ -1,11 +1,11 @@
 /** A whole server in memory for tests: the real engine, on loopback ports that the system chooses. */
 
-import type { MtaServices } from '../house.js';
 import { queueMemory } from '../memory/queue-memory.js';
 import { storeMemory } from '../memory/store-memory.js';
 import { createMta, type Mta } from '../mta.js';
 import type { MtaOptions } from '../mta-options.js';
 import type { PluginUse } from '../plugin/define.js';
+import type { MtaServices } from '../server/house.js';
 import type { LogFields, Logger } from '../services/logger.js';
 
 /** A line that the server logged. */

@@ -1,20 +1,20 @@
 /** Starting a built generation, and leaving it: every step in order, every failure undone. */
-import { MailError } from './errors.js';
+import { MailError } from '../errors.js';
+import { runStep } from '../plugin/lifecycle.js';
+import { Authenticator } from '../services/authenticator.js';
+import { Directory } from '../services/directory.js';
+import { MailboxStore } from '../services/mailbox-store.js';
+import { type NewQueuedMessage, type QueuedRecipient, QueueStore } from '../services/queue-store.js';
+import { Spool } from '../services/spool.js';
+import { createReceiver } from '../smtp/create-receiver.js';
+import type { ReceiverPolicy } from '../smtp/receiver.js';
+import { createDeliverPolicy } from '../stages/deliver.js';
+import { createScheduler, type Scheduler } from '../stages/queue/scheduler.js';
+import { schedulerOptions } from '../stages/queue/scheduler-options.js';
+import { createReceivePolicy } from '../stages/receive.js';
 import type { BuiltListener } from './generation.js';
 import { find, type Generation, scopesOf } from './generation.js';
 import type { House } from './house.js';
-import { runStep } from './plugin/lifecycle.js';
-import { Authenticator } from './services/authenticator.js';
-import { Directory } from './services/directory.js';
-import { MailboxStore } from './services/mailbox-store.js';
-import { type NewQueuedMessage, type QueuedRecipient, QueueStore } from './services/queue-store.js';
-import { Spool } from './services/spool.js';
-import { createReceiver } from './smtp/create-receiver.js';
-import type { ReceiverPolicy } from './smtp/receiver.js';
-import { createDeliverPolicy } from './stages/deliver.js';
-import { createScheduler, type Scheduler } from './stages/queue/scheduler.js';
-import { schedulerOptions } from './stages/queue/scheduler-options.js';
-import { createReceivePolicy } from './stages/receive.js';
 
 /** A started generation. */
 export interface RunningGeneration {

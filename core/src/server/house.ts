@@ -1,16 +1,16 @@
 /** What belongs to the process rather than to a generation: it outlives reloads. */
-import { createKeeper, type Keeper } from './plugin/keep.js';
-import type { Clock } from './services/clock.js';
-import type { Logger } from './services/logger.js';
-import type { Metrics } from './services/metrics.js';
-import { createMetrics } from './services/metrics-registry.js';
-import { createLogger, type LogLevel } from './services/pino-logger.js';
-import { createPortTable, type PortTable } from './services/port-table.js';
-import type { Random } from './services/random.js';
-import type { Resolver } from './services/resolver.js';
-import { systemClock } from './services/system-clock.js';
-import { createSystemRandom } from './services/system-random.js';
-import type { Scheduler } from './stages/queue/scheduler.js';
+import { createKeeper, type Keeper } from '../plugin/keep.js';
+import type { Clock } from '../services/clock.js';
+import type { Logger } from '../services/logger.js';
+import type { Metrics } from '../services/metrics.js';
+import { createMetrics } from '../services/metrics-registry.js';
+import { createLogger, type LogLevel } from '../services/pino-logger.js';
+import { createPortTable, type PortTable } from '../services/port-table.js';
+import type { Random } from '../services/random.js';
+import type { Resolver } from '../services/resolver.js';
+import { systemClock } from '../services/system-clock.js';
+import { createSystemRandom } from '../services/system-random.js';
+import type { Scheduler } from '../stages/queue/scheduler.js';
 
 /** Services that a test, or whoever embeds the server, puts in place of the defaults. */
 export interface MtaServices {

@@ -1,15 +1,15 @@
 /** Handing a message in from code, through the same pipeline that SMTP clients meet. */
-import { ConnectionState } from './context/connection.js';
-import { MailError } from './errors.js';
-import type { House } from './house.js';
-import type { ReceiverAnswer, ReceiverPolicy } from './smtp/receiver.js';
-import { type MailAddress, parseAddress, type ReversePath } from './values/address.js';
+import { ConnectionState } from '../context/connection.js';
+import { MailError } from '../errors.js';
+import type { ReceiverAnswer, ReceiverPolicy } from '../smtp/receiver.js';
+import { type MailAddress, parseAddress, type ReversePath } from '../values/address.js';
 import {
   defaultEnvelopeParameters,
   type EnvelopeParameters,
   type EnvelopeRecipient,
-} from './values/envelope.js';
-import { formatReply } from './values/reply.js';
+} from '../values/envelope.js';
+import { formatReply } from '../values/reply.js';
+import type { House } from './house.js';
 
 /** An envelope with addresses as values or as text. */
 export interface SubmitEnvelope {

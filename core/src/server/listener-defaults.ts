@@ -1,9 +1,9 @@
 /** A listener's options with every default filled in, and the combinations that are refused. */
-import { MailError } from './errors.js';
-import type { ListenerOptions } from './mta-options.js';
-import type { PluginUse } from './plugin/define.js';
-import type { ListenerTls } from './services/listeners.js';
-import { defaultReceiverLimits, type ReceiverLimits } from './smtp/receiver.js';
+import { MailError } from '../errors.js';
+import type { ListenerOptions } from '../mta-options.js';
+import type { PluginUse } from '../plugin/define.js';
+import type { ListenerTls } from '../services/listeners.js';
+import { defaultReceiverLimits, type ReceiverLimits } from '../smtp/receiver.js';
 
 /** A listener as it will be. */
 export interface ResolvedListener {

@@ -1,24 +1,24 @@
 /** The services that the core provides itself, unless a plugin declares one of its own. */
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createSpool, type OwnedSpool } from './body/spool.js';
-import type { ServiceContainer } from './di/container.js';
-import type { Token } from './di/token.js';
-import { MailError } from './errors.js';
+import { createSpool, type OwnedSpool } from '../body/spool.js';
+import type { ServiceContainer } from '../di/container.js';
+import type { Token } from '../di/token.js';
+import { MailError } from '../errors.js';
+import type { MtaOptions } from '../mta-options.js';
+import { Certificates } from '../services/certificates.js';
+import { Clock } from '../services/clock.js';
+import { createResolver } from '../services/dns-resolver.js';
+import { createCertificates, type OwnedCertificates } from '../services/file-certificates.js';
+import { Listeners } from '../services/listeners.js';
+import { Logger } from '../services/logger.js';
+import { Metrics } from '../services/metrics.js';
+import type { GenerationListeners } from '../services/port-table.js';
+import { Queue } from '../services/queue.js';
+import { Random } from '../services/random.js';
+import { Resolver } from '../services/resolver.js';
+import { Spool } from '../services/spool.js';
 import type { House } from './house.js';
-import type { MtaOptions } from './mta-options.js';
-import { Certificates } from './services/certificates.js';
-import { Clock } from './services/clock.js';
-import { createResolver } from './services/dns-resolver.js';
-import { createCertificates, type OwnedCertificates } from './services/file-certificates.js';
-import { Listeners } from './services/listeners.js';
-import { Logger } from './services/logger.js';
-import { Metrics } from './services/metrics.js';
-import type { GenerationListeners } from './services/port-table.js';
-import { Queue } from './services/queue.js';
-import { Random } from './services/random.js';
-import { Resolver } from './services/resolver.js';
-import { Spool } from './services/spool.js';
 
 /** The defaults that a generation starts and stops. */
 export interface DefaultServices {

@@ -3,19 +3,19 @@
  * reload, and left when nothing of it is in use any more. Building it touches nothing outside; starting it does.
  */
 
+import type { ServiceContainer } from '../di/container.js';
+import { createContainer } from '../di/container.js';
+import type { Token } from '../di/token.js';
+import { type CompiledHooks, compileHooks, type OrderedTaps, orderAll } from '../hooks/compile.js';
+import type { MtaOptions } from '../mta-options.js';
+import { type Scope, setupScope } from '../plugin/scope.js';
+import { Authenticator } from '../services/authenticator.js';
+import { Directory } from '../services/directory.js';
+import type { Logger } from '../services/logger.js';
+import { createAuthenticator } from '../stages/authenticate.js';
 import { bindDefaults, type DefaultServices } from './default-services.js';
-import type { ServiceContainer } from './di/container.js';
-import { createContainer } from './di/container.js';
-import type { Token } from './di/token.js';
-import { type CompiledHooks, compileHooks, type OrderedTaps, orderAll } from './hooks/compile.js';
 import type { House } from './house.js';
 import { type ResolvedListener, resolveListener } from './listener-defaults.js';
-import type { MtaOptions } from './mta-options.js';
-import { type Scope, setupScope } from './plugin/scope.js';
-import { Authenticator } from './services/authenticator.js';
-import { Directory } from './services/directory.js';
-import type { Logger } from './services/logger.js';
-import { createAuthenticator } from './stages/authenticate.js';
 
 /** A listener with its scope. */
 export interface BuiltListener {

@@ -1,7 +1,8 @@
 /** Who does what, in which order: the composition as it was compiled. */
+
+import type { OrderedTaps } from '../hooks/compile.js';
+import { type HookName, hookTable, type Stage } from '../hooks/table.js';
 import type { Generation } from './generation.js';
-import type { OrderedTaps } from './hooks/compile.js';
-import { type HookName, hookTable, type Stage } from './hooks/table.js';
 
 /** The taps of one hook in the order in which they run. */
 export interface ExplainedHook {
