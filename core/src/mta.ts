@@ -1,12 +1,16 @@
 /** The server: start, reload, stop, explain, submit. It owns the current generation and those still draining. */
+import { controlHandlers } from './control/handlers.js';
+import { type ControlServer, createControlServer } from './control/server.js';
 import { isMailError, MailError, messageOf } from './errors.js';
 import type { MtaOptions } from './mta-options.js';
+import { currentQueue } from './server/default-services.js';
 import { type Explanation, explainGeneration } from './server/explain.js';
 import { buildGeneration } from './server/generation.js';
 import { createHouse, type House, type MtaServices } from './server/house.js';
 import { disposeGeneration, type RunningGeneration, startGeneration } from './server/run-generation.js';
 import { type SubmitContent, type SubmitEnvelope, submit } from './server/submit.js';
 import type { OpenListener } from './services/listeners.js';
+import type { Logger } from './services/logger.js';
 import type { MetricSample } from './services/metrics.js';
 import type { Queue } from './services/queue.js';
 
@@ -16,11 +20,17 @@ export interface Mta {
   start(): Promise<void>;
   /**
    * Builds and starts a new generation beside the running one and swaps. New connections go to it; open ones finish on
-   * the old one. A failure keeps the old one and rejects.
+   * the old one. A failure keeps the old one and rejects. Without options they are loaded anew from where
+   * `services.configuration` says. Reloads happen one after another.
    */
-  reload(options: MtaOptions): Promise<void>;
-  /** Stops: no new connections, 421 to open ones at their next command, deliveries end, everything is closed. */
+  reload(options?: MtaOptions): Promise<void>;
+  /**
+   * Stops: no new connections, 421 to open ones at their next command, deliveries end, everything is closed. Calling it
+   * again gives the same promise.
+   */
   stop(options?: { readonly drainMs?: number }): Promise<void>;
+  /** Resolves when the server has stopped, whoever asked for it. */
+  whenStopped(): Promise<void>;
   /** Who taps what in which order, and who provides what; also before the start. */
   explain(): Explanation;
   /** Hands a message in; resolves with its id once it is durable. Rejects with `E_REFUSED` and a reply. */
@@ -40,70 +50,142 @@ const drainMsDefault = 30_000;
 
 /** Composes a server; nothing is opened before `start`. `services` replaces the clock and its like in tests. */
 export function createMta(options: MtaOptions, services: MtaServices = {}): Mta {
-  const house = createHouse(services);
-  let state: Mta['state'] = 'new';
-  let number = 1;
-  let current: RunningGeneration | undefined;
-  const draining = new Set<Promise<void>>();
-  const running = (): RunningGeneration => {
-    if (current === undefined || state !== 'running')
-      throw new MailError('E_STATE', `the server is ${state}, not running`);
-    return current;
-  };
+  const server = new Server(options, services);
   return {
     get state() {
-      return state;
+      return server.state;
     },
     get listeners() {
-      return current?.generation.defaults.listeners.open() ?? [];
+      return server.current?.generation.defaults.listeners.open() ?? [];
     },
     get queue() {
-      if (house.scheduler === undefined) throw new MailError('E_STATE', 'the queue is not running');
-      return house.scheduler.queue;
+      return server.queue;
     },
-    metrics: () => house.metrics.samples(),
-    async start() {
-      if (state !== 'new') throw new MailError('E_STATE', `a server that is ${state} can't be started`);
-      state = 'starting';
-      try {
-        current = await bringUp(house, options, number);
-        state = 'running';
-      } catch (error) {
-        state = 'stopped';
-        throw startError(error);
-      }
-    },
-    async reload(next) {
-      const old = running();
-      const fresh = await bringUp(house, next, number + 1);
-      number++;
-      current = fresh;
-      fresh.generation.log.info('reloaded', { generation: number });
-      const left = leave(house, old, next.drainMs ?? drainMsDefault).finally(() => draining.delete(left));
-      draining.add(left);
-    },
-    async stop({ drainMs } = {}) {
-      if (current === undefined || state !== 'running') {
-        state = 'stopped';
-        return;
-      }
-      state = 'stopping';
-      await shutDown(
-        house,
-        current,
-        draining,
-        drainMs ?? current.generation.options.drainMs ?? drainMsDefault,
-      );
-      current = undefined;
-      state = 'stopped';
-    },
-    explain() {
-      if (current !== undefined) return explainGeneration(current.generation);
-      const built = buildGeneration(house, options, number);
-      return explainGeneration(built);
-    },
-    submit: (envelope, content) => submit(house, running().submitPolicy, envelope, content),
+    metrics: () => server.house.metrics.samples(),
+    start: () => server.start(),
+    reload: (next) => server.reload(next),
+    stop: (how) => server.stop(how),
+    whenStopped: () => server.stopped,
+    explain: () => server.explain(),
+    submit: (envelope, content) => submit(server.house, server.running().submitPolicy, envelope, content),
   };
+}
+
+class Server {
+  readonly house: House;
+  state: Mta['state'] = 'new';
+  current: RunningGeneration | undefined;
+  readonly stopped: Promise<void>;
+  readonly #options: MtaOptions;
+  readonly #services: MtaServices;
+  readonly #draining = new Set<Promise<void>>();
+  #number = 1;
+  #control: ControlServer | undefined;
+  #reloading: Promise<unknown> = Promise.resolve();
+  #stopping: Promise<void> | undefined;
+  #tellStopped: () => void = () => {};
+
+  constructor(options: MtaOptions, services: MtaServices) {
+    this.#options = options;
+    this.#services = services;
+    this.house = createHouse(services);
+    this.stopped = new Promise((resolve) => {
+      this.#tellStopped = resolve;
+    });
+  }
+
+  get queue(): Queue {
+    if (this.house.scheduler === undefined) throw new MailError('E_STATE', 'the queue is not running');
+    return this.house.scheduler.queue;
+  }
+
+  running(): RunningGeneration {
+    if (this.current !== undefined && this.state === 'running') return this.current;
+    throw new MailError('E_STATE', `the server is ${this.state}, not running`);
+  }
+
+  async start(): Promise<void> {
+    if (this.state !== 'new')
+      throw new MailError('E_STATE', `a server that is ${this.state} can't be started`);
+    this.state = 'starting';
+    try {
+      // First of all, because it tells whether another server lives in the same place.
+      this.#control = await this.#openControl();
+      this.current = await bringUp(this.house, this.#options, this.#number);
+      this.state = 'running';
+    } catch (error) {
+      await this.#control?.close();
+      this.state = 'stopped';
+      this.#tellStopped();
+      throw startError(error);
+    }
+  }
+
+  async #openControl(): Promise<ControlServer | undefined> {
+    if (this.#options.control === undefined) return undefined;
+    const handlers = controlHandlers({
+      queue: currentQueue(this.house),
+      reload: () => this.reload(undefined),
+      stop: (how) =>
+        void this.stop(how).catch((error: unknown) => this.#log().error('stop failed', { error })),
+      explain: () => this.explain(),
+    });
+    return createControlServer({ socket: this.#options.control.socket, handlers, log: this.#log() });
+  }
+
+  #log(): Logger {
+    return this.current?.generation.log ?? this.house.log(this.#options.log?.level);
+  }
+
+  reload(next: MtaOptions | undefined): Promise<void> {
+    const done = this.#reloading.then(() => this.#reload(next));
+    this.#reloading = done.catch(() => undefined);
+    return done;
+  }
+
+  async #reload(next: MtaOptions | undefined): Promise<void> {
+    const old = this.running();
+    const options = next ?? (await this.#services.configuration?.());
+    if (options === undefined) {
+      throw new MailError(
+        'E_STATE',
+        'this server was composed in code without a configuration to load again',
+      );
+    }
+    const fresh = await bringUp(this.house, options, this.#number + 1);
+    this.#number++;
+    this.current = fresh;
+    fresh.generation.log.info('reloaded', { generation: this.#number });
+    const left = leave(this.house, old, options.drainMs ?? drainMsDefault).finally(() =>
+      this.#draining.delete(left),
+    );
+    this.#draining.add(left);
+  }
+
+  stop(how: { readonly drainMs?: number } = {}): Promise<void> {
+    this.#stopping ??= this.#stop(how.drainMs);
+    return this.#stopping;
+  }
+
+  async #stop(drainMs: number | undefined): Promise<void> {
+    await this.#reloading;
+    const { current } = this;
+    if (current !== undefined && this.state === 'running') {
+      this.state = 'stopping';
+      const limitMs = drainMs ?? current.generation.options.drainMs ?? drainMsDefault;
+      await shutDown(this.house, current, this.#draining, limitMs);
+      await this.#control?.close();
+    }
+    this.current = undefined;
+    this.state = 'stopped';
+    this.#tellStopped();
+  }
+
+  explain(): Explanation {
+    return explainGeneration(
+      this.current?.generation ?? buildGeneration(this.house, this.#options, this.#number),
+    );
+  }
 }
 
 async function bringUp(house: House, options: MtaOptions, number: number): Promise<RunningGeneration> {

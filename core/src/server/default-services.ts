@@ -70,7 +70,7 @@ function systemResolver(house: House, options: MtaOptions): Resolver {
 }
 
 /** The queue as it runs at the moment of the call: it outlives reloads. */
-function currentQueue(house: House): Queue {
+export function currentQueue(house: House): Queue {
   const queue = (): Queue => {
     if (house.scheduler === undefined) throw new MailError('E_STATE', 'the queue is not running');
     return house.scheduler.queue;

@@ -1,4 +1,5 @@
 /** What belongs to the process rather than to a generation: it outlives reloads. */
+import type { MtaOptions } from '../mta-options.js';
 import { createKeeper, type Keeper } from '../plugin/keep.js';
 import type { Clock } from '../services/clock.js';
 import type { Logger } from '../services/logger.js';
@@ -18,6 +19,8 @@ export interface MtaServices {
   readonly random?: Random;
   readonly log?: Logger;
   readonly resolver?: Resolver;
+  /** Where a reload without options, such as `postroad reload`, gets them. */
+  readonly configuration?: () => MtaOptions | Promise<MtaOptions>;
 }
 
 /** The process' own things. */

@@ -26,10 +26,13 @@ async function main(): Promise<void> {
   }
   try {
     const accounts = await prepareAccounts(options);
-    const mta = createMta(postOffice(options));
+    const composed = options;
+    const mta = createMta(postOffice(composed), { configuration: () => postOffice(composed) });
     await mta.start();
     stopOnSignals(mta);
     console.log(welcome(options, mta.listeners, accounts));
+    await mta.whenStopped();
+    process.exit(0);
   } catch (error) {
     fail(`The post office could not start: ${messageOf(error)}\n${advice(error)}`, 1);
   }
@@ -56,7 +59,6 @@ function stopOnSignals(mta: Mta): void {
     console.log(`\n${signal}: closing the post office ...`);
     try {
       await mta.stop({ drainMs: 5_000 });
-      process.exit(0);
     } catch (error) {
       fail(`The post office did not close well: ${messageOf(error)}`, 1);
     }
