@@ -1,1 +1,2 @@
-export {};
+/** IMAP access to mailboxes. */
+export { accessImap } from './plugin.js';

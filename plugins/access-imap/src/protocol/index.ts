@@ -1,1 +1,67 @@
-export {};
+/** The IMAP protocol engine: parsing and writing, without I/O. Usable without the rest of Postroad. */
+export { writeBodyStructure } from './body-structure.js';
+export type {
+  AppendCommand,
+  AppendMessage,
+  AppendPart,
+  AuthenticateCommand,
+  Command,
+  CommandName,
+  CompressCommand,
+  CopyCommand,
+  CreateCommand,
+  EnableCommand,
+  ExpungeCommand,
+  FetchCommand,
+  GetQuotaCommand,
+  IdCommand,
+  ListCommand,
+  LoginCommand,
+  MailboxCommand,
+  PartialRange,
+  PlainCommand,
+  QresyncParameters,
+  RenameCommand,
+  ReplaceCommand,
+  SearchCommand,
+  SearchReturn,
+  SelectCommand,
+  SortCommand,
+  SortCriterion,
+  StatusCommand,
+  StatusItem,
+  StoreCommand,
+  ThreadCommand,
+} from './command.js';
+export {
+  CommandReader,
+  type Literal,
+  type LiteralEvent,
+  type RawCommand,
+  type ReaderEvent,
+  type ReaderLimits,
+} from './command-reader.js';
+export { dayOf, formatDateTime, type HeaderDate, parseDateTime, parseHeaderDate } from './dates.js';
+export { writeEnvelope } from './envelope.js';
+export { type FetchItem, formatSection, type Partial, type Section } from './fetch-items.js';
+export { hierarchySeparator, listMatcher } from './list-pattern.js';
+export { decodeMailboxName, encodeMailboxName, mailboxOctets, type NameEncoding } from './mailbox-name.js';
+export { isAscii, octetsOf, textOf } from './octets.js';
+export {
+  type LiteralPurpose,
+  literalPurpose,
+  type ParsedCommand,
+  type ParseOptions,
+  parseCommand,
+} from './parse-command.js';
+export { type DateRelation, type SearchKey, usesKey } from './search-program.js';
+export { cutRange, findPart, type SectionRange, sectionRange, selectFields } from './section.js';
+export {
+  formatSet,
+  isInRanges,
+  type MessageSet,
+  normalizeRanges,
+  parseRanges,
+  type Ranges,
+} from './sequence-set.js';
+export { type StringOptions, writeAstring, writeNString, writeString } from './write-string.js';

@@ -1,0 +1,136 @@
+/** APPEND (RFC 9051 section 6.3.12, RFC 4315): messages are streamed to the spool while they arrive. */
+import type { Body, BodyWriter, Filed, Mailbox, NewMessage } from '@postroad/core';
+import { type AppendCommand, type AppendMessage, formatSet, type LiteralEvent } from '../protocol/index.js';
+import { lineEndFilter } from './line-ends.js';
+import { no, type Outcome, ok, outcomeOfError } from './outcome.js';
+import type { Session } from './session.js';
+
+/** Messages of the command being read, in the order they came. */
+export interface Arrivals {
+  readonly bodies: Body[];
+  /** Why they can't be stored after all, such as a full disk. */
+  failure: unknown;
+  sizeBytes: number;
+}
+
+/** No messages yet. */
+export function newArrivals(): Arrivals {
+  return { bodies: [], failure: undefined, sizeBytes: 0 };
+}
+
+/** Gives up the bodies of a command; safe to call twice. */
+export async function dropArrivals(arrivals: Arrivals): Promise<void> {
+  for (const body of arrivals.bodies.splice(0)) await body.release();
+  arrivals.failure = undefined;
+  arrivals.sizeBytes = 0;
+}
+
+/** Whether a message may be sent: so that a client learns of a full or missing mailbox before it sends megabytes. */
+export async function mayAppend(
+  session: Session,
+  arrivals: Arrivals,
+  mailboxName: string,
+  sizeOctets: number,
+): Promise<Outcome | undefined> {
+  const { store, limits } = session.server;
+  if (sizeOctets > limits.messageOctetsMax) return no('the message is too large', 'TOOBIG');
+  try {
+    const mailbox = await store.mailboxByName(session.account, mailboxName);
+    if (mailbox === undefined) return no('there is no such mailbox', 'TRYCREATE');
+    const { usedBytes, limitBytes } = await store.quota(session.account);
+    const needed = usedBytes + arrivals.sizeBytes + sizeOctets;
+    if (limitBytes !== undefined && needed > limitBytes) return no('the quota is exceeded', 'OVERQUOTA');
+    return undefined;
+  } catch (error) {
+    session.server.log.error('imap append failed', { connection: session.connection.id, error });
+    return no('the mailbox can not be reached now', 'UNAVAILABLE');
+  }
+}
+
+/** Streams the literal that the reader was told to stream. `false` when the client is gone. */
+export async function receiveMessage(
+  session: Session,
+  arrivals: Arrivals,
+  literal: LiteralEvent,
+): Promise<boolean> {
+  const writer: BodyWriter = session.server.spool.writer();
+  const mend = lineEndFilter();
+  arrivals.sizeBytes += literal.sizeOctets;
+  for (;;) {
+    const event = await session.wire.next();
+    if (event?.kind !== 'octets') {
+      await writer.abort();
+      return false;
+    }
+    if (event.bytes.length > 0 && !writer.write(mend(event.bytes))) {
+      // A writer that failed is found out by `finish`; the rest of the literal must be read all the same.
+      await writer.drained().catch((error: unknown) => {
+        arrivals.failure ??= error;
+      });
+    }
+    if (event.isLast) break;
+  }
+  try {
+    arrivals.bodies.push(await writer.finish());
+  } catch (error) {
+    arrivals.failure ??= error;
+  }
+  return true;
+}
+
+/** APPEND: all messages or none (RFC 3502 section 6.3.11). */
+export async function append(session: Session, command: AppendCommand, arrivals: Arrivals): Promise<Outcome> {
+  if (arrivals.failure !== undefined) {
+    session.server.log.error('imap append failed', {
+      connection: session.connection.id,
+      error: arrivals.failure,
+    });
+    return no('the message could not be stored', 'UNAVAILABLE');
+  }
+  const { store } = session.server;
+  const mailbox = await store.mailboxByName(session.account, command.mailbox);
+  if (mailbox === undefined) return no('there is no such mailbox', 'TRYCREATE');
+  const uids: number[] = [];
+  const bodies = [...arrivals.bodies];
+  for (const message of command.messages) {
+    const filed = await fileOne(session, mailbox, message, bodies);
+    if (filed.status === 'filed') {
+      uids.push(filed.uid);
+      continue;
+    }
+    await takeBack(session, mailbox, uids);
+    return filed.status === 'quota'
+      ? no('the quota is exceeded', 'OVERQUOTA')
+      : no('there is no such mailbox', 'TRYCREATE');
+  }
+  if (session.view?.mailboxId === mailbox.id) session.view.isStale = true;
+  return ok('appended', `APPENDUID ${mailbox.uidValidity} ${formatSet(uids)}`);
+}
+
+async function fileOne(
+  session: Session,
+  mailbox: Mailbox,
+  message: AppendMessage,
+  bodies: Body[],
+): Promise<Filed> {
+  const body = bodies.shift();
+  if (body === undefined) throw new Error('a message of APPEND is missing');
+  const stored: NewMessage = {
+    prefix: '',
+    body,
+    internalDateMs: message.internalDateMs ?? session.server.clock.now(),
+  };
+  const filing = { accountId: session.account, mailbox: { id: mailbox.id }, flags: message.flags };
+  const [filed] = await session.server.store.file(stored, [filing]);
+  return filed ?? { status: 'missing' };
+}
+
+/** Removes the messages of a MULTIAPPEND that could not be carried out whole. */
+async function takeBack(session: Session, mailbox: Mailbox, uids: readonly number[]): Promise<void> {
+  if (uids.length === 0) return;
+  try {
+    await session.server.store.expunge(mailbox.id, uids);
+  } catch (error) {
+    if (outcomeOfError(error) === undefined) throw error;
+  }
+}

@@ -1,0 +1,16 @@
+/** What the server says it can do: only what works whole, and only when it can be used (RFC 9051 section 7.2.2). */
+import type { Session } from './session.js';
+
+const always = ['IMAP4rev1', 'LITERAL+', 'SASL-IR', 'ID', 'ENABLE'];
+const afterLogin = ['IDLE', 'NAMESPACE', 'CHILDREN', 'UIDPLUS', 'UNSELECT', 'MOVE', 'SPECIAL-USE'];
+
+/** The capabilities in the state the session is in. */
+export function capabilities(session: Session): string {
+  const list = [...always];
+  if (session.accountId === undefined) {
+    if (session.mayStartTls) list.push('STARTTLS');
+    if (session.mayLogIn) list.push('AUTH=PLAIN', 'AUTH=LOGIN');
+    else list.push('LOGINDISABLED');
+  } else list.push(...afterLogin);
+  return list.join(' ');
+}

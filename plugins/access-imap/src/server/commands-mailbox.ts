@@ -1,0 +1,60 @@
+/** CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 9051 sections 6.3.4 to 6.3.8, RFC 6154). */
+import type { Mailbox } from '@postroad/core';
+import {
+  type CreateCommand,
+  hierarchySeparator,
+  type MailboxCommand,
+  type RenameCommand,
+} from '../protocol/index.js';
+import { no, type Outcome, ok } from './outcome.js';
+import type { Session } from './session.js';
+
+/** CREATE. A separator at the end says that mailboxes below it will follow, and is not part of the name. */
+export async function create(session: Session, command: CreateCommand): Promise<Outcome> {
+  if (command.specialUses.length > 0) return no('special uses are not for the client to set', 'USEATTR');
+  const name = withoutSeparator(command.mailbox);
+  if (isUsedByInbox(name)) return no('there is always an INBOX', 'ALREADYEXISTS');
+  await session.server.store.createMailbox(session.account, name);
+  return ok('created');
+}
+
+/** DELETE. */
+export async function remove(session: Session, command: MailboxCommand): Promise<Outcome> {
+  if (command.mailbox === 'INBOX') return no('INBOX can not be deleted', 'CANNOT');
+  const mailbox = await find(session, command.mailbox);
+  if (mailbox === undefined) return no('there is no such mailbox', 'NONEXISTENT');
+  // Our own view of it would end the connection, as it does for others.
+  if (session.view?.mailboxId === mailbox.id) session.unselect();
+  await session.server.store.deleteMailbox(mailbox.id);
+  return ok('deleted');
+}
+
+/** RENAME. */
+export async function rename(session: Session, command: RenameCommand): Promise<Outcome> {
+  const to = withoutSeparator(command.to);
+  if (isUsedByInbox(to)) return no('there is always an INBOX', 'ALREADYEXISTS');
+  const mailbox = await find(session, command.from);
+  if (mailbox === undefined) return no('there is no such mailbox', 'NONEXISTENT');
+  await session.server.store.renameMailbox(mailbox.id, to);
+  return ok('renamed');
+}
+
+/** SUBSCRIBE and UNSUBSCRIBE. */
+export async function subscribe(session: Session, command: MailboxCommand): Promise<Outcome> {
+  const mailbox = await find(session, command.mailbox);
+  if (mailbox === undefined) return no('there is no such mailbox', 'NONEXISTENT');
+  await session.server.store.setSubscribed(mailbox.id, command.name === 'SUBSCRIBE');
+  return ok(command.name === 'SUBSCRIBE' ? 'subscribed' : 'unsubscribed');
+}
+
+function find(session: Session, name: string): Promise<Mailbox | undefined> {
+  return session.server.store.mailboxByName(session.account, withoutSeparator(name));
+}
+
+function withoutSeparator(name: string): string {
+  return name.length > 1 && name.endsWith(hierarchySeparator) ? name.slice(0, -1) : name;
+}
+
+function isUsedByInbox(name: string): boolean {
+  return name.toUpperCase() === 'INBOX';
+}

@@ -1,0 +1,101 @@
+/** Commands about the connection: CAPABILITY, ID, ENABLE, NAMESPACE, LOGOUT, IDLE. */
+import type { EnableCommand } from '../protocol/index.js';
+import { hierarchySeparator } from '../protocol/index.js';
+import { capabilities } from './capabilities.js';
+import { tellNews } from './news.js';
+import { bad, type Outcome, ok } from './outcome.js';
+import type { Enabled, Session } from './session.js';
+
+const enableable: ReadonlySet<string> = new Set<Enabled>([]);
+
+/** CAPABILITY. */
+export function tellCapabilities(session: Session): Outcome {
+  session.untagged(`CAPABILITY ${capabilities(session)}`);
+  return ok('that is all');
+}
+
+/** ID (RFC 2971): who we are, without version, so that nobody learns what to attack. */
+export function identify(session: Session): Outcome {
+  session.untagged('ID ("name" "Postroad")');
+  return ok('pleased to meet you');
+}
+
+/** ENABLE (RFC 5161): what is not known is passed over. */
+export function enable(session: Session, command: EnableCommand): Outcome {
+  const enabled: string[] = [];
+  for (const name of command.capabilities) {
+    if (!enableable.has(name) || session.enabled.has(name as Enabled)) continue;
+    session.enabled.add(name as Enabled);
+    enabled.push(name);
+  }
+  session.untagged(enabled.length === 0 ? 'ENABLED' : `ENABLED ${enabled.join(' ')}`);
+  return ok('enabled');
+}
+
+/** NAMESPACE (RFC 2342): one's own mailboxes, nothing else. */
+export function tellNamespaces(session: Session): Outcome {
+  session.untagged(`NAMESPACE (("" "${hierarchySeparator}")) NIL NIL`);
+  return ok('these are the namespaces');
+}
+
+/** LOGOUT. */
+export function logOut(session: Session): Outcome {
+  session.isOver = true;
+  session.untagged('BYE until next time');
+  return ok('logged out');
+}
+
+/** IDLE (RFC 2177): changes are told as they happen, until the client says DONE. */
+export async function idle(session: Session): Promise<Outcome> {
+  const { wire, server } = session;
+  const pump = newsPump(session);
+  let timer = server.clock.after(server.limits.idleNoticeMs, showLife);
+  function showLife(): void {
+    session.untagged('OK still here');
+    wire.output.flush();
+    timer = server.clock.after(server.limits.idleNoticeMs, showLife);
+  }
+  wire.output.write('+ idling\r\n');
+  wire.reader.expectLine();
+  session.onNews = pump.request;
+  try {
+    pump.request();
+    const event = await wire.next();
+    if (event?.kind === 'line' && event.octets.toUpperCase() === 'DONE') return ok('idle ended');
+    if (event === undefined) session.isOver = true;
+    return bad('expected DONE');
+  } finally {
+    timer.cancel();
+    session.onNews = undefined;
+    await pump.idle();
+  }
+}
+
+/** Tells news one after another, whenever some are asked for; nothing is told twice or out of order. */
+function newsPump(session: Session): { request(): void; idle(): Promise<void> } {
+  let running: Promise<void> | undefined;
+  const run = async () => {
+    // A change that comes while the last one is being told marks the view stale again.
+    do await tellNews(session, true);
+    while (session.view?.isStale === true && !session.isOver);
+    await session.wire.output.drain();
+    if (session.isOver) session.wire.close();
+  };
+  return {
+    request() {
+      running ??= run()
+        .catch((error: unknown) => {
+          session.server.log.error('imap idle failed', { connection: session.connection.id, error });
+          session.isOver = true;
+          session.wire.destroy();
+        })
+        .finally(() => {
+          running = undefined;
+          if (session.view?.isStale === true && session.onNews !== undefined) this.request();
+        });
+    },
+    async idle() {
+      await running;
+    },
+  };
+}

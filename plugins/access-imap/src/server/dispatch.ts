@@ -1,0 +1,144 @@
+/** Which command does what, in which state, and whether EXPUNGE may be told at its end. */
+import type { Command, CommandName } from '../protocol/index.js';
+import { type Arrivals, append } from './append.js';
+import { create, remove, rename, subscribe } from './commands-mailbox.js';
+import { enable, identify, idle, logOut, tellCapabilities, tellNamespaces } from './commands-session.js';
+import { copy } from './copy.js';
+import { expunge } from './expunge.js';
+import { fetch } from './fetch.js';
+import { list } from './list.js';
+import { authenticate, logIn, startTls } from './login.js';
+import { tellNews } from './news.js';
+import { formatOutcome, no, type Outcome, ok, outcomeOfError } from './outcome.js';
+import { search } from './search.js';
+import { close, select, unselect } from './select.js';
+import type { Session } from './session.js';
+import { status } from './status.js';
+import { storeFlags } from './store-flags.js';
+
+/** In which state a command may be given (RFC 9051 section 3). */
+type State = 'any' | 'not-authenticated' | 'authenticated' | 'selected';
+
+/** What a command gets. */
+interface Call {
+  readonly tag: string;
+  readonly arrivals: Arrivals;
+}
+
+type Run<C extends Command> = (
+  session: Session,
+  command: C,
+  call: Call,
+) => Outcome | undefined | Promise<Outcome | undefined>;
+
+interface Row<C extends Command> {
+  readonly state: State;
+  readonly run: Run<C>;
+  /** RFC 9051 section 7.5.1: sequence numbers must not change under FETCH, STORE and SEARCH that use them. */
+  readonly keepsNumbers?: true;
+}
+
+type Table = { readonly [Name in CommandName]?: Row<Extract<Command, { readonly name: Name }>> };
+
+const done = (text: string) => () => ok(text);
+
+const table: Table = {
+  CAPABILITY: { state: 'any', run: tellCapabilities },
+  NOOP: { state: 'any', run: done('nothing done') },
+  LOGOUT: { state: 'any', run: logOut },
+  ID: { state: 'any', run: identify },
+  STARTTLS: { state: 'not-authenticated', run: (session, _, call) => startTls(session, call.tag) },
+  LOGIN: { state: 'not-authenticated', run: logIn },
+  AUTHENTICATE: { state: 'not-authenticated', run: authenticate },
+  ENABLE: { state: 'authenticated', run: enable },
+  NAMESPACE: { state: 'authenticated', run: tellNamespaces },
+  SELECT: { state: 'authenticated', run: select },
+  EXAMINE: { state: 'authenticated', run: select },
+  CREATE: { state: 'authenticated', run: create },
+  DELETE: { state: 'authenticated', run: remove },
+  RENAME: { state: 'authenticated', run: rename },
+  SUBSCRIBE: { state: 'authenticated', run: subscribe },
+  UNSUBSCRIBE: { state: 'authenticated', run: subscribe },
+  LIST: { state: 'authenticated', run: list },
+  LSUB: { state: 'authenticated', run: list },
+  STATUS: { state: 'authenticated', run: status },
+  APPEND: {
+    state: 'authenticated',
+    run: (session, command, call) => append(session, command, call.arrivals),
+  },
+  IDLE: { state: 'authenticated', run: idle },
+  CHECK: { state: 'selected', run: done('checked') },
+  CLOSE: { state: 'selected', run: close },
+  UNSELECT: { state: 'selected', run: unselect },
+  EXPUNGE: { state: 'selected', run: expunge },
+  FETCH: { state: 'selected', run: fetch, keepsNumbers: true },
+  STORE: { state: 'selected', run: storeFlags, keepsNumbers: true },
+  SEARCH: { state: 'selected', run: search, keepsNumbers: true },
+  COPY: { state: 'selected', run: copy },
+  MOVE: { state: 'selected', run: copy },
+};
+
+/** Carries a command out, tells what changed meanwhile, and ends it with its tagged response. */
+export async function carryOut(
+  session: Session,
+  tag: string,
+  command: Command,
+  arrivals: Arrivals,
+): Promise<void> {
+  const row = table[command.name] as Row<Command> | undefined;
+  const refusal = row === undefined ? badState('unknown command') : refusalOf(session, row.state);
+  if (row === undefined || refusal !== undefined) {
+    session.badCommands++;
+    session.wire.output.write(formatOutcome(tag, refusal ?? badState('unknown command')));
+    return;
+  }
+  const outcome = await guard(session, command, () => row.run(session, command, { tag, arrivals }));
+  if (session.view !== undefined) {
+    const mayExpunge = row.keepsNumbers !== true || ('isUid' in command && command.isUid);
+    const failure = await guard(session, command, async () => {
+      await tellNews(session, mayExpunge);
+      return undefined;
+    });
+    if (failure !== undefined && failure !== outcome) session.isOver = true;
+  }
+  if (outcome !== undefined) session.wire.output.write(formatOutcome(tag, outcome));
+}
+
+/** Runs a step; what goes wrong becomes its outcome, so that one broken command does not end the connection. */
+async function guard(
+  session: Session,
+  command: Command,
+  run: () => Outcome | undefined | Promise<Outcome | undefined>,
+): Promise<Outcome | undefined> {
+  try {
+    return await run();
+  } catch (error) {
+    const outcome = outcomeOfError(error);
+    if (outcome !== undefined) return outcome;
+    session.server.log.error('imap command failed', {
+      connection: session.connection.id,
+      command: command.name,
+      error,
+    });
+    return no('the server could not do it', 'SERVERBUG');
+  }
+}
+
+function refusalOf(session: Session, state: State): Outcome | undefined {
+  const isLoggedIn = session.accountId !== undefined;
+  switch (state) {
+    case 'any':
+      return undefined;
+    case 'not-authenticated':
+      return isLoggedIn ? badState('already logged in') : undefined;
+    case 'authenticated':
+      return isLoggedIn ? undefined : badState('log in first');
+    case 'selected':
+      if (!isLoggedIn) return badState('log in first');
+      return session.view === undefined ? badState('select a mailbox first') : undefined;
+  }
+}
+
+function badState(text: string): Outcome {
+  return { status: 'BAD', text };
+}

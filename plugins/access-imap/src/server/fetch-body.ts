@@ -1,0 +1,76 @@
+/** FETCH items that need octets of the message: sections of it, streamed (RFC 9051 section 6.4.5). */
+import type { Body, ByteRange, StoredMessage } from '@postroad/core';
+import { cutRange, type FetchItem, sectionRange, selectFields } from '../protocol/index.js';
+import type { Session } from './session.js';
+
+/** An item that needs octets. */
+export type BodyItem = Extract<FetchItem, { readonly item: 'section' }>;
+
+/** Whether an item needs octets. */
+export function isBodyItem(item: FetchItem): item is BodyItem {
+  return item.item === 'section';
+}
+
+/** Most octets of a header section that fields are selected from. */
+const headerOctetsMax = 1_048_576;
+
+/** Writes one item. A section the message does not have is NIL. May wait for the client to read. */
+export async function writeBodyItem(
+  session: Session,
+  item: BodyItem,
+  message: StoredMessage,
+  body: Body,
+): Promise<void> {
+  const { output } = session.wire;
+  const range = sectionRange(message.structure, body.sizeBytes, item.section);
+  if (range === undefined) {
+    output.write(`${item.label} NIL`);
+    return;
+  }
+  if (range.fields !== undefined) {
+    const header = await readHeader(body, range);
+    const selected = selectFields(header, range.fields.names, range.fields.isExcluded);
+    const cut = cutRange({ start: 0, end: selected.length }, item.partial);
+    output.write(`${item.label} {${cut.end - cut.start}}\r\n${selected.slice(cut.start, cut.end)}`);
+    return;
+  }
+  await writeRange(session, item.label, body, cutRange(range, item.partial));
+}
+
+/** Writes octets of a body as a literal. */
+async function writeRange(session: Session, label: string, body: Body, range: ByteRange): Promise<void> {
+  const { output } = session.wire;
+  const length = range.end - range.start;
+  output.write(`${label} {${length}}\r\n`);
+  if (length === 0) return;
+  if (body.inline !== undefined) {
+    output.writeBytes(body.inline.subarray(range.start, range.end));
+    return;
+  }
+  if (range.end <= body.headerBytes.length) {
+    output.writeBytes(body.headerBytes.subarray(range.start, range.end));
+    return;
+  }
+  let written = 0;
+  for await (const chunk of body.open(range)) {
+    output.writeBytes(chunk);
+    written += chunk.length;
+    if (output.isFull) await output.drain();
+    if (session.wire.isEnded) return;
+  }
+  // The length has been said already: the only honest end of a literal that is too short is the connection's.
+  if (written !== length) throw new Error('a stored message is shorter than its structure says');
+}
+
+async function readHeader(body: Body, range: ByteRange): Promise<string> {
+  if (range.end <= body.headerBytes.length) return latin1(body.headerBytes.subarray(range.start, range.end));
+  const end = Math.min(range.end, range.start + headerOctetsMax);
+  if (body.inline !== undefined) return latin1(body.inline.subarray(range.start, end));
+  const chunks: string[] = [];
+  for await (const chunk of body.open({ start: range.start, end })) chunks.push(latin1(chunk));
+  return chunks.join('');
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}

@@ -1,0 +1,193 @@
+/** FETCH (RFC 9051 section 6.4.5). Flags, sizes, envelopes and structures never open a message. */
+import type { Body, MailboxEntry, StoredMessage } from '@postroad/core';
+import type { FetchCommand, FetchItem } from '../protocol/index.js';
+import { type BodyItem, isBodyItem, writeBodyItem } from './fetch-body.js';
+import { type EntryWriter, entryWriter, type MessageWriter, messageWriter } from './fetch-writers.js';
+import { bad, no, type Outcome, ok } from './outcome.js';
+import type { Session } from './session.js';
+import type { View } from './view.js';
+
+/** Messages whose structures are read at once, and whose bodies are opened at once. */
+const structureBatch = 256;
+const bodyBatch = 16;
+
+/** A FETCH made ready to run over many messages. */
+interface Plan {
+  readonly entryWriters: readonly EntryWriter[];
+  readonly messageWriters: readonly MessageWriter[];
+  readonly bodyItems: readonly BodyItem[];
+  /** Whether reading sets \Seen. */
+  readonly setsSeen: boolean;
+}
+
+/** FETCH. */
+export async function fetch(session: Session, command: FetchCommand): Promise<Outcome> {
+  const view = session.selected;
+  const indexes = view.resolve(command.set, command.isUid, session.savedResult);
+  if (indexes === undefined) return bad('there are no such messages');
+  const plan = makePlan(session, command, view);
+  if (plan === undefined) return bad('unknown fetch item');
+  const isWhole =
+    plan.messageWriters.length + plan.bodyItems.length === 0
+      ? await fetchEntries(session, view, plan, indexes)
+      : await fetchMessages(session, view, plan, indexes);
+  // RFC 2180 section 4.1.2: what has been expunged by others meanwhile can't be told any more.
+  return isWhole ? ok('that is all') : no('some messages have been expunged', 'EXPUNGEISSUED');
+}
+
+function makePlan(session: Session, command: FetchCommand, view: View): Plan | undefined {
+  const items = withImplied(command);
+  const entryWriters: EntryWriter[] = [];
+  const messageWriters: MessageWriter[] = [];
+  const bodyItems: BodyItem[] = [];
+  for (const item of items) {
+    const ofEntry = entryWriter(item);
+    const ofMessage = messageWriter(item, session.strings);
+    if (ofEntry !== undefined) entryWriters.push(ofEntry);
+    else if (ofMessage !== undefined) messageWriters.push(ofMessage);
+    else if (isBodyItem(item)) bodyItems.push(item);
+    else return undefined;
+  }
+  const setsSeen = !view.isReadOnly && bodyItems.some((item) => !item.isPeek);
+  return { entryWriters, messageWriters, bodyItems, setsSeen };
+}
+
+/** UID FETCH always tells the UID (RFC 9051 section 6.4.9). */
+function withImplied(command: FetchCommand): readonly FetchItem[] {
+  const has = (name: FetchItem['item']) => command.items.some((item) => item.item === name);
+  const items = [...command.items];
+  if (command.isUid && !has('uid')) items.unshift({ item: 'uid' });
+  return items;
+}
+
+async function fetchEntries(
+  session: Session,
+  view: View,
+  plan: Plan,
+  indexes: readonly number[],
+): Promise<boolean> {
+  const { output } = session.wire;
+  const { entries } = view;
+  for (const index of indexes) {
+    output.write(`* ${index + 1} FETCH (${entryText(plan, entries[index] as MailboxEntry)})\r\n`);
+    if (!output.isFull) continue;
+    output.flush();
+    if (output.isBlocked) await output.drain();
+    if (session.wire.isEnded) break;
+  }
+  return true;
+}
+
+async function fetchMessages(
+  session: Session,
+  view: View,
+  plan: Plan,
+  indexes: readonly number[],
+): Promise<boolean> {
+  const size = plan.bodyItems.length > 0 ? bodyBatch : structureBatch;
+  let isWhole = true;
+  for (let from = 0; from < indexes.length && !session.wire.isEnded; from += size) {
+    const batch = indexes.slice(from, from + size);
+    const seen = plan.setsSeen ? await setSeen(session, view, batch) : undefined;
+    const ids = batch.map((index) => (view.entries[index] as MailboxEntry).messageId);
+    const messages = await session.server.store.messages(ids);
+    if (!(await writeBatch(session, view, plan, batch, messages, seen))) isWhole = false;
+  }
+  return isWhole;
+}
+
+async function writeBatch(
+  session: Session,
+  view: View,
+  plan: Plan,
+  batch: readonly number[],
+  messages: readonly (StoredMessage | undefined)[],
+  seen: ReadonlySet<number> | undefined,
+): Promise<boolean> {
+  const bodies = plan.bodyItems.length === 0 ? [] : await openAll(session, messages);
+  let isWhole = true;
+  try {
+    for (let at = 0; at < batch.length; at++) {
+      const index = batch[at] as number;
+      const entry = view.entries[index] as MailboxEntry;
+      const message = messages[at];
+      if (message === undefined || (plan.bodyItems.length > 0 && bodies[at] === undefined)) {
+        isWhole = false;
+        continue;
+      }
+      const flags = seen?.has(entry.uid) ? `FLAGS (${entry.flags.join(' ')})` : '';
+      await writeMessage(session, plan, index, entry, message, bodies[at], flags);
+      if (session.wire.isEnded) break;
+    }
+  } catch (error) {
+    // A response is half written: nothing that follows could be understood.
+    session.wire.destroy();
+    throw error;
+  } finally {
+    for (const body of bodies) await body?.release();
+  }
+  return isWhole;
+}
+
+async function writeMessage(
+  session: Session,
+  plan: Plan,
+  index: number,
+  entry: MailboxEntry,
+  message: StoredMessage,
+  body: Body | undefined,
+  flags: string,
+): Promise<void> {
+  const { output } = session.wire;
+  let text = entryText(plan, entry);
+  for (const write of plan.messageWriters) text += (text === '' ? '' : ' ') + write(message);
+  if (flags !== '' && !text.includes('FLAGS (')) text += (text === '' ? '' : ' ') + flags;
+  output.write(`* ${index + 1} FETCH (${text}`);
+  let isFirst = text === '';
+  if (body !== undefined) {
+    for (const item of plan.bodyItems) {
+      if (!isFirst) output.write(' ');
+      isFirst = false;
+      await writeBodyItem(session, item, message, body);
+    }
+  }
+  output.write(')\r\n');
+  if (output.isFull) await output.drain();
+}
+
+function entryText(plan: Plan, entry: MailboxEntry): string {
+  let text = '';
+  for (const write of plan.entryWriters) text += text === '' ? write(entry) : ` ${write(entry)}`;
+  return text;
+}
+
+/** Opens the bodies of a batch; all are released when one can't be opened. */
+async function openAll(
+  session: Session,
+  messages: readonly (StoredMessage | undefined)[],
+): Promise<(Body | undefined)[]> {
+  const results = await Promise.allSettled(
+    messages.map((message) =>
+      message === undefined ? undefined : session.server.store.open(message.messageId),
+    ),
+  );
+  const failed = results.find((result) => result.status === 'rejected');
+  const bodies = results.map((result) => (result.status === 'fulfilled' ? result.value : undefined));
+  if (failed === undefined) return bodies;
+  for (const body of bodies) await body?.release();
+  throw failed.reason;
+}
+
+/** Sets \Seen on the unread messages of a batch in one commit; resolves with their UIDs, whose flags must be told. */
+async function setSeen(session: Session, view: View, batch: readonly number[]): Promise<ReadonlySet<number>> {
+  const unseen: number[] = [];
+  for (const index of batch) {
+    const entry = view.entries[index] as MailboxEntry;
+    if (!entry.flags.includes('\\Seen') && !view.isGhost(entry.uid)) unseen.push(entry.uid);
+  }
+  if (unseen.length === 0) return new Set();
+  const change = { mode: 'add', flags: ['\\Seen'] } as const;
+  const { entries } = await session.server.store.changeFlags(view.mailboxId, unseen, change);
+  for (const entry of entries) view.replaceQuietly(entry);
+  return new Set(unseen);
+}

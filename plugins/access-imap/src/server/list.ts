@@ -1,0 +1,119 @@
+/** LIST and LSUB (RFC 9051 section 6.3.9, RFC 3501 section 6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 3348). */
+import type { Mailbox } from '@postroad/core';
+import {
+  hierarchySeparator,
+  type ListCommand,
+  listMatcher,
+  mailboxOctets,
+  writeAstring,
+} from '../protocol/index.js';
+import { type Outcome, ok } from './outcome.js';
+import type { Session } from './session.js';
+import { writeStatus } from './status.js';
+
+/** A name to tell: a mailbox, or a level above mailboxes that is none itself. */
+interface Candidate {
+  readonly name: string;
+  readonly mailbox: Mailbox | undefined;
+  readonly hasChildren: boolean;
+  readonly hasSubscribedBelow: boolean;
+  readonly hasSpecialUseBelow: boolean;
+}
+
+/** LIST and LSUB. */
+export async function list(session: Session, command: ListCommand): Promise<Outcome> {
+  if (!command.isExtended && command.patterns[0] === '') {
+    // RFC 9051 section 6.3.9: an empty pattern asks for the separator.
+    session.untagged(`${command.name} (\\Noselect) "${hierarchySeparator}" ""`);
+    return ok('that is the separator');
+  }
+  const mailboxes = await session.server.store.mailboxes(session.account);
+  const matchers = command.patterns.map((pattern) => listMatcher(`${command.reference}${pattern}`));
+  for (const candidate of candidates(mailboxes)) {
+    if (!matchers.some((matches) => matches(candidate.name))) continue;
+    if (command.name === 'LSUB') tellSubscribed(session, candidate, command.patterns);
+    else await tellListed(session, candidate, command);
+    if (session.wire.output.isFull) await session.wire.output.drain();
+  }
+  return ok('that is all');
+}
+
+/** All mailboxes and the levels above them, in order. */
+function candidates(mailboxes: readonly Mailbox[]): readonly Candidate[] {
+  const byName = new Map<string, Mailbox | undefined>();
+  const parents = new Set<string>();
+  const subscribedAbove = new Set<string>();
+  const usedAbove = new Set<string>();
+  for (const mailbox of mailboxes) {
+    for (const parent of levelsAbove(mailbox.name)) {
+      if (!byName.has(parent)) byName.set(parent, undefined);
+      parents.add(parent);
+      if (mailbox.isSubscribed) subscribedAbove.add(parent);
+      if (mailbox.specialUse !== undefined) usedAbove.add(parent);
+    }
+    byName.set(mailbox.name, mailbox);
+  }
+  return [...byName].map(([name, mailbox]) => ({
+    name,
+    mailbox,
+    hasChildren: parents.has(name),
+    hasSubscribedBelow: subscribedAbove.has(name),
+    hasSpecialUseBelow: usedAbove.has(name),
+  }));
+}
+
+function levelsAbove(name: string): string[] {
+  const levels: string[] = [];
+  for (let at = name.indexOf(hierarchySeparator); at > 0; at = name.indexOf(hierarchySeparator, at + 1)) {
+    levels.push(name.slice(0, at));
+  }
+  return levels;
+}
+
+/** RFC 3501 section 6.3.9: with `%`, a level whose mailboxes below are subscribed is told as \Noselect. */
+function tellSubscribed(session: Session, candidate: Candidate, patterns: readonly string[]): void {
+  if (candidate.mailbox?.isSubscribed === true) {
+    tell(session, 'LSUB', candidate.name, childAttributes(candidate));
+  } else if (candidate.hasSubscribedBelow && patterns.some((pattern) => pattern.includes('%'))) {
+    tell(session, 'LSUB', candidate.name, ['\\Noselect', '\\HasChildren']);
+  }
+}
+
+async function tellListed(session: Session, candidate: Candidate, command: ListCommand): Promise<void> {
+  const { select, returns, status } = command;
+  const { mailbox } = candidate;
+  const isSelected =
+    (!select.has('SUBSCRIBED') || mailbox?.isSubscribed === true) &&
+    (!select.has('SPECIAL-USE') || mailbox?.specialUse !== undefined);
+  const childInfo: string[] = [];
+  if (select.has('RECURSIVEMATCH')) {
+    // RFC 5258 section 3.5: a parent of something that fits is told, with what fits below it.
+    if (select.has('SUBSCRIBED') && candidate.hasSubscribedBelow) childInfo.push('"SUBSCRIBED"');
+    if (select.has('SPECIAL-USE') && candidate.hasSpecialUseBelow) childInfo.push('"SPECIAL-USE"');
+  }
+  if (!isSelected && childInfo.length === 0) return;
+  const attributes = childAttributes(candidate);
+  if (mailbox === undefined) attributes.unshift(command.isExtended ? '\\NonExistent' : '\\Noselect');
+  if (mailbox?.specialUse !== undefined) attributes.push(`\\${mailbox.specialUse}`);
+  if (mailbox?.isSubscribed === true && (select.has('SUBSCRIBED') || returns.has('SUBSCRIBED'))) {
+    attributes.push('\\Subscribed');
+  }
+  const extended = childInfo.length === 0 ? '' : ` ("CHILDINFO" (${childInfo.join(' ')}))`;
+  tell(session, 'LIST', candidate.name, attributes, extended);
+  if (mailbox !== undefined && status.length > 0) await writeStatus(session, mailbox, status);
+}
+
+function childAttributes(candidate: Candidate): string[] {
+  return [candidate.hasChildren ? '\\HasChildren' : '\\HasNoChildren'];
+}
+
+function tell(
+  session: Session,
+  word: 'LIST' | 'LSUB',
+  name: string,
+  attributes: readonly string[],
+  extended = '',
+): void {
+  const octets = writeAstring(mailboxOctets(name, session.names));
+  session.untagged(`${word} (${attributes.join(' ')}) "${hierarchySeparator}" ${octets}${extended}`);
+}

@@ -1,0 +1,72 @@
+/** Telling a client what others changed in its selected mailbox (RFC 9051 sections 7.4 and 7.5). */
+import { isMailError, type MailboxEntry } from '@postroad/core';
+import { formatSet } from '../protocol/index.js';
+import type { Session } from './session.js';
+import type { View, ViewNews } from './view.js';
+
+/** System flags, as every mailbox has them. */
+export const systemFlags = '\\Answered \\Flagged \\Deleted \\Seen \\Draft';
+
+/**
+ * Brings the view up to the store, and tells the client. `mayExpunge` is whether the client may be told of expunged
+ * messages now. When the mailbox itself is gone, the connection ends (RFC 2180 section 3.3).
+ */
+export async function tellNews(session: Session, mayExpunge: boolean): Promise<void> {
+  const { view } = session;
+  if (view === undefined) return;
+  if (view.isStale) await refresh(session, view);
+  if (session.view === view) writeNews(session, view, mayExpunge);
+}
+
+/** Applies the store's changes to the view without telling them. */
+export async function refresh(session: Session, view: View): Promise<void> {
+  const { store } = session.server;
+  view.isStale = false;
+  try {
+    const changes = await store.changes(view.mailboxId, view.modSeq);
+    if (changes.isComplete) view.apply(changes);
+    else view.applyAll(await store.entries(view.mailboxId), changes.highestModSeq);
+  } catch (error) {
+    view.isStale = true;
+    if (!isMailError(error, 'E_NOT_FOUND')) throw error;
+    session.unselect();
+    session.isOver = true;
+    session.untagged('BYE the selected mailbox has been deleted');
+  }
+}
+
+/** The keywords and system flags of a view, for FLAGS. */
+export function flagList(view: View): string {
+  return view.keywords.size === 0 ? systemFlags : `${systemFlags} ${[...view.keywords].join(' ')}`;
+}
+
+/** FETCH with flags, as told after a change. */
+export function writeFlags(session: Session, index: number, entry: MailboxEntry, hasUid: boolean): void {
+  const uid = hasUid || session.enabled.has('QRESYNC') ? `UID ${entry.uid} ` : '';
+  const modSeq = session.isCondstore ? ` MODSEQ (${entry.modSeq})` : '';
+  session.untagged(`${index + 1} FETCH (${uid}FLAGS (${entry.flags.join(' ')})${modSeq})`);
+}
+
+function writeNews(session: Session, view: View, mayExpunge: boolean): void {
+  const news = view.takeNews(mayExpunge);
+  if (news === undefined) return;
+  writeExpunges(session, news);
+  if (news.exists !== undefined) {
+    session.untagged(`${news.exists} EXISTS`);
+    // RFC 3501 section 7.3.2; dropped by RFC 9051.
+    if (!session.enabled.has('IMAP4REV2')) session.untagged('0 RECENT');
+  }
+  if (news.hasNewKeywords) session.untagged(`FLAGS (${flagList(view)})`);
+  for (const index of news.changed) writeFlags(session, index, view.entries[index] as MailboxEntry, true);
+}
+
+function writeExpunges(session: Session, news: ViewNews): void {
+  if (news.expungedUids.length === 0) return;
+  const gone = new Set(news.expungedUids);
+  if (session.savedResult.length > 0) {
+    // RFC 5182 section 2.1: expunged messages leave the saved result.
+    session.savedResult = session.savedResult.filter((uid) => !gone.has(uid));
+  }
+  if (session.enabled.has('QRESYNC')) session.untagged(`VANISHED ${formatSet(news.expungedUids)}`);
+  else for (const number of news.expunged) session.untagged(`${number} EXPUNGE`);
+}

@@ -1,0 +1,75 @@
+/** Looking for text in the decoded content of a message (RFC 9051 section 6.4.4, BODY and TEXT), by streaming it. */
+import type { Body, ByteRange, MimePart, StoredMessage } from '@postroad/core';
+import { charsetDecoder, decodeHeaderValue, transferDecoder } from './decode.js';
+import { foldText } from './fold.js';
+
+/** Parts looked at in one message. */
+const partsMax = 10_000;
+const headerOctetsMax = 1_048_576;
+
+/** Whether the folded text occurs in the body's text parts, or, with `hasHeader`, in the headers too. */
+export async function containsText(
+  message: StoredMessage,
+  body: Body,
+  folded: string,
+  hasHeader: boolean,
+): Promise<boolean> {
+  const { structure } = message;
+  if (hasHeader && (await headerContains(body, structure, folded))) return true;
+  for (const part of textParts(structure)) {
+    // RFC 9051 section 6.4.4: the header of the message itself is not part of BODY, those of its parts are.
+    if (part !== structure && (await headerContains(body, part, folded))) return true;
+    if (part.children.length > 0 || part.message !== null) continue;
+    if (part.type === 'text' && (await partContains(body, part, folded))) return true;
+  }
+  return false;
+}
+
+/** The decoded fields of a header section, each `Name: value`. */
+export async function headerText(body: Body, range: ByteRange): Promise<string> {
+  const chunks: Buffer[] = [];
+  const end = Math.min(range.end, range.start + headerOctetsMax);
+  if (end <= body.headerBytes.length) chunks.push(Buffer.from(body.headerBytes.subarray(range.start, end)));
+  else for await (const chunk of body.open({ start: range.start, end })) chunks.push(Buffer.from(chunk));
+  const raw = Buffer.concat(chunks).toString('utf8');
+  return raw
+    .replace(/\r?\n[ \t]+/g, ' ')
+    .split(/\r?\n/)
+    .map(decodeHeaderValue)
+    .join('\n');
+}
+
+async function headerContains(body: Body, part: MimePart, folded: string): Promise<boolean> {
+  const text = await headerText(body, { start: part.headerStart, end: part.bodyStart });
+  return foldText(text).includes(folded);
+}
+
+/** The part and all below it, those of messages inside included, first to last. */
+function textParts(structure: MimePart): MimePart[] {
+  const found: MimePart[] = [];
+  const open = [structure];
+  while (open.length > 0 && found.length < partsMax) {
+    const part = open.pop() as MimePart;
+    found.push(part);
+    if (part.message !== null) open.push(part.message.structure);
+    for (let at = part.children.length - 1; at >= 0; at--) open.push(part.children[at] as MimePart);
+  }
+  return found;
+}
+
+async function partContains(body: Body, part: MimePart, folded: string): Promise<boolean> {
+  const transfer = transferDecoder(part.encoding);
+  const charset = part.parameters.find(([name]) => name === 'charset')?.[1];
+  const decoder = charsetDecoder(charset);
+  let tail = '';
+  const found = (text: string) => {
+    const joined = tail + foldText(text);
+    tail = joined.slice(Math.max(0, joined.length - folded.length + 1));
+    return joined.includes(folded);
+  };
+  for await (const chunk of body.open({ start: part.bodyStart, end: part.bodyEnd })) {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    if (found(decoder.write(transfer.write(bytes)))) return true;
+  }
+  return found(decoder.write(transfer.end()) + decoder.end());
+}

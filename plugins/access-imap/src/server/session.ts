@@ -1,0 +1,171 @@
+/** The state of one connection (RFC 9051 section 3), shared by the commands. */
+import type {
+  Authenticator,
+  Certificates,
+  ChangeNotice,
+  ClientSocket,
+  Clock,
+  ConnectionState,
+  Logger,
+  Mailbox,
+  MailboxStore,
+  Spool,
+} from '@postroad/core';
+import type { NameEncoding, StringOptions } from '../protocol/index.js';
+import type { ConnectionCounts } from './connection-counts.js';
+import type { Limits, ListenConfig } from './options.js';
+import { View } from './view.js';
+import { Wire } from './wire.js';
+
+/** What all connections share. */
+export interface ServerContext {
+  readonly hostname: string;
+  readonly store: MailboxStore;
+  readonly authenticator: Authenticator;
+  readonly spool: Spool;
+  readonly clock: Clock;
+  readonly certificates: Certificates | undefined;
+  readonly log: Logger;
+  readonly limits: Limits;
+  readonly counts: ConnectionCounts;
+}
+
+/** Extensions that change what the server says once the client has enabled them. */
+export type Enabled = 'CONDSTORE' | 'QRESYNC' | 'UTF8=ACCEPT' | 'IMAP4REV2' | 'UIDONLY';
+
+/** One connection. */
+export class Session {
+  readonly server: ServerContext;
+  readonly listen: ListenConfig;
+  readonly connection: ConnectionState;
+  readonly wire: Wire;
+  /** Set once logged in. */
+  accountId: string | undefined;
+  view: View | undefined;
+  readonly enabled = new Set<Enabled>();
+  /** The saved result of SEARCH (RFC 5182): UIDs, ascending. */
+  savedResult: readonly number[] = [];
+  readonly openedMs: number;
+  /** When the last command or answer came. */
+  lastActivityMs: number;
+  loginFailures = 0;
+  badCommands = 0;
+  /** Set by LOGOUT, a fatal fault or the end of the server: no more commands are read. */
+  isOver = false;
+  /** Called after a change of the selected mailbox; set while the client idles. */
+  onNews: (() => void) | undefined;
+  #stopWatching: (() => void) | undefined;
+
+  constructor(server: ServerContext, listen: ListenConfig, client: ClientSocket) {
+    this.server = server;
+    this.listen = listen;
+    this.connection = client.connection;
+    this.openedMs = server.clock.monotonic();
+    this.lastActivityMs = this.openedMs;
+    const { limits } = server;
+    this.wire = new Wire(client, {
+      lineOctetsMax: limits.loginLineOctetsMax,
+      literalOctetsMax: limits.loginLiteralOctetsMax,
+      commandOctetsMax: limits.loginLineOctetsMax * 2,
+      literalsMax: 4,
+      skipOctetsMax: limits.loginLineOctetsMax,
+    });
+  }
+
+  get isEncrypted(): boolean {
+    return this.connection.tls !== undefined;
+  }
+
+  /** Whether a password may be sent now (RFC 9051 section 11.1). */
+  get mayLogIn(): boolean {
+    return this.isEncrypted || this.listen.isPlaintextAuthAllowed;
+  }
+
+  /** Whether STARTTLS can be done now. */
+  get mayStartTls(): boolean {
+    const isPossible = this.listen.tls === 'starttls' && this.server.certificates?.isAvailable !== false;
+    return isPossible && !this.isEncrypted && this.accountId === undefined;
+  }
+
+  get isCondstore(): boolean {
+    return this.enabled.has('CONDSTORE') || this.enabled.has('QRESYNC');
+  }
+
+  get names(): NameEncoding {
+    return this.strings.isUtf8 ? 'utf-8' : 'utf-7';
+  }
+
+  get strings(): StringOptions {
+    return this.enabled.has('UTF8=ACCEPT') || this.enabled.has('IMAP4REV2') ? utf8Strings : asciiStrings;
+  }
+
+  /** The account's id, for commands that need a login. */
+  get account(): string {
+    if (this.accountId === undefined) throw new Error('the command needs a login');
+    return this.accountId;
+  }
+
+  /** The view, for commands that need a selected mailbox. */
+  get selected(): View {
+    if (this.view === undefined) throw new Error('the command needs a selected mailbox');
+    return this.view;
+  }
+
+  /** Adds an untagged response. */
+  untagged(octets: string): void {
+    this.wire.output.write(`* ${octets}\r\n`);
+  }
+
+  /** Limits after login are wider. */
+  widenLimits(): void {
+    const { limits } = this.server;
+    this.wire.reader.limits = {
+      lineOctetsMax: limits.lineOctetsMax,
+      literalOctetsMax: limits.literalOctetsMax,
+      commandOctetsMax: limits.commandOctetsMax,
+      literalsMax: 2000,
+      skipOctetsMax: limits.messageOctetsMax * 2,
+    };
+  }
+
+  /** Makes a mailbox the selected one; the caller has told what SELECT tells. */
+  async select(mailbox: Mailbox, isReadOnly: boolean): Promise<View> {
+    let view: View | undefined;
+    let isStale = false;
+    // Watching begins before reading, so that nothing falls between.
+    const stop = this.server.store.watch(this.account, (notice) => {
+      if (!concerns(notice, mailbox.id)) return;
+      isStale = true;
+      if (view === undefined) return;
+      view.isStale = true;
+      this.onNews?.();
+    });
+    try {
+      const entries = await this.server.store.entries(mailbox.id);
+      view = new View(mailbox, entries, isReadOnly);
+      view.isStale = isStale;
+    } catch (error) {
+      stop();
+      throw error;
+    }
+    this.unselect();
+    this.#stopWatching = stop;
+    this.view = view;
+    return view;
+  }
+
+  /** Leaves the selected mailbox. */
+  unselect(): void {
+    this.#stopWatching?.();
+    this.#stopWatching = undefined;
+    this.view = undefined;
+    this.savedResult = [];
+  }
+}
+
+const utf8Strings: StringOptions = { isUtf8: true };
+const asciiStrings: StringOptions = { isUtf8: false };
+
+function concerns(notice: ChangeNotice, mailboxId: string): boolean {
+  return notice.mailboxId === undefined || notice.mailboxId === mailboxId;
+}

@@ -1,0 +1,77 @@
+/** STORE (RFC 9051 section 6.4.6, RFC 7162 section 3.1.3). */
+import type { FlagChange, MailboxEntry } from '@postroad/core';
+import { formatSet, type StoreCommand } from '../protocol/index.js';
+import { refresh, writeFlags } from './news.js';
+import { bad, no, type Outcome, ok } from './outcome.js';
+import type { Session } from './session.js';
+import type { View } from './view.js';
+
+/** Most keywords in one mailbox's messages is the store's business; this is how long one may be. */
+const keywordLengthMax = 100;
+
+/** STORE. */
+export async function storeFlags(session: Session, command: StoreCommand): Promise<Outcome> {
+  const view = session.selected;
+  if (view.isReadOnly) return no('the mailbox is open for reading only');
+  if (command.flags.some((flag) => flag.length > keywordLengthMax))
+    return no('a keyword is too long', 'LIMIT');
+  const indexes = view.resolve(command.set, command.isUid, session.savedResult);
+  if (indexes === undefined) return bad('there are no such messages');
+  if (view.isStale) await refresh(session, view);
+  if (session.view !== view) return no('the mailbox is gone');
+  if (command.unchangedSince !== undefined) session.enabled.add('CONDSTORE');
+  const uids = indexes.map((index) => (view.entries[index] as MailboxEntry).uid);
+  const before = indexes.map((index) => view.entries[index] as MailboxEntry);
+  const { mode, flags, unchangedSince } = command;
+  const change: FlagChange = unchangedSince === undefined ? { mode, flags } : { mode, flags, unchangedSince };
+  const result = await session.server.store.changeFlags(view.mailboxId, uids, change);
+  for (const entry of result.entries) view.replaceQuietly(entry);
+  tellChanged(session, view, command, before, new Set(result.refused));
+  return finish(view, command, result.refused);
+}
+
+function finish(view: View, command: StoreCommand, refused: readonly number[]): Outcome {
+  const hasGhosts = view.hasPendingExpunges && !command.isUid;
+  if (refused.length > 0) {
+    const numbers = command.isUid ? refused : refused.map((uid) => view.indexOf(uid) + 1);
+    return ok('some were changed by others meanwhile', `MODIFIED ${formatSet(numbers)}`);
+  }
+  return hasGhosts ? ok('stored; some messages are gone', 'EXPUNGEISSUED') : ok('stored');
+}
+
+/**
+ * Tells the new flags. A silent STORE tells only what the client can't know: flags that others changed in between, and
+ * the mod-sequence once CONDSTORE is enabled.
+ */
+function tellChanged(
+  session: Session,
+  view: View,
+  command: StoreCommand,
+  before: readonly MailboxEntry[],
+  refused: ReadonlySet<number>,
+): void {
+  for (const old of before) {
+    const index = view.indexOf(old.uid);
+    if (index < 0 || refused.has(old.uid) || view.isGhost(old.uid)) continue;
+    const entry = view.entries[index] as MailboxEntry;
+    if (command.isSilent && isExpected(old, entry, command)) {
+      if (!session.isCondstore || entry.modSeq === old.modSeq) continue;
+      const uid = command.isUid || session.enabled.has('QRESYNC') ? `UID ${entry.uid} ` : '';
+      session.untagged(`${index + 1} FETCH (${uid}MODSEQ (${entry.modSeq}))`);
+    } else writeFlags(session, index, entry, command.isUid);
+  }
+}
+
+function isExpected(old: MailboxEntry, entry: MailboxEntry, command: StoreCommand): boolean {
+  if (old === entry) return true;
+  const expected = new Set(command.mode === 'replace' ? [] : old.flags.map(fold));
+  for (const flag of command.flags) {
+    if (command.mode === 'remove') expected.delete(fold(flag));
+    else expected.add(fold(flag));
+  }
+  return expected.size === entry.flags.length && entry.flags.every((flag) => expected.has(fold(flag)));
+}
+
+function fold(flag: string): string {
+  return flag.toLowerCase();
+}
