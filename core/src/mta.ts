@@ -81,7 +81,8 @@ class Server {
   readonly #draining = new Set<Promise<void>>();
   #number = 1;
   #control: ControlServer | undefined;
-  #reloading: Promise<unknown> = Promise.resolve();
+  /** The start or reload under way, or the last one; never rejects. */
+  #changing: Promise<unknown> = Promise.resolve();
   #stopping: Promise<void> | undefined;
   #tellStopped: () => void = () => {};
 
@@ -104,7 +105,13 @@ class Server {
     throw new MailError('E_STATE', `the server is ${this.state}, not running`);
   }
 
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    const done = this.#start();
+    this.#changing = done.catch(() => undefined);
+    return done;
+  }
+
+  async #start(): Promise<void> {
     if (this.state !== 'new')
       throw new MailError('E_STATE', `a server that is ${this.state} can't be started`);
     this.state = 'starting';
@@ -138,8 +145,8 @@ class Server {
   }
 
   reload(next: MtaOptions | undefined): Promise<void> {
-    const done = this.#reloading.then(() => this.#reload(next));
-    this.#reloading = done.catch(() => undefined);
+    const done = this.#changing.then(() => this.#reload(next));
+    this.#changing = done.catch(() => undefined);
     return done;
   }
 
@@ -168,17 +175,21 @@ class Server {
   }
 
   async #stop(drainMs: number | undefined): Promise<void> {
-    await this.#reloading;
+    // A start or reload that is under way would leave open what it opens after us.
+    await this.#changing;
     const { current } = this;
-    if (current !== undefined && this.state === 'running') {
-      this.state = 'stopping';
-      const limitMs = drainMs ?? current.generation.options.drainMs ?? drainMsDefault;
-      await shutDown(this.house, current, this.#draining, limitMs);
+    try {
+      if (current !== undefined && this.state === 'running') {
+        this.state = 'stopping';
+        const limitMs = drainMs ?? current.generation.options.drainMs ?? drainMsDefault;
+        await shutDown(this.house, current, this.#draining, limitMs);
+      }
+    } finally {
       await this.#control?.close();
+      this.current = undefined;
+      this.state = 'stopped';
+      this.#tellStopped();
     }
-    this.current = undefined;
-    this.state = 'stopped';
-    this.#tellStopped();
   }
 
   explain(): Explanation {

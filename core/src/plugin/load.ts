@@ -13,6 +13,8 @@ import { isPlugin, type Plugin } from './define.js';
 import { describeLoadFailure } from './load-failure.js';
 import { isInRange } from './version-range.js';
 
+const coreName = '@postroad/core';
+
 /** What a module exports. */
 export type ModuleExports = Readonly<Record<string, unknown>>;
 
@@ -31,27 +33,40 @@ export interface ModuleLoader {
 /** A loader for what is named in `directory`. Loading runs the code that is loaded: name only what you trust. */
 export async function createModuleLoader(directory: string): Promise<ModuleLoader> {
   // Every `import '@postroad/core'` in compiled code gets this very core, wherever the file lies.
-  const core = await import('../index.js');
+  const core: ModuleExports = await import('../index.js');
   const jiti = createJiti(pathToFileURL(join(directory, '/')).href, {
     interopDefault: false,
     moduleCache: false,
     // The cache would lie in a directory that other users of the machine may write to, and it is code.
     fsCache: false,
-    virtualModules: { '@postroad/core': core },
+    virtualModules: { [coreName]: core },
   });
-  const module = (file: string) => loadFile(jiti, file);
   return {
-    module,
+    module: (file) => loadFile(jiti, file),
     async plugin(specifier) {
       const { target, exportName } = splitSpecifier(specifier);
-      const exports = isPath(target)
-        ? await module(resolve(directory, target))
-        : await loadPackage(jiti, target, directory);
+      const exports = await loadTarget(target, { core, directory, jiti });
       const plugin = choosePlugin(specifier, exports, exportName);
       checkCoreRange(specifier, plugin);
       return plugin;
     },
   };
+}
+
+interface LoadPlace {
+  readonly core: ModuleExports;
+  readonly directory: string;
+  readonly jiti: Jiti;
+}
+
+function loadTarget(
+  target: string,
+  { core, directory, jiti }: LoadPlace,
+): ModuleExports | Promise<ModuleExports> {
+  // The core has a few plugins of its own, such as the engines in memory.
+  if (target === coreName) return core;
+  if (isPath(target)) return loadFile(jiti, resolve(directory, target));
+  return loadPackage(jiti, target, directory);
 }
 
 async function loadFile(jiti: Jiti, file: string): Promise<ModuleExports> {
