@@ -1,0 +1,67 @@
+/**
+ * The transparency of RFC 5321 section 4.5.2, on views of the message: nothing is copied, only dots are put between.
+ * A bare CR or LF is never sent, whatever the message holds: it becomes CRLF, because to some servers it is a line end
+ * and to others not, and that is how messages are smuggled. Messages that came through our own receiver have none.
+ */
+
+const cr = 0x0d;
+const lf = 0x0a;
+const dot = 0x2e;
+const dotBytes = Buffer.from('.');
+const crBytes = Buffer.from('\r');
+const lfBytes = Buffer.from('\n');
+
+/** Keeps the state between the chunks of one message. */
+export class DotStuffer {
+  #isLineStart = true;
+  #isAfterCr = false;
+
+  /** The chunk as the pieces to send. */
+  push(chunk: Uint8Array): readonly Uint8Array[] {
+    const pieces: Uint8Array[] = [];
+    let start = 0;
+    let at = 0;
+    if (this.#isAfterCr && chunk.length > 0 && chunk[0] !== lf) {
+      pieces.push(lfBytes);
+      this.#isAfterCr = false;
+      this.#isLineStart = true;
+    }
+    for (; at < chunk.length; at++) {
+      const octet = chunk[at] as number;
+      // Nearly every octet is a letter or blank in the middle of a line.
+      if (octet > dot && !this.#isAfterCr) {
+        this.#isLineStart = false;
+        continue;
+      }
+      if (this.#isAfterCr && octet !== lf) {
+        // A bare CR: its LF is put behind it.
+        pieces.push(chunk.subarray(start, at), lfBytes);
+        start = at;
+        this.#isLineStart = true;
+      }
+      if (octet === lf) {
+        if (!this.#isAfterCr) {
+          pieces.push(chunk.subarray(start, at), crBytes);
+          start = at;
+        }
+        this.#isLineStart = true;
+        this.#isAfterCr = false;
+        continue;
+      }
+      if (octet === dot && this.#isLineStart) {
+        pieces.push(chunk.subarray(start, at), dotBytes);
+        start = at;
+      }
+      this.#isAfterCr = octet === cr;
+      this.#isLineStart = false;
+    }
+    if (start < chunk.length) pieces.push(chunk.subarray(start));
+    return pieces;
+  }
+
+  /** What ends the message: the line end it may lack, and the dot. */
+  end(): Uint8Array {
+    if (this.#isAfterCr) return Buffer.from('\n.\r\n');
+    return this.#isLineStart ? Buffer.from('.\r\n') : Buffer.from('\r\n.\r\n');
+  }
+}

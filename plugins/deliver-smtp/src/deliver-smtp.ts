@@ -1,0 +1,66 @@
+/** The plugin: mail to other hosts over SMTP and LMTP. */
+import { readFileSync } from 'node:fs';
+import { createSecureContext, type SecureContext } from 'node:tls';
+import { Clock, definePlugin, MailError, Random, Resolver } from '@postroad/core';
+import { config, type DeliverSmtpConfig } from './config.js';
+import { ConnectionPool } from './connection-pool.js';
+import type { Deliverer } from './deliverer.js';
+import { deliver } from './delivery.js';
+import { Reachability } from './reachability.js';
+
+/** Delivers to mail exchangers (transport `mx`), smarthosts (`smtp`) and LMTP servers (`lmtp`). */
+export const deliverSmtp = definePlugin({
+  name: 'deliver-smtp',
+  description: 'Delivers to other hosts over SMTP and LMTP.',
+  config,
+  needs: { resolver: Resolver, clock: Clock, random: Random },
+  setup({ config, services, hostname, log, metrics, tap, onStart, onDrain, defer }) {
+    const { resolver, clock, random } = services;
+    const pool = new ConnectionPool(config.reuse, clock);
+    const help = 'Connections to other servers';
+    let secureContext: SecureContext | undefined;
+    const deliverer: Deliverer = {
+      config,
+      hostname,
+      ownNames: new Set([hostname.toLowerCase(), ...config.ownNames]),
+      resolver,
+      clock,
+      random,
+      log,
+      pool,
+      reachability: new Reachability(clock),
+      get secureContext() {
+        secureContext ??= makeSecureContext(config);
+        return secureContext;
+      },
+      counters: {
+        opened: metrics.counter('deliver_smtp_connections_total', help, { how: 'opened' }),
+        reused: metrics.counter('deliver_smtp_connections_total', help, { how: 'reused' }),
+      },
+    };
+    // A certificate file that can't be read refuses the start.
+    onStart(() => {
+      secureContext = makeSecureContext(config);
+    });
+    tap('deliver', (delivery, signal) => {
+      const { route } = delivery;
+      if (route.transport === 'local' || route.transport === 'custom') return undefined;
+      return deliver(deliverer, delivery, route, signal);
+    });
+    onDrain(() => pool.close());
+    defer(() => pool.close());
+  },
+});
+
+function makeSecureContext({ caFile, tlsVersionMin }: DeliverSmtpConfig): SecureContext {
+  try {
+    return createSecureContext({
+      minVersion: tlsVersionMin,
+      ...(caFile !== undefined && { ca: readFileSync(caFile) }),
+    });
+  } catch (cause) {
+    throw new MailError('E_TLS', `deliver-smtp: the file ${caFile} can not be used as trusted certificates`, {
+      cause,
+    });
+  }
+}

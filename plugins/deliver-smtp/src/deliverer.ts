@@ -1,0 +1,22 @@
+/** What all deliveries of one generation share. */
+import type { SecureContext } from 'node:tls';
+import type { Clock, Counter, Logger, Random, Resolver } from '@postroad/core';
+import type { DeliverSmtpConfig } from './config.js';
+import type { ConnectionPool } from './connection-pool.js';
+import type { Reachability } from './reachability.js';
+
+/** Made once in the plugin's setup. */
+export interface Deliverer {
+  readonly config: DeliverSmtpConfig;
+  readonly hostname: string;
+  /** Lower-case names under which MX records mean this server. */
+  readonly ownNames: ReadonlySet<string>;
+  readonly resolver: Resolver;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly pool: ConnectionPool;
+  readonly reachability: Reachability;
+  readonly secureContext: SecureContext;
+  readonly counters: { readonly opened: Counter; readonly reused: Counter };
+}
