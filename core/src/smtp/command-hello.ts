@@ -1,7 +1,7 @@
 /** EHLO, HELO, LHLO: who the client says it is, and what it may use. */
 import { parseDomain } from '../values/address.js';
 import { reply } from '../values/reply.js';
-import { offeredExtensions } from './extensions.js';
+import { type OfferState, offeredExtensions } from './extensions.js';
 import type { ReceiverAnswer } from './receiver.js';
 import { replies } from './replies.js';
 import type { ReceivingSession } from './session.js';
@@ -41,10 +41,16 @@ function isHelloName(name: string, isStrict: boolean): boolean {
 
 function extensionsText(session: ReceivingSession): string {
   const { options } = session.shared;
-  const lines = [
-    options.hostname,
-    ...offeredExtensions(options, { isTls: session.isTls, isLoggedIn: session.peer.identity !== undefined }),
-  ];
+  const lines = [options.hostname, ...offeredExtensions(options, stateOf(session))];
   const last = lines.length - 1;
   return lines.map((line, index) => `250${index === last ? ' ' : '-'}${line}\r\n`).join('');
+}
+
+function stateOf(session: ReceivingSession): OfferState {
+  return {
+    role: session.peer.role,
+    isTls: session.isTls,
+    isLoggedIn: session.peer.identity !== undefined,
+    nowMs: session.shared.options.clock.now(),
+  };
 }

@@ -3,6 +3,7 @@ import { isInternationalAddress, parsePath } from '../values/address.js';
 import { defaultEnvelopeParameters } from '../values/envelope.js';
 import type { Reply } from '../values/reply.js';
 import { parseParameters } from './command-parameters.js';
+import { holdMsMaxOf } from './extensions.js';
 import { type MailParametersResult, readMailParameters } from './mail-parameters.js';
 import type { BeginAnswer } from './receiver.js';
 import { replies } from './replies.js';
@@ -66,6 +67,7 @@ function parameterContext(session: ReceivingSession) {
     hasAuth: options.hasAuth,
     sizeBytesMax: options.limits.sizeBytesMax,
     nowMs: options.clock.now(),
-    holdMsMax: 0,
+    holdMsMax: holdMsMaxOf(options, session.peer.role),
+    mayHurry: session.peer.role === 'submission' || session.peer.identity !== undefined,
   };
 }

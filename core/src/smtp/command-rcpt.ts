@@ -11,6 +11,8 @@ import type { ReceivingSession } from './session.js';
 export function addRecipient(session: ReceivingSession, argument: string) {
   const { transaction } = session;
   if (transaction === undefined) return session.refuse('RCPT', replies.mailFirst);
+  // RFC 3030 section 2: the recipients are complete once the message has begun.
+  if (session.incoming !== undefined) return session.refuse('RCPT', replies.messageBegun);
   session.recipientsTried++;
   const start = pathStart(argument, 'TO:', session.shared.isStrict);
   if (start < 0) return session.refuse('RCPT', replies.syntax);

@@ -1,5 +1,6 @@
 /** The verbs that are known, and who runs them. */
 import { authenticate } from './command-auth.js';
+import { takeChunk } from './command-bdat.js';
 import { startData } from './command-data.js';
 import { sayHello } from './command-hello.js';
 import { beginTransaction } from './command-mail.js';
@@ -23,6 +24,7 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['MAIL', { run: beginTransaction, takesUtf8: true }],
   ['RCPT', { run: addRecipient, takesUtf8: true }],
   ['DATA', { run: startData }],
+  ['BDAT', { run: takeChunk }],
   ['RSET', { run: reset }],
   ['NOOP', { run: (session) => session.say(replies.ok) }],
   ['QUIT', { run: quit }],

@@ -1,6 +1,7 @@
 /**
  * Finds the end of DATA and takes the dots off (RFC 5321 section 4.5.2) in one pass over the chunks as they come. Only
- * CRLF, dot, CRLF ends the data, so no form of a message can be read as two. Bare CR, bare LF and NUL are noticed.
+ * CRLF, dot, CRLF ends the data, so no form of a message can be read as two. Bare CR, bare LF and NUL are noticed. The
+ * content of BDAT (RFC 3030) goes the same way, without dots and with an end that is known from elsewhere.
  *
  * Octets are passed on as views into the chunks. Where a dot falls away the rest of the line moves down within the
  * chunk, which belongs to the scanner: a message full of dots then costs one view a chunk as any other.
@@ -35,19 +36,24 @@ export class DataScanner {
   #before: Before = 'line';
   #sink: DataSink | undefined;
   #mends = false;
+  #hasDots = true;
   /** In the chunk being scanned: where the octets not yet given away begin, and where the gap left by dots is. */
   #from = 0;
   #kept = 0;
   #copied = 0;
 
-  /** `mends`: a bare LF becomes CRLF and a bare CR a blank; otherwise they are passed on and noticed. */
-  start(sink: DataSink, mends: boolean): void {
+  /**
+   * `mends`: a bare LF becomes CRLF and a bare CR a blank; otherwise they are passed on and noticed. `hasDots`: the
+   * octets are those of DATA.
+   */
+  start(sink: DataSink, options: { readonly mends: boolean; readonly hasDots: boolean }): void {
     this.sizeBytes = 0;
     this.hasBareLineEnd = false;
     this.hasNul = false;
     this.#before = 'line';
     this.#sink = sink;
-    this.#mends = mends;
+    this.#mends = options.mends;
+    this.#hasDots = options.hasDots;
   }
 
   /** Takes the chunk from `at` on; returns the index behind the end of the data, or -1 when it has not come yet. */
@@ -59,6 +65,13 @@ export class DataScanner {
       if (next < 0) return -next;
     }
     return next < chunk.length ? this.#scanLines(chunk, next) : -1;
+  }
+
+  /** The content of BDAT is over: a CR held back goes out, and a last line without its end gets one. */
+  finish(): void {
+    if (this.#before === 'cr') this.#bare(crOctets);
+    if (this.#before !== 'line') this.#give(crLfOctets);
+    this.#before = 'line';
   }
 
   /** One octet at the beginning of a chunk, behind octets held back from the one before. Negative: the end was here. */
@@ -98,7 +111,7 @@ export class DataScanner {
     let isLineStart = this.#before === 'line';
     let at = start;
     while (at < end) {
-      if (isLineStart && chunk[at] === dot) {
+      if (isLineStart && chunk[at] === dot && this.#hasDots) {
         if (at + 2 >= end && !hasOtherText(chunk, at)) return this.#holdDot(chunk, at);
         if (chunk[at + 1] === cr && chunk[at + 2] === lf) return this.#finish(chunk, at);
         this.#cut(chunk, at, at + 1);

@@ -13,6 +13,8 @@ export interface MailParameterContext {
   readonly nowMs: number;
   /** RFC 4865: the longest hold; 0 when FUTURERELEASE is not offered. */
   readonly holdMsMax: number;
+  /** Whether a priority above normal is believed. */
+  readonly mayHurry: boolean;
 }
 
 /** The parameters, or the reply that refuses them. */
@@ -151,9 +153,13 @@ function readBy(draft: Draft, value: string | undefined, context: MailParameterC
   return undefined;
 }
 
-/** RFC 6710 section 4: from -9 to 9. */
-function readPriority(draft: Draft, value: string | undefined): Reply | undefined {
+/** RFC 6710 section 4: from -9 to 9. Section 4.1 lets a server lower what a stranger asks for. */
+function readPriority(
+  draft: Draft,
+  value: string | undefined,
+  context: MailParameterContext,
+): Reply | undefined {
   if (value === undefined || !/^-?\d$/.test(value)) return replies.badParameter;
-  draft.priority = Number(value);
+  draft.priority = context.mayHurry ? Number(value) : Math.min(0, Number(value));
   return undefined;
 }

@@ -79,6 +79,8 @@ export interface ReceiverLimits {
   /** Octets a second that data must have on average after the first half minute. */
   readonly dataRateMin: number;
   readonly connectionTimeoutMs: number;
+  /** Longest hold of FUTURERELEASE (RFC 4865), for submission; 0 does not offer it. */
+  readonly holdMsMax: number;
   readonly connectionsMax: number;
   /** Per client address, and per network (/24, /64). */
   readonly connectionsPerAddressMax: number;
@@ -98,6 +100,7 @@ export const defaultReceiverLimits: ReceiverLimits = Object.freeze({
   dataIdleTimeoutMs: 180_000,
   dataRateMin: 500,
   connectionTimeoutMs: 7_200_000,
+  holdMsMax: 2_592_000_000,
   connectionsMax: 10_000,
   connectionsPerAddressMax: 1_000,
   connectionsPerNetworkMax: 2_000,

@@ -49,6 +49,7 @@ export const replies = {
   bareInData: reply(550, '5.2', 'a bare CR or LF in the message'),
   nulInData: reply(550, '6.0', 'a NUL octet in the message'),
   dataAfterBdat: reply(503, '5.1', 'DATA can not follow BDAT'),
+  messageBegun: reply(503, '5.1', 'the message has begun'),
   binaryNeedsBdat: reply(503, '5.1', 'a BINARYMIME message is sent with BDAT'),
   tooManyErrors: reply(421, '7.0', 'too many errors'),
   timeout: reply(421, '4.2', 'time is up'),

@@ -1,5 +1,4 @@
 /** Replies on their way out: gathered, and written together. */
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Reply } from '../values/reply.js';
 import { renderReply } from './render-reply.js';
@@ -28,12 +27,11 @@ export class SessionOutput {
     this.#text += text;
   }
 
-  /** Writes everything at once; a promise to wait for when the client leaves too much unread. */
-  flush(socket: Socket): Promise<unknown> | undefined {
-    if (this.#text === '') return undefined;
+  /** Writes everything at once; `false` when the client leaves too much unread. */
+  flush(socket: Socket): boolean {
+    if (this.#text === '') return true;
     const text = this.#text;
     this.#text = '';
-    if (!socket.writable || socket.write(text) || socket.writableLength < unreadOctetsMax) return undefined;
-    return once(socket, 'drain');
+    return !socket.writable || socket.write(text) || socket.writableLength < unreadOctetsMax;
   }
 }

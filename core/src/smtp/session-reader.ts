@@ -14,6 +14,8 @@ export class SessionReader {
   hasEnded = false;
   /** Who takes the next line in place of a command. */
   nextLine: ((line: string) => void) | undefined;
+  /** Octets to come that nobody wants. */
+  discarding = 0;
   readonly #lines = new LineReader();
   #queued: Buffer[] | undefined;
   #chunk: Buffer | undefined;
@@ -57,7 +59,7 @@ export class SessionReader {
   /** Reads one line or the data there is; `false` when there is nothing to read. */
   readSome(session: ReceivingSession, isDraining: boolean): boolean {
     const { phase } = session.times;
-    if (isDraining && phase === 'command') {
+    if (isDraining && phase === 'command' && this.discarding === 0) {
       session.say(replies.shutdown);
       return true;
     }
@@ -65,7 +67,8 @@ export class SessionReader {
     if (chunk === undefined) {
       if (!this.hasEnded) return false;
       session.end();
-    } else if (phase === 'command') this.#readLine(session, chunk);
+    } else if (this.discarding > 0) this.#discard(session, chunk);
+    else if (phase === 'command') this.#readLine(session, chunk);
     else this.#readMessage(session, chunk);
     return true;
   }
@@ -91,6 +94,13 @@ export class SessionReader {
       refuseLine(session, problem);
     else if (take === undefined) runCommand(session, lines.line);
     else take(lines.line);
+  }
+
+  #discard(session: ReceivingSession, chunk: Buffer): void {
+    const octets = Math.min(this.discarding, chunk.length - this.#at);
+    this.discarding -= octets;
+    this.#at += octets;
+    session.times.touch(session.shared.nowMs);
   }
 
   #readMessage(session: ReceivingSession, chunk: Buffer): void {

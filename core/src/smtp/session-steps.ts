@@ -23,6 +23,11 @@ export function upgraded(session: ReceivingSession, socket: TLSSocket): void {
   else session.adopt(socket);
 }
 
+/** The client has read our replies and may go on. */
+export function goOnReading(session: ReceivingSession): void {
+  session.readCommands();
+}
+
 /** A mistake of ours or of the policy's: nothing is accepted, the client tries again later. */
 export function breakOff(session: ReceivingSession, error: unknown): void {
   session.shared.options.log.error('a session broke off', { error, connection: session.peer.id });

@@ -2,6 +2,7 @@
  * One client's connection. It reads lines and data, runs commands one after another, and gathers the replies to
  * whatever came together into one write. It decides nothing: that is the policy's.
  */
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { ConnectionState } from '../context/connection.js';
@@ -9,14 +10,14 @@ import type { TransactionState } from '../context/transaction.js';
 import type { MaybePromise } from '../hooks/kinds.js';
 import type { ClientSocket } from '../services/listeners.js';
 import type { Reply } from '../values/reply.js';
-import type { IncomingMessage } from './command-data.js';
 import { SessionTimes } from './deadlines.js';
+import type { IncomingMessage } from './incoming-message.js';
 import type { ReceiverAnswer } from './receiver.js';
 import type { ReceiverShared } from './receiver-shared.js';
 import { replies } from './replies.js';
 import { SessionOutput } from './session-output.js';
 import { SessionReader } from './session-reader.js';
-import { breakOff, greet, isPromise, upgraded } from './session-steps.js';
+import { breakOff, goOnReading, greet, isPromise, upgraded } from './session-steps.js';
 import { BaseConnection } from './smtp-server-base.js';
 import { tlsFactsOf } from './tls-facts.js';
 
@@ -63,6 +64,7 @@ export class ReceivingSession extends BaseConnection {
   /** Listens to the socket and greets, unless policy refuses. */
   begin(): void {
     this.#listen(this._socket);
+    this.#isDraining = this.signal.aborted;
     const { greetingDelayMs, clock } = this.shared.options;
     if (greetingDelayMs === 0) this.#connect();
     else this.ask(clock.sleep(greetingDelayMs), () => this.#connect());
@@ -91,7 +93,7 @@ export class ReceivingSession extends BaseConnection {
     if (answer.close === true) this.end();
   }
 
-  /** Appends text that is no reply with an enhanced status. */
+  /** Appends text as it is. */
   write(text: string): void {
     this.#output.addText(text);
   }
@@ -130,6 +132,11 @@ export class ReceivingSession extends BaseConnection {
   /** What follows is not commands but the message under way. */
   readMessage(phase: 'data' | 'chunk'): void {
     this.times.begin(phase, this.shared.nowMs);
+  }
+
+  /** So many octets that follow are not looked at. */
+  discard(octets: number): void {
+    this.#reader.discarding = octets;
   }
 
   /** What follows is commands again. */
@@ -244,8 +251,8 @@ export class ReceivingSession extends BaseConnection {
     if (this.#isRunning || this.#isWaiting) return;
     this.#isRunning = true;
     try {
-      while (!this.#isWaiting && !this.#isEnding && this.#reader.readSome(this, this.#isDraining))
-        this.#countErrors();
+      do this.#countErrors();
+      while (!this.#isWaiting && !this.#isEnding && this.#reader.readSome(this, this.#isDraining));
     } catch (error) {
       // A mistake of ours becomes an answer, never a connection that hangs.
       breakOff(this, error);
@@ -276,15 +283,12 @@ export class ReceivingSession extends BaseConnection {
   }
 
   #flush(): void {
-    const drained = this.isGone ? undefined : this.#output.flush(this._socket);
-    if (drained === undefined || this.#isWaiting || this.#isEnding) return;
+    const isRead = this.isGone || this.#output.flush(this._socket);
+    if (isRead || this.#isWaiting || this.#isEnding) return;
     // A client that sends commands and never reads the replies waits until it has.
     this.times.begin('unread', this.shared.nowMs);
-    this.ask(
-      drained,
-      (session) => session.readCommands(),
-      (session) => session.destroy(),
-    );
+    const drained = once(this._socket, 'drain');
+    this.ask(drained, goOnReading, (session) => session.destroy());
   }
 
   #leave(): void {

@@ -97,7 +97,8 @@ export async function startTestReceiver(options: TestReceiverOptions = {}): Prom
   };
 }
 
-function takeEverything(
+/** A policy that takes everything and writes down what happens. */
+export function takeEverything(
   messages: TakenMessage[],
   refusals: string[],
   connections: { opened: number; closed: number },

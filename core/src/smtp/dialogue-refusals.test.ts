@@ -1,0 +1,273 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { playDialogue } from '../testing/dialogue.js';
+import { startTestReceiver, type TestReceiver, type TestReceiverOptions } from '../testing/test-receiver.js';
+
+let receiver: TestReceiver | undefined;
+
+const hello = `
+  S: 220 ...
+  C: EHLO client.example
+  S: ...
+  S: 250 ...
+`;
+const envelope = `
+  C: MAIL FROM:<a@b.example>
+  S: 250 ...
+  C: RCPT TO:<bob@example.org>
+  S: 250 ...
+`;
+
+async function play(script: string, options: TestReceiverOptions = {}): Promise<TestReceiver> {
+  receiver = await startTestReceiver(options);
+  await playDialogue({ port: receiver.port }, script);
+  return receiver;
+}
+
+afterEach(async () => {
+  await receiver?.close();
+  receiver = undefined;
+});
+
+describe('order', () => {
+  it('refuses what comes at the wrong time with 503', async () => {
+    await play(`
+      S: 220 ...
+      C: MAIL FROM:<a@b.example>
+      S: 503 5.5.1 ...
+      C: RCPT TO:<a@b.example>
+      S: 503 5.5.1 ...
+      C: DATA
+      S: 503 5.5.1 ...
+      C: BDAT 4
+      C+ NOOP
+      S: 503 5.5.1 ...
+      C: EHLO client.example
+      S: ...
+      S: 250 ...
+      C: MAIL FROM:<a@b.example>
+      S: 250 ...
+      C: MAIL FROM:<a@b.example>
+      S: 503 5.5.1 ...
+      C: DATA
+      S: 503 5.5.1 ...
+      C: RCPT TO:<not a path>
+      S: 501 5.1.3 ...
+      C: DATA
+      S: 554 5.5.1 no valid recipients
+      C: RSET
+      S: 250 ...
+      C: RCPT TO:<a@b.example>
+      S: 503 5.5.1 ...
+    `);
+  });
+
+  it('closes after too many errors', async () => {
+    await play(
+      `${hello}
+      C: FOO
+      S: 500 5.5.1 ...
+      C: FOO
+      S: 500 5.5.1 ...
+      C: FOO
+      S: 500 5.5.1 ...
+      S: 421 4.7.0 too many errors
+      S: <closed>
+    `,
+      { limits: { errorsMax: 3 } },
+    );
+  });
+
+  it('counts refusals that policy takes its time for', async () => {
+    await play(
+      `${hello}
+      C: MAIL FROM:<a@b.example>
+      S: 250 ...
+      C: RCPT TO:<x@example.org>
+      S: 550 5.1.1 ...
+      C: RCPT TO:<y@example.org>
+      S: 550 5.1.1 ...
+      S: 421 ...
+      S: <closed>
+    `,
+      {
+        limits: { errorsMax: 2 },
+        policy: {
+          recipient: async () => ({ reply: { code: 550, detail: '1.1', text: 'no such user' } }),
+        },
+      },
+    );
+  });
+});
+
+describe('MAIL and RCPT', () => {
+  const cases: readonly [string, string][] = [
+    ['MAIL FROM: <a@b.example>', '501 5.1.7'],
+    ['MAIL FROM:a@b.example', '501 5.1.7'],
+    ['MAIL FROM:<a@b.example', '501 5.1.7'],
+    ['MAIL FROM:<postmaster>', '501 5.1.7'],
+    ['MAIL FROM:<a@-b.example>', '501 5.1.7'],
+    [`MAIL FROM:<${'a'.repeat(65)}@b.example>`, '501 5.1.7'],
+    [`MAIL FROM:<a@${'b'.repeat(64)}.example>`, '501 5.1.7'],
+    ['MAIL FROM:<a@b.example>SIZE=1', '501 5.5.4'],
+    ['MAIL FROM:<a@b.example>  SIZE=1', '501 5.5.4'],
+    ['MAIL FROM:<a@b.example> SIZE=1 SIZE=1', '501 5.5.4'],
+    ['MAIL FROM:<a@b.example> SIZE=x', '501 5.5.4'],
+    ['MAIL FROM:<a@b.example> SIZE=99999999999', '552 5.3.4'],
+    ['MAIL FROM:<a@b.example> NOSUCH=1', '555 5.5.4'],
+    ['MAIL FROM:<a@b.example> BODY=9BIT', '501 5.5.4'],
+    ['MAIL FROM:<a@b.example> SMTPUTF8=1', '501 5.5.4'],
+    ['MAIL FROM:<a@b.example> RET=SOME', '501 5.5.4'],
+    ['MAIL FROM:<a@b.example> ENVID=a+0D+0Ab', '501 5.5.4'],
+    ['MAIL FROM:<a@b.example> AUTH=<>', '555 5.5.4'],
+    ['MAIL FROM:<a@b.example> REQUIRETLS', '555 5.5.4'],
+    ['MAIL FROM:<a@b.example> HOLDFOR=60', '555 5.5.4'],
+    ['MAIL FROM:<a@b.example> BY=0;R', '501 5.5.4'],
+    ['MAIL FROM:<a@b.example> MT-PRIORITY=10', '501 5.5.4'],
+    ['MAIL FROM:<grün@b.example>', '553 5.6.7'],
+    ['MAIL FROM:<gr\\xfcn@b.example> SMTPUTF8', '500 5.5.2'],
+    ['MAIL FROM:<a\\0@b.example>', '500 5.5.2'],
+    ['MAIL FROM:<a@b.example\\r>', '500 5.5.2'],
+    ['NOOP \\xc3\\xbc', '500 5.5.2'],
+  ];
+  it.each(cases)('%s gets %s', async (command, code) => {
+    const { refusals } = await play(`${hello}
+      C: ${command}
+      S: ${code} ...
+      C: MAIL FROM:<a@b.example>
+      S: 250 ...
+    `);
+    expect(refusals).toHaveLength(1);
+  });
+
+  it.each([
+    ['RCPT TO:<>', '501 5.1.3'],
+    ['RCPT TO:<bob@>', '501 5.1.3'],
+    ['RCPT TO:<"bob@example.org>', '501 5.1.3'],
+    ['RCPT TO:<bob@example.org> NOTIFY=NEVER,DELAY', '501 5.5.4'],
+    ['RCPT TO:<bob@example.org> NOTIFY', '501 5.5.4'],
+    ['RCPT TO:<bob@example.org> ORCPT=bob', '501 5.5.4'],
+    ['RCPT TO:<bob@example.org> ORCPT=rfc822;', '501 5.5.4'],
+    ['RCPT TO:<bob@example.org> SIZE=1', '555 5.5.4'],
+    ['RCPT TO:<bøb@example.org>', '553 5.6.7'],
+  ])('%s gets %s', async (command, code) => {
+    await play(`${hello}
+      C: MAIL FROM:<a@b.example>
+      S: 250 ...
+      C: ${command}
+      S: ${code} ...
+      C: RCPT TO:<@relay.example,@other.example:bob@[IPv6:::1]>
+      S: 250 ...
+    `);
+  });
+
+  it('refuses parameters of a client that said HELO', async () => {
+    await play(`
+      S: 220 ...
+      C: HELO client.example
+      S: 250 mx.example.org
+      C: MAIL FROM:<a@b.example> SIZE=1
+      S: 555 5.5.4 ...
+      C: MAIL FROM:<a@b.example>
+      S: 250 ...
+    `);
+  });
+
+  it('takes addresses and texts in UTF-8 once SMTPUTF8 was asked for', async () => {
+    const { messages } = await play(`${hello}
+      C: MAIL FROM:<grün@b.example> SMTPUTF8
+      S: 250 ...
+      C: RCPT TO:<bøb@bücher.example>
+      S: 250 ...
+      C: DATA
+      S: 354 ...
+      C: .
+      S: 250 ...
+    `);
+    expect(messages[0]?.envelope.recipients[0]?.address).toEqual({
+      localPart: 'bøb',
+      domain: 'bücher.example',
+    });
+  });
+
+  it('takes no more recipients than allowed', async () => {
+    await play(
+      `${hello}${envelope}
+      C: RCPT TO:<b@example.org>
+      S: 452 4.5.3 ...
+    `,
+      { limits: { recipientsMax: 1 } },
+    );
+  });
+});
+
+describe('lines', () => {
+  it('refuses one that is too long and goes on behind it', async () => {
+    await play(
+      `S: 220 ...
+      C: NOOP ${'x'.repeat(100)}
+      S: 500 5.5.2 ...
+      C: NOOP
+      S: 250 ...
+    `,
+      { limits: { commandOctetsMax: 64 } },
+    );
+  });
+
+  it('does not wait for the end of an endless one', async () => {
+    await play(
+      `S: 220 ...
+      C+ ${'x'.repeat(100_000)}
+      S: 500 5.5.2 ...
+      S: <closed>
+    `,
+    );
+  });
+
+  it('ends a connection that sends a command with a bare LF', async () => {
+    await play(`S: 220 ...
+      C+ NOOP\\nNOOP\\r\\n
+      S: 500 5.5.2 ...
+      S: <closed>
+    `);
+  });
+
+  it('takes a bare LF behind a command in the legacy profile, and blanks around the colon', async () => {
+    await play(
+      `S: 220 ...
+      C+ NOOP\\n
+      S: 250 ...
+      C: HELO client.example
+      S: 250 ...
+      C: MAIL FROM: <a@b.example>
+      S: 250 ...
+    `,
+      { profile: 'legacy' },
+    );
+  });
+
+  it('sends web browsers away', async () => {
+    await play(`S: 220 ...
+      C: POST / HTTP/1.1
+      C: Host: mx.example.org
+      S: 554 ...
+      S: <closed>
+    `);
+  });
+
+  it('knows no joke commands and gives nothing away', async () => {
+    await play(`S: 220 ...
+      C: WIZ
+      S: 500 ...
+      C: VRFY bob
+      S: 252 ...
+      C: EXPN staff
+      S: 502 ...
+      C: HELP
+      S: 214 ...
+      C: EHLO no good
+      S: 501 ...
+      C: LHLO client.example
+      S: 500 ...
+    `);
+  });
+});

@@ -1,0 +1,51 @@
+/** From the whole body to the answers for the client. */
+import type { Body } from '../body/body.js';
+import type { Reply } from '../values/reply.js';
+import { countHops } from './count-hops.js';
+import type { ReceiverAnswer } from './receiver.js';
+import { replies } from './replies.js';
+import type { ReceivingSession } from './session.js';
+
+/** The body is written: it is looked at, and policy is asked to take it. */
+export function bodyComplete(session: ReceivingSession, body: Body): void {
+  const { transaction, shared } = session;
+  const refusal = bodyRefusal(session, body);
+  if (refusal !== undefined || transaction === undefined || session.isGone) {
+    session.ask(body.release(), () => refuseMessage(session, refusal ?? replies.localError));
+    return;
+  }
+  session.messages++;
+  shared.counters.messages.increase();
+  session.ask(shared.policy.message(transaction, body), answered);
+}
+
+function bodyRefusal(session: ReceivingSession, body: Body): Reply | undefined {
+  const { limits } = session.shared.options;
+  const isCut = body.headerSizeBytes >= limits.headerOctetsMax;
+  if (isCut) return replies.headerTooLarge;
+  // RFC 5321 section 6.3: a message that has passed so many servers goes round in circles.
+  return countHops(body.headerBytes) > limits.hopsMax ? replies.loop : undefined;
+}
+
+function answered(session: ReceivingSession, answers: readonly ReceiverAnswer[]): void {
+  // RFC 2033 section 4.2: LMTP has one answer for each recipient, in order.
+  const wanted = session.shared.isLmtp ? (session.transaction?.recipients.length ?? 1) : 1;
+  session.endTransaction();
+  for (let index = 0; index < wanted; index++) {
+    session.give(answers[index] ?? { reply: replies.localError });
+  }
+}
+
+/** The body could not be written. */
+export function spoolFailed(session: ReceivingSession, error: unknown): void {
+  session.shared.options.log.error('a message could not be spooled', { error, connection: session.peer.id });
+  refuseMessage(session, replies.spoolFailed);
+}
+
+/** Refuses the whole message: once, or once for each recipient in LMTP. */
+export function refuseMessage(session: ReceivingSession, refusal: Reply): void {
+  const times = session.shared.isLmtp ? (session.transaction?.recipients.length ?? 1) : 1;
+  for (let index = 1; index < times; index++) session.say(refusal);
+  session.refuse('DATA', refusal);
+  session.endTransaction();
+}
