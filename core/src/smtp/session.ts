@@ -195,17 +195,9 @@ export class ReceivingSession extends BaseConnection {
     this.#run();
   }
 
-  // What the base class would do with its own parser is done by the methods below.
+  /** We read the socket ourselves: `smtp-server`'s parser steps through every octet. */
   override _createParser(): never {
     return undefined as never;
-  }
-
-  override _onError(): void {
-    this.destroy();
-  }
-
-  override _onCloseEvent(): void {
-    this.#leave();
   }
 
   #connect() {
@@ -222,8 +214,8 @@ export class ReceivingSession extends BaseConnection {
   #listen(socket: Socket): void {
     socket.on('data', this.#onData);
     socket.on('end', this.#onEnd);
-    socket.on('error', () => this._onError());
-    socket.on('close', () => this._onCloseEvent());
+    socket.on('error', () => this.destroy());
+    socket.on('close', () => this.#leave());
   }
 
   readonly #onData = (chunk: Buffer): void => {
