@@ -14,9 +14,18 @@ export class KeywordSpelling {
   readonly #spellings = new Map<string, string>();
   readonly #limit: number;
 
+  /** Whether something was learnt since it was made. */
+  isChanged = false;
+
   constructor(known: Iterable<string> = [], limit = 10_000) {
     this.#limit = limit;
     for (const keyword of known) this.spell(keyword);
+    this.isChanged = false;
+  }
+
+  /** All spellings. */
+  list(): string[] {
+    return [...this.#spellings.values()];
   }
 
   /** The first spelling of a keyword; learns it when it is new. */
@@ -24,20 +33,25 @@ export class KeywordSpelling {
     const key = keyword.toLowerCase();
     const known = this.#spellings.get(key);
     if (known !== undefined) return known;
-    if (this.#spellings.size < this.#limit) this.#spellings.set(key, keyword);
+    if (this.#spellings.size >= this.#limit) return keyword;
+    this.#spellings.set(key, keyword);
+    this.isChanged = true;
     return keyword;
   }
 }
 
-/** The canonical form of a list of flags: system flags in their case, keywords as first spelt, sorted, each once. */
+/**
+ * The canonical form of a list of flags: system flags in their case, keywords as first spelt, sorted, each once.
+ * What has blanks or control characters in it is no flag and is dropped.
+ */
 export function normaliseFlags(flags: readonly string[], spelling: KeywordSpelling): readonly string[] {
   if (flags.length === 0) return [];
   const kept = new Map<string, string>();
   for (const flag of flags) {
     const key = flag.toLowerCase();
     // \Recent is a property of sessions, not of messages (RFC 3501 section 2.3.2).
-    if (flag === '' || key === '\\recent' || flag.length > keywordLengthMax || kept.size >= flagsMax)
-      continue;
+    if (key === '\\recent' || flag.length > keywordLengthMax || kept.size >= flagsMax) continue;
+    if (!/^[^\u0000-\u0020\u007f]+$/.test(flag)) continue;
     if (!kept.has(key)) kept.set(key, systemFlags.get(key) ?? spelling.spell(flag));
   }
   return [...kept.values()].sort();

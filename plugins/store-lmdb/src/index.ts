@@ -1,1 +1,3 @@
-export {};
+/** The mailbox store on LMDB. */
+export { type StoreLmdbConfig, storeLmdbConfig } from './config.js';
+export { storeLmdb } from './store-lmdb.js';

@@ -45,7 +45,7 @@ function changing(use: () => OpenMailboxStore): void {
   it('keeps unusual keywords apart', async () => {
     const { store } = use();
     const flags = ['$a', 'a,b', 'ä', 'constructor', 'x'.repeat(100)];
-    const { mailboxId } = await fileOne(store, 'INBOX', { flags });
+    const { mailboxId } = await fileOne(store, 'INBOX', { flags: [...flags, 'a b', 'a\nb', ''] });
     expect((await store.entries(mailboxId))[0]?.flags).toEqual([...flags].sort());
   });
 
