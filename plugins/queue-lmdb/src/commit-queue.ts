@@ -5,10 +5,13 @@
  */
 import { isMailError, MailError } from '@postroad/core';
 
+/** Writes something; the promise resolves when it is durable. */
+export type Write = () => Promise<unknown>;
+
 /** What a step works with. */
 export interface Batch {
-  /** Registers a write for the commit. */
-  write(write: () => void): void;
+  /** Registers a write for the commit; it returns the promise of the database. */
+  write(write: Write): void;
   /** Registers how to take back a change in memory, should the commit fail. */
   undo(undo: () => void): void;
   /** Registers what to do when the commit is durable. */
@@ -41,11 +44,11 @@ const stepsMax = 512;
 
 /** What a queue works with. */
 export interface Commits {
-  commit(write: () => Promise<unknown>): Promise<void>;
+  commit(writes: readonly Write[]): Promise<void>;
   /** Called before the steps of a commit are prepared: everything is as the last commit left it. */
   begin(): void;
   /** The last write of a commit that has any. */
-  last(): Promise<unknown>;
+  readonly last: Write;
 }
 
 /** An empty queue. */
@@ -82,7 +85,7 @@ export function createCommitQueue(commits: Commits): CommitQueue {
 }
 
 async function commitBatch(steps: readonly Queued[], commits: Commits): Promise<void> {
-  const writes: (() => void)[] = [];
+  const writes: Write[] = [];
   const undos: (() => void)[] = [];
   const afters: (() => void)[] = [];
   const batch: Batch = {
@@ -105,10 +108,7 @@ async function commitBatch(steps: readonly Queued[], commits: Commits): Promise<
   }
   try {
     if (writes.length > 0) {
-      await commits.commit(() => {
-        for (const write of writes) write();
-        return commits.last();
-      });
+      await commits.commit([...writes, commits.last]);
     }
   } catch (error) {
     takeBack(undos, 0);

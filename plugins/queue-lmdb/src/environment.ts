@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMailError, MailError } from '@postroad/core';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { checkDatabaseFile } from './check-file.js';
 
 /** The databases. Values are octets. */
 export interface Environment {
@@ -19,10 +20,9 @@ export interface Environment {
   /** Records that could not be read, by where they were. */
   readonly quarantine: Database<Buffer, string>;
   /**
-   * Commits what `write` writes, in one transaction; it returns the promise of its last write. Rejects with
-   * `E_QUEUE_STORE` when nothing of it was kept.
+   * Commits the writes in one transaction. Rejects with `E_QUEUE_STORE` when nothing of them was kept.
    */
-  commit(write: () => Promise<unknown>): Promise<void>;
+  commit(writes: readonly (() => Promise<unknown>)[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -33,6 +33,7 @@ export const empty = Buffer.alloc(0);
 export async function openEnvironment(directory: string): Promise<Environment> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
+    await checkDatabaseFile(join(directory, 'queue.mdb'));
     return databasesOf(
       open({
         path: join(directory, 'queue.mdb'),
@@ -41,6 +42,8 @@ export async function openEnvironment(directory: string): Promise<Environment> {
         // What resolves must be on disk, and must not be seen before it is.
         overlappingSync: false,
         encoding: 'binary',
+        // Commits are grouped by the commit queue. This one's own grouping has a promise that nobody can listen to.
+        eventTurnBatching: false,
       }),
     );
   } catch (cause) {
@@ -60,10 +63,14 @@ function databasesOf(root: RootDatabase<Buffer, string>): Environment {
     due: named<Buffer>('due', 'binary'),
     quarantine: named<string>('quarantine', 'ordered-binary'),
     facts,
-    async commit(write) {
+    async commit(writes) {
       try {
-        // All writes of one turn of the event loop share a transaction; the last promise speaks for all of them.
-        await write();
+        // Most writes share one promise, but each one must be listened to: an unheard rejection ends the process.
+        const promises = new Set<Promise<unknown>>();
+        const whole = root.batch(() => {
+          for (const write of writes) promises.add(write());
+        });
+        await Promise.all(promises.add(whole));
       } catch (error) {
         throw await commitError(error);
       }

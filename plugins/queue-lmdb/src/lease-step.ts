@@ -55,7 +55,7 @@ function leaseOne(
 ): QueuedRecipient | undefined {
   const stored = readParked(state, batch, entry);
   if (stored === undefined) {
-    batch.write(() => void state.environment.due.remove(entry.key));
+    batch.write(() => state.environment.due.remove(entry.key));
     return undefined;
   }
   unpark(state, batch, stored.recipient);

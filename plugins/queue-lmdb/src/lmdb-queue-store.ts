@@ -55,6 +55,7 @@ export async function openLmdbQueueStore(options: LmdbQueueOptions): Promise<Que
     last: () => writeCounters(state),
   });
   let nextLapseMs = 0;
+  let cleaning = Promise.resolve();
 
   async function prepare(message: NewQueuedMessage, lease?: Lease): Promise<PreparedMessage> {
     checkId(message.id);
@@ -103,9 +104,7 @@ export async function openLmdbQueueStore(options: LmdbQueueOptions): Promise<Que
         isDone = step.isDone;
       }
       readHeads(state);
-      void removeOrphans(state, files).then((removed) => {
-        if (removed > 0) options.log.info('queue removed bodies without a message', { removed });
-      });
+      cleaning = removeOrphans(state, files);
       return { recovered, quarantined };
     },
     put: (message, lease) =>
@@ -169,6 +168,7 @@ export async function openLmdbQueueStore(options: LmdbQueueOptions): Promise<Que
     },
     count: (filter) => count(filter),
     async close() {
+      await cleaning;
       await commits.idle();
       await environment.close();
     },

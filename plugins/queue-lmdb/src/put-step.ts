@@ -34,7 +34,7 @@ export function prepareMessage(message: NewQueuedMessage, lease: Lease | undefin
 export function putStep(state: QueueState, batch: Batch, prepared: PreparedMessage): void {
   const { id } = prepared.message;
   if (isKnown(state, id)) throw new MailError('E_QUEUE_STORE', `message ${id} is queued already`);
-  batch.write(() => void state.environment.messages.put(id, prepared.record));
+  batch.write(() => state.environment.messages.put(id, prepared.record));
   add(state, batch, 'messages', 1);
   const file = prepared.isBodyInFile ? { isBodyInFile: true } : {};
   for (const recipient of prepared.recipients) {

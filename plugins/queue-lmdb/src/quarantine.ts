@@ -12,8 +12,8 @@ export function setAside(
 ): string {
   const name = `${from}/${key}`;
   state.log.error('queue record can not be read and is set aside', { record: name, octets: record.length });
-  batch.write(() => void state.environment.quarantine.put(name, record));
+  batch.write(() => state.environment.quarantine.put(name, record));
   // A message stays where it is while it has recipients: they are held, and an operator decides.
-  if (from !== 'messages') batch.write(() => void state.environment[from].remove(key));
+  if (from !== 'messages') batch.write(() => state.environment[from].remove(key));
   return name;
 }

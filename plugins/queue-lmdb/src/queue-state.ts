@@ -44,11 +44,11 @@ export function park(state: QueueState, batch: Batch, stored: StoredRecipient): 
   const { environment } = state;
   const record = encodeRecipient(stored);
   const key = recipientKey(recipient.messageId, recipient.index);
-  batch.write(() => void environment.recipients.put(key, record));
+  batch.write(() => environment.recipients.put(key, record));
   add(state, batch, recipient.state, 1);
   if (recipient.state === 'held') return;
   const due = dueKey(recipient);
-  batch.write(() => void environment.due.put(due, empty));
+  batch.write(() => environment.due.put(due, empty));
   lowerHead(state, batch, recipient.site, recipient.dueAtMs);
 }
 
@@ -56,11 +56,11 @@ export function park(state: QueueState, batch: Batch, stored: StoredRecipient): 
 export function unpark(state: QueueState, batch: Batch, recipient: QueuedRecipient): void {
   const { environment } = state;
   const key = recipientKey(recipient.messageId, recipient.index);
-  batch.write(() => void environment.recipients.remove(key));
+  batch.write(() => environment.recipients.remove(key));
   add(state, batch, recipient.state, -1);
   if (recipient.state === 'held') return;
   const due = dueKey(recipient);
-  batch.write(() => void environment.due.remove(due));
+  batch.write(() => environment.due.remove(due));
 }
 
 /** Writes a recipient as leased. Its message must be active. */
@@ -76,7 +76,7 @@ export function putLeased(state: QueueState, batch: Batch, stored: StoredRecipie
   if (before === undefined) add(state, batch, 'leased', 1);
   const key = recipientKey(recipient.messageId, recipient.index);
   const record = encodeRecipient(stored);
-  batch.write(() => void state.environment.leased.put(key, record));
+  batch.write(() => state.environment.leased.put(key, record));
 }
 
 /** Ends a lease. */
@@ -88,7 +88,7 @@ export function removeLeased(state: QueueState, batch: Batch, stored: StoredReci
   batch.undo(() => active.leased.set(index, stored));
   add(state, batch, 'leased', -1);
   const key = recipientKey(messageId, index);
-  batch.write(() => void state.environment.leased.remove(key));
+  batch.write(() => state.environment.leased.remove(key));
 }
 
 /** Makes a message active with so many recipients, when it is not. */
@@ -120,7 +120,7 @@ export function recipientGone(state: QueueState, batch: Batch, stored: StoredRec
 
 /** Removes a message that has no recipient left. */
 export function removeMessage(state: QueueState, batch: Batch, id: string, isBodyInFile: boolean): void {
-  batch.write(() => void state.environment.messages.remove(id));
+  batch.write(() => state.environment.messages.remove(id));
   add(state, batch, 'messages', -1);
   // The file goes after the record: the other way round a crash would leave a message without its body.
   if (isBodyInFile) batch.after(() => void state.bodies.remove(id));

@@ -64,7 +64,7 @@ function recoverOne(
   const next = ordered === undefined ? ready : changedRecipient(ready, ordered);
   const id = stored.recipient.messageId;
   activate(state, batch, id, () => countAll(state, id));
-  batch.write(() => void state.environment.leased.remove(key));
+  batch.write(() => state.environment.leased.remove(key));
   if (next === undefined) recipientGone(state, batch, stored);
   else park(state, batch, { ...rest, recipient: next });
 }
@@ -82,8 +82,8 @@ function tryDecode(record: Buffer): StoredRecipient | undefined {
   }
 }
 
-/** Removes files of bodies that no record names. `files` was read before anything was put in. */
-export async function removeOrphans(state: QueueState, files: readonly string[]): Promise<number> {
+/** Removes files of bodies that no record names. `files` was read before anything was put in. Never rejects. */
+export async function removeOrphans(state: QueueState, files: readonly string[]): Promise<void> {
   let removed = 0;
   for (const [at, id] of files.entries()) {
     if (state.environment.messages.doesExist(id)) continue;
@@ -91,5 +91,5 @@ export async function removeOrphans(state: QueueState, files: readonly string[])
     removed++;
     if (at % 1000 === 999) await new Promise((resolve) => setImmediate(resolve));
   }
-  return removed;
+  if (removed > 0) state.log.info('queue removed bodies without a message', { removed });
 }

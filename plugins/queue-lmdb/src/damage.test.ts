@@ -1,0 +1,142 @@
+import { mkdir, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Body, bodyFromBytes, type Logger, MailError, readBody } from '@postroad/core';
+import { sampleMessage } from '@postroad/core/testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openEnvironment } from './environment.js';
+import { openLmdbQueueStore } from './lmdb-queue-store.js';
+import { decodeMessage, decodeRecipient, encodeMessage, encodeRecipient } from './record-codec.js';
+
+const nowMs = 1_700_000_000_000;
+const lease = { owner: 'o', untilMs: nowMs + 3_600_000 };
+const problems: string[] = [];
+const log: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error: (event) => void problems.push(event),
+  child: () => log,
+};
+
+let directory = '';
+beforeEach(async () => {
+  problems.length = 0;
+  directory = await mkdtemp(join(tmpdir(), 'postroad-damage-'));
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+/** A body that is not in memory, as large ones are. */
+function largeBody(text: string): Body {
+  const body = bodyFromBytes(Buffer.from(text));
+  return new Proxy(body, { get: (of, key) => (key === 'inline' ? undefined : Reflect.get(of, key)) });
+}
+
+describe('records', () => {
+  it('are refused when any octet of their facts is changed or the end is cut off', () => {
+    const { recipients: _recipients, ...message } = sampleMessage('m1', [{ to: 'bob@b.test' }]);
+    const record = encodeMessage(message, false);
+    const bodySizeBytes = message.body.sizeBytes;
+    for (let at = 0; at < record.length - bodySizeBytes - 4; at++) {
+      const changed = Buffer.from(record);
+      changed[at] = (changed[at] as number) ^ 0x20;
+      expect(() => decodeMessage(changed, () => ''), `octet ${at}`).toThrow(MailError);
+    }
+    for (let length = 0; length < record.length; length++) {
+      expect(() => decodeMessage(record.subarray(0, length), () => '')).toThrow(MailError);
+    }
+  });
+
+  it('of recipients are refused when any octet is changed', () => {
+    const recipient = {
+      messageId: 'm1',
+      index: 0,
+      address: { localPart: 'bob', domain: 'b.test' },
+      state: 'ready',
+      dueAtMs: 1,
+      attempts: 0,
+      unsettledAttempts: 0,
+      site: 'new',
+      isDelayTold: false,
+    } as const;
+    const record = encodeRecipient({ recipient });
+    expect(decodeRecipient(record)).toEqual({ recipient });
+    for (let at = 0; at < record.length; at++) {
+      const changed = Buffer.from(record);
+      changed[at] = (changed[at] as number) ^ 1;
+      expect(() => decodeRecipient(changed), `octet ${at}`).toThrow(MailError);
+    }
+  });
+});
+
+describe('a damaged queue', () => {
+  it('sets unreadable records aside, says so, and goes on with the rest', async () => {
+    const store = await openLmdbQueueStore({ directory, log });
+    await store.start('o', nowMs);
+    for (const id of ['m1', 'm2', 'm3']) await store.put(sampleMessage(id, [{ to: 'bob@b.test' }]));
+    await store.put(sampleMessage('m4', [{ to: 'bob@b.test' }]), lease);
+    await store.close();
+    const environment = await openEnvironment(directory);
+    await environment.recipients.put('m2/00000000', Buffer.from('torn'));
+    await environment.leased.put('m4/00000000', Buffer.from('torn too'));
+    await environment.messages.put('m3', Buffer.from('torn as well'));
+    await environment.close();
+
+    const again = await openLmdbQueueStore({ directory, log });
+    expect((await again.start('p', nowMs)).quarantined).toEqual(['leased/m4/00000000']);
+    const given = await again.lease({ nowMs, lease: { ...lease, owner: 'p' }, limit: 10 });
+    expect(given.map((one) => one.messageId)).toEqual(['m1', 'm3']);
+    await expect(again.message('m3')).rejects.toMatchObject({ code: 'E_QUEUE_RECORD' });
+    expect(problems).toHaveLength(2);
+    await again.close();
+    const kept = await openEnvironment(directory);
+    expect([...kept.quarantine.getKeys()]).toEqual(['leased/m4/00000000', 'recipients/m2/00000000']);
+    await kept.close();
+  });
+
+  it('refuses a file that is no queue', async () => {
+    await mkdir(join(directory, 'odd'));
+    await writeFile(join(directory, 'odd', 'queue.mdb'), Buffer.alloc(100_000, 7));
+    await expect(openLmdbQueueStore({ directory: join(directory, 'odd'), log })).rejects.toMatchObject({
+      code: 'E_QUEUE_STORE',
+    });
+  });
+});
+
+it('refuses a queue whose file is cut off', async () => {
+  const store = await openLmdbQueueStore({ directory, log });
+  await store.start('o', nowMs);
+  for (let at = 0; at < 50; at++) await store.put(sampleMessage(`m${at}`, [{ to: 'bob@b.test' }]));
+  await store.close();
+  await truncate(join(directory, 'queue.mdb'), 16_384);
+  await expect(openLmdbQueueStore({ directory, log })).rejects.toMatchObject({ code: 'E_QUEUE_STORE' });
+});
+
+describe('large bodies', () => {
+  it('are files that go with their message', async () => {
+    const store = await openLmdbQueueStore({ directory, log });
+    await store.start('o', nowMs);
+    const text = `Subject: large\r\n\r\n${'x'.repeat(200_000)}`;
+    await store.put(sampleMessage('m1', [{ to: 'bob@b.test' }], { body: largeBody(text) }), lease);
+    expect(await readdir(join(directory, 'bodies'))).toEqual(['m1']);
+    const kept = (await store.message('m1'))?.body as Body;
+    expect(kept.inline).toBeUndefined();
+    expect(kept.header.get('Subject')).toBe('large');
+    expect((await readBody(kept, 1_000_000)).toString()).toBe(text);
+    await expect(
+      store.put(sampleMessage('m1', [{ to: 'eve@b.test' }], { body: largeBody('Subject: x\r\n\r\n') })),
+    ).rejects.toMatchObject({ code: 'E_QUEUE_STORE' });
+    expect((await readBody(kept, 1_000_000)).length).toBe(text.length);
+    await store.settle('o', [{ messageId: 'm1', index: 0, to: 'done' }]);
+    await store.close();
+    expect(await readdir(join(directory, 'bodies'))).toEqual([]);
+  });
+
+  it('that no message names are removed at the start', async () => {
+    const store = await openLmdbQueueStore({ directory, log });
+    await writeFile(join(directory, 'bodies', 'orphan'), 'left by a crash');
+    await store.start('o', nowMs);
+    await store.close();
+    expect(await readdir(join(directory, 'bodies'))).toEqual([]);
+  });
+});

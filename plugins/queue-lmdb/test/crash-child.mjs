@@ -1,0 +1,66 @@
+// Works a queue as fast as it can until it is killed. Says on stdout what it was promised, a line each:
+// `put ID` once a message is durable, `settling ID` before it is settled as done, `done ID` after it.
+import { writeSync } from 'node:fs';
+import { bodyFromBytes, defaultEnvelopeParameters } from '@postroad/core';
+import { openLmdbQueueStore } from '@postroad/queue-lmdb';
+
+const [directory, round, failing] = process.argv.slice(2);
+const say = (line) => writeSync(1, `${line}\n`);
+const log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
+const owner = `round-${round}`;
+const nowMs = 1_700_000_000_000;
+
+/** A body that the store must copy into a file of its own, as large ones are. */
+function fileBody(bytes) {
+  const body = bodyFromBytes(bytes);
+  return new Proxy(body, {
+    get: (of, key) => (key === 'inline' ? undefined : Reflect.get(of, key)),
+  });
+}
+
+const store = await openLmdbQueueStore({ directory, log });
+await store.start(owner, nowMs);
+let count = 0;
+
+async function work() {
+  for (;;) {
+    const number = count++;
+    const id = `r${round}-${String(number).padStart(6, '0')}`;
+    const bytes = Buffer.from(`Subject: ${id}\r\n\r\n${id.repeat(50)}\r\n`);
+    const message = {
+      id,
+      reversePath: { localPart: 'alice', domain: 'example.org' },
+      parameters: defaultEnvelopeParameters,
+      headerPrefix: '',
+      body: number % 7 === 0 ? fileBody(bytes) : bodyFromBytes(bytes),
+      origin: { protocol: 'esmtp', listener: 'test', remoteAddress: '127.0.0.1', helloName: 'client' },
+      receivedAtMs: nowMs,
+      expiresAtMs: nowMs + 1000,
+      recipients: ['a', 'b'].map((localPart) => ({
+        address: { localPart, domain: `d${number % 5}.test` },
+        site: 'new',
+      })),
+    };
+    try {
+      await store.put(message, { owner, untilMs: nowMs + 3_600_000 });
+      say(`put ${id}`);
+      if (number % 3 === 0) {
+        say(`settling ${id}`);
+        await store.settle(
+          owner,
+          [0, 1].map((index) => ({ messageId: id, index, to: 'done' })),
+        );
+        say(`done ${id}`);
+      } else if (number % 3 === 1) {
+        await store.settle(owner, [{ messageId: id, index: 1, to: 'waiting', dueAtMs: nowMs + number }]);
+      }
+    } catch (error) {
+      if (failing === undefined) throw error;
+      say(`failed ${id} ${error.code}`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+}
+
+say('ready');
+await Promise.all(Array.from({ length: 20 }, work));
