@@ -1,15 +1,9 @@
 /** Starts the post office, says how to use it, and stops it on Ctrl-C. */
-import { mkdir } from 'node:fs/promises';
-import { usersFile } from '@postroad/auth-file';
 import { createMta, isMailError, type Mta, messageOf } from '@postroad/core';
+import { accountLister, prepareAccounts } from './accounts.js';
 import { help, type PostOfficeOptions, readOptions } from './options.js';
 import { isLoopback, postOffice, usersFileOf } from './post-office.js';
-import { type ShownAccount, welcome } from './welcome.js';
-
-const demoAccounts = [
-  { name: 'alice', password: 'wonderland' },
-  { name: 'bob', password: 'builder' },
-];
+import { welcome } from './welcome.js';
 
 await main();
 
@@ -25,37 +19,29 @@ async function main(): Promise<void> {
     return;
   }
   try {
-    const accounts = await prepareAccounts(options);
-    const composed = options;
-    const mta = createMta(postOffice(composed), { configuration: () => postOffice(composed) });
-    await mta.start();
-    stopOnSignals(mta);
-    console.log(welcome(options, mta.listeners, accounts));
+    const mta = await open(options);
     await mta.whenStopped();
-    process.exit(0);
   } catch (error) {
     fail(`The post office could not start: ${messageOf(error)}\n${advice(error)}`, 1);
   }
+  console.log('The post office is closed.');
+  process.exit(0);
 }
 
-/** Makes the users file, with two accounts to play with when nobody else can reach them; says who lives here. */
-async function prepareAccounts(options: PostOfficeOptions): Promise<readonly ShownAccount[]> {
-  await mkdir(options.dataDirectory, { recursive: true, mode: 0o700 });
-  const users = usersFile(usersFileOf(options));
-  if (await users.create()) {
-    if (!isLoopback(options.host)) return [];
-    const made = demoAccounts.map(({ name, password }) => ({ login: `${name}@${options.domain}`, password }));
-    for (const account of made) await users.add(account);
-    return made;
-  }
-  return (await users.list()).map((account) => ({ login: account.login }));
+async function open(options: PostOfficeOptions): Promise<Mta> {
+  const { domain, host } = options;
+  await prepareAccounts(usersFileOf(options), { domain, hasDemo: isLoopback(host) });
+  const accounts = accountLister(domain);
+  const composition = postOffice(options);
+  const mta = createMta({ ...composition, plugins: [...composition.plugins, accounts.plugin] });
+  stopOnSignals(mta);
+  await mta.start();
+  console.log(welcome(options, mta.listeners, await accounts.list()));
+  return mta;
 }
 
 function stopOnSignals(mta: Mta): void {
-  let isStopping = false;
   const stop = async (signal: string) => {
-    if (isStopping) return;
-    isStopping = true;
     console.log(`\n${signal}: closing the post office ...`);
     try {
       await mta.stop({ drainMs: 5_000 });
@@ -63,17 +49,20 @@ function stopOnSignals(mta: Mta): void {
       fail(`The post office did not close well: ${messageOf(error)}`, 1);
     }
   };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(signal));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop(signal));
 }
 
 function advice(error: unknown): string {
   if (isMailError(error, 'E_LISTEN')) {
     return 'Choose other ports with --port, as in: npm start -- --port smtp=3525 (see --help).';
   }
+  if (isMailError(error, 'E_CONTROL')) {
+    return 'A post office keeps its data alone: give another one its own directory with --data.';
+  }
   return 'Say --log debug for more.';
 }
 
-function fail(message: string, status: number): void {
+function fail(message: string, status: number): never {
   console.error(message);
   process.exit(status);
 }

@@ -21,6 +21,14 @@ export interface PostOfficeOptions {
   readonly dataDirectory: string;
   readonly ports: Ports;
   readonly dnsServers: readonly string[];
+  /** The port of other domains' servers. */
+  readonly mxPort: number;
+  /** Whether other domains' servers may be at loopback and private addresses. */
+  readonly isPrivateMxAllowed: boolean;
+  /** Waits between tries; empty for the queue's own. */
+  readonly retryDelaysMs: readonly number[];
+  /** Largest message; `undefined` for the server's own limit. */
+  readonly sizeBytesMax: number | undefined;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -49,11 +57,16 @@ Usage: npm start -- [options]
                          .map(([name, port]) => `${name}=${port}`)
                          .join(' ')}
   --dns ADDRESS:PORT   a DNS server to ask instead of the system's; may be given several times
+  --mx-port NUMBER     the port of other domains' servers (25)
+  --mx-private         other domains' servers may be at loopback and private addresses
+  --retry SECONDS,...  waits between tries to deliver; the last one repeats (60,300,900,1800,3600,7200,14400)
+  --max-size OCTETS    largest message (52428800)
   --log LEVEL          debug, info, warn, error or silent (warn)
   --help               this text
 
 The environment serves as well: POSTROAD_HOST, POSTROAD_DOMAIN, POSTROAD_HOSTNAME, POSTROAD_DATA,
-POSTROAD_PORT_SMTP (and so on for each port), POSTROAD_DNS, POSTROAD_LOG.`;
+POSTROAD_PORT_SMTP (and so on for each port), POSTROAD_DNS, POSTROAD_MX_PORT, POSTROAD_MX_PRIVATE=1,
+POSTROAD_RETRY, POSTROAD_MAX_SIZE, POSTROAD_LOG.`;
 
 /** Reads flags first, then the environment, then the defaults; throws with a sentence that says what is wrong. */
 export function readOptions(
@@ -69,6 +82,10 @@ export function readOptions(
       data: { type: 'string' },
       port: { type: 'string', multiple: true },
       dns: { type: 'string', multiple: true },
+      'mx-port': { type: 'string' },
+      'mx-private': { type: 'boolean' },
+      retry: { type: 'string' },
+      'max-size': { type: 'string' },
       log: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -82,6 +99,10 @@ export function readOptions(
     dataDirectory: values.data ?? environment.POSTROAD_DATA ?? '.postroad',
     ports: readPorts(values.port ?? [], environment),
     dnsServers: values.dns ?? environment.POSTROAD_DNS?.split(',') ?? [],
+    mxPort: readPort('of --mx-port', values['mx-port'] ?? environment.POSTROAD_MX_PORT ?? '25'),
+    isPrivateMxAllowed: values['mx-private'] ?? environment.POSTROAD_MX_PRIVATE === '1',
+    retryDelaysMs: readDelays(values.retry ?? environment.POSTROAD_RETRY),
+    sizeBytesMax: readSize(values['max-size'] ?? environment.POSTROAD_MAX_SIZE),
     logLevel: readLevel(values.log ?? environment.POSTROAD_LOG ?? 'warn'),
   };
 }
@@ -109,6 +130,21 @@ function readPort(name: string, value: string): number {
   const port = Number(value);
   if (!/^\d+$/.test(value) || port > 65_535) throw new Error(`port ${name}: ${value} is not a port number`);
   return port;
+}
+
+function readDelays(text: string | undefined): readonly number[] {
+  if (text === undefined) return [];
+  return text.split(',').map((part) => {
+    const seconds = Number(part);
+    if (part.trim() === '' || !(seconds > 0)) throw new Error(`--retry ${text}: say seconds, as in 60,300`);
+    return Math.round(seconds * 1_000);
+  });
+}
+
+function readSize(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new Error(`--max-size ${text}: say a number of octets`);
+  return Number(text);
 }
 
 function readLevel(level: string): PostOfficeOptions['logLevel'] {

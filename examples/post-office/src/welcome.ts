@@ -1,51 +1,9 @@
 /** What the post office says when it is open: where it listens, who lives there, and three commands to try. */
 import type { OpenListener } from '@postroad/core';
-import type { PostOfficeOptions } from './options.js';
+import type { ShownAccount } from './accounts.js';
+import type { Ports, PostOfficeOptions } from './options.js';
 
-/** An account; its password is known only when it was made just now. */
-export interface ShownAccount {
-  readonly login: string;
-  readonly password?: string;
-}
-
-/** The text; the commands in it are run by the tests. */
-export function welcome(
-  options: PostOfficeOptions,
-  listeners: readonly OpenListener[],
-  accounts: readonly ShownAccount[],
-): string {
-  const lines = [`The post office of ${options.domain} is open on ${options.host}:`, ''];
-  for (const { label, name, note } of rows) {
-    const port = portOf(listeners, name, options);
-    lines.push(`  ${label.padEnd(12)} ${String(port).padEnd(6)} ${note}`);
-  }
-  lines.push('', `Data: ${options.dataDirectory}`);
-  lines.push('', ...accountLines(options, accounts));
-  lines.push(
-    '',
-    'Try it from another terminal:',
-    '',
-    ...commands(options, listeners),
-    '',
-    'Ctrl-C closes it.',
-  );
-  return lines.join('\n');
-}
-
-function accountLines(options: PostOfficeOptions, accounts: readonly ShownAccount[]): readonly string[] {
-  if (accounts.length === 0)
-    return [`No account yet. Add one: npx postroad user add alice@${options.domain} --help`];
-  const isNew = accounts.some((account) => account.password !== undefined);
-  const title = isNew ? 'Accounts (made now, with passwords that everybody knows):' : 'Accounts:';
-  return [
-    title,
-    ...accounts.map(({ login, password }) =>
-      password === undefined ? `  ${login}` : `  ${login} / ${password}`,
-    ),
-  ];
-}
-
-const rows = [
+const rows: readonly { readonly label: string; readonly name: keyof Ports; readonly note: string }[] = [
   { label: 'SMTP', name: 'smtp', note: 'mail from other servers, STARTTLS' },
   { label: 'Submission', name: 'submission', note: 'mail from your users, login needed' },
   { label: 'Submissions', name: 'submissions', note: 'the same with TLS from the start' },
@@ -54,27 +12,66 @@ const rows = [
   { label: 'IMAPS', name: 'imaps', note: 'the same with TLS from the start' },
   { label: 'POP3', name: 'pop3', note: 'the inbox, STARTTLS' },
   { label: 'POP3S', name: 'pop3s', note: 'the same with TLS from the start' },
-] as const;
+];
 
-function portOf(
-  listeners: readonly OpenListener[],
-  name: keyof PostOfficeOptions['ports'],
+/** The text. Every port in it is open, and the tests run the commands in it as they stand. */
+export function welcome(
   options: PostOfficeOptions,
-) {
-  return listeners.find((listener) => listener.name === name)?.port ?? options.ports[name];
+  listeners: readonly OpenListener[],
+  accounts: readonly ShownAccount[],
+): string {
+  const portOf = (name: keyof Ports) => listeners.find((listener) => listener.name === name)?.port;
+  const lines = [`The post office of ${options.domain} is open on ${options.host}:`, ''];
+  for (const { label, name, note } of rows) {
+    const port = portOf(name);
+    if (port !== undefined) lines.push(`  ${label.padEnd(12)} ${String(port).padEnd(6)} ${note}`);
+  }
+  lines.push('', `Data: ${options.dataDirectory}`);
+  lines.push('', ...accountLines(options, accounts));
+  lines.push('', ...commandLines(options, accounts, portOf), 'Ctrl-C closes it.');
+  return lines.join('\n');
+}
+
+function accountLines(options: PostOfficeOptions, accounts: readonly ShownAccount[]): readonly string[] {
+  if (accounts.length === 0) return [`No account yet; nobody can log in. ${addUser(options)}`];
+  const isOpenToAll = accounts.some((account) => account.password !== undefined);
+  const title = isOpenToAll
+    ? 'Accounts (with passwords that everybody knows: for this machine only):'
+    : 'Accounts:';
+  return [
+    title,
+    ...accounts.map(({ login, password }) =>
+      password === undefined ? `  ${login}` : `  ${login} / ${password}`,
+    ),
+  ];
+}
+
+function addUser({ domain }: PostOfficeOptions): string {
+  return `Add one: postroad user add you@${domain}`;
 }
 
 /** Sending with curl, reading with curl over IMAP and POP3. */
-export function commands(options: PostOfficeOptions, listeners: readonly OpenListener[]): readonly string[] {
-  const { host, domain } = options;
-  const port = (name: keyof PostOfficeOptions['ports']) => portOf(listeners, name, options);
+function commandLines(
+  { host, domain }: PostOfficeOptions,
+  accounts: readonly ShownAccount[],
+  portOf: (name: keyof Ports) => number | undefined,
+): readonly string[] {
+  const from = accounts[0];
+  const to = accounts[1];
+  if (from === undefined || to === undefined) return [];
+  const userOf = ({ login, password }: ShownAccount) => `--user ${login}:${password ?? 'PASSWORD'}`;
+  const at = host.includes(':') ? `[${host}]` : host;
+  const addressOf = ({ login }: ShownAccount) => (login.includes('@') ? login : `${login}@${domain}`);
   return [
-    `  printf 'From: alice@${domain}\\nTo: bob@${domain}\\nSubject: Hello\\n\\nHow are you?\\n' | curl --crlf \\`,
-    `    --url smtp://${host}:${port('submission')} --user alice@${domain}:wonderland \\`,
-    `    --mail-from alice@${domain} --mail-rcpt bob@${domain} --upload-file -`,
+    'Try it from another terminal:',
     '',
-    `  curl --user bob@${domain}:builder 'imap://${host}:${port('imap')}/INBOX;MAILINDEX=1'`,
+    `  printf 'From: ${addressOf(from)}\\nTo: ${addressOf(to)}\\nSubject: Hello\\n\\nHow are you?\\n' | curl --crlf \\`,
+    `    --url smtp://${at}:${portOf('submission')} ${userOf(from)} \\`,
+    `    --mail-from ${addressOf(from)} --mail-rcpt ${addressOf(to)} --upload-file -`,
     '',
-    `  curl --user bob@${domain}:builder pop3://${host}:${port('pop3')}/1`,
+    `  curl ${userOf(to)} 'imap://${at}:${portOf('imap')}/INBOX;MAILINDEX=1'`,
+    '',
+    `  curl ${userOf(to)} pop3://${at}:${portOf('pop3')}/1`,
+    '',
   ];
 }

@@ -1,7 +1,6 @@
 /** STATUS (RFC 9051 section 6.3.11 and its extensions). */
 import type { Mailbox } from '@postroad/core';
 import { mailboxOctets, type StatusCommand, type StatusItem, writeAstring } from '../protocol/index.js';
-import { enableCondstore } from './condstore.js';
 import { no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 
@@ -45,7 +44,7 @@ function statusValue(
       return mailbox.sizeBytes;
     case 'HIGHESTMODSEQ':
       // RFC 7162 section 3.1: asking for mod-sequences enables CONDSTORE.
-      enableCondstore(session);
+      session.enabled.add('CONDSTORE');
       return mailbox.highestModSeq;
     case 'MAILBOXID':
       return `(${mailbox.id})`;
