@@ -147,6 +147,7 @@ async function fail(session: Session, answer: string): Promise<void> {
   const { server, connection, wire } = session;
   const delayMs = server.failures.add(connection.remoteAddress);
   if (delayMs > 0) {
+    await wire.flush();
     // Aborted when the client leaves: then nobody waits for the answer.
     await server.clock.sleep(delayMs, connection.signal).catch(() => undefined);
   }

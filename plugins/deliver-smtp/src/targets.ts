@@ -15,6 +15,8 @@ import { isPrivateAddress } from './addresses.js';
 export interface Target {
   readonly host: string;
   readonly port: number;
+  /** The domain itself, for want of MX records. */
+  readonly isImplicit?: boolean;
   /** Whether a stranger's DNS chose it, so that private addresses are suspicious. */
   readonly isForeign: boolean;
 }
@@ -58,13 +60,14 @@ export async function findTargets(route: MxRoute | HostRoute, options: TargetOpt
   // RFC 5321 section 5.1: without MX records the domain is its own mail exchanger.
   const all =
     named.length === 0 && records.length === 0 ? [{ preference: 0, exchange: route.domain }] : named;
+  const isImplicit = records.length === 0;
   const usable = withoutOurselves(all, options.ownNames);
   if (usable.length === 0)
     return { status: 'failed', reply: reply(554, '4.6', 'mail for the domain comes back here') };
   return {
     hosts: inOrder(usable, options.random)
       .slice(0, options.hostsMax)
-      .map((host) => target(host)),
+      .map((host) => ({ ...target(host), isImplicit })),
   };
 }
 
@@ -92,13 +95,17 @@ export async function findAddresses(
     };
   }
   if (found.length === 0)
-    return { status: 'failed', reply: reply(550, '4.4', 'the server of the domain has no address') };
+    return { status: 'failed', reply: target.isImplicit === true ? noDomain : noAddress };
   const allowed =
     target.isForeign && !options.allowPrivate ? found.filter((address) => !isPrivateAddress(address)) : found;
   if (allowed.length === 0)
     return { status: 'failed', reply: reply(550, '4.4', 'the server of the domain has no public address') };
   return { addresses: interleave(allowed).slice(0, options.addressesMax) };
 }
+
+// RFC 3463 section 3.2 and 3.5: nobody can be reached under the name, or the way there is set up wrongly.
+const noDomain = reply(550, '1.2', 'the domain has no mail server');
+const noAddress = reply(550, '4.4', 'the server of the domain has no address');
 
 function isNullMx(record: MxRecord): boolean {
   return record.exchange === '' || record.exchange === '.';

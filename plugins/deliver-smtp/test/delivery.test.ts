@@ -254,7 +254,7 @@ describe('hosts', () => {
       { mx: async () => [{ preference: 0, exchange: '' }] },
       'failed 556 5.1.10 the domain takes no mail',
     ],
-    ['no address', { addresses: async () => [] }, 'failed 550 5.4.4 the server of the domain has no address'],
+    ['no address', { addresses: async () => [] }, 'failed 550 5.1.2 the domain has no mail server'],
     [
       'an MX that is ourselves',
       {

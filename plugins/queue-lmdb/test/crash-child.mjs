@@ -5,7 +5,19 @@ import { bodyFromBytes, defaultEnvelopeParameters } from '@postroad/core';
 import { openLmdbQueueStore } from '@postroad/queue-lmdb';
 
 const [directory, round, failing] = process.argv.slice(2);
-const say = (line) => writeSync(1, `${line}\n`);
+/** Says it before anything else happens, however slowly the pipe is read. */
+function say(line) {
+  for (;;) {
+    try {
+      writeSync(1, `${line}\n`);
+      return;
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}
+
 const log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
 const owner = `round-${round}`;
 const nowMs = 1_700_000_000_000;

@@ -2,7 +2,31 @@
 import type { Session } from './session.js';
 
 const always = ['IMAP4rev1', 'LITERAL+', 'SASL-IR', 'ID', 'ENABLE'];
-const afterLogin = ['IDLE', 'NAMESPACE', 'CHILDREN', 'UIDPLUS', 'UNSELECT', 'MOVE', 'SPECIAL-USE'];
+const afterLogin = [
+  'IDLE',
+  'NAMESPACE',
+  'CHILDREN',
+  'UIDPLUS',
+  'UNSELECT',
+  'MOVE',
+  'SPECIAL-USE',
+  'CREATE-SPECIAL-USE',
+  'LIST-EXTENDED',
+  'LIST-STATUS',
+  'STATUS=SIZE',
+  'CONDSTORE',
+  'QRESYNC',
+  'ESEARCH',
+  'SEARCHRES',
+  'WITHIN',
+  'MULTIAPPEND',
+  'PARTIAL',
+  'OBJECTID',
+  'SAVEDATE',
+  'QUOTA',
+  'QUOTA=RES-STORAGE',
+  'UTF8=ACCEPT',
+];
 
 /** The capabilities in the state the session is in. */
 export function capabilities(session: Session): string {
@@ -11,6 +35,9 @@ export function capabilities(session: Session): string {
     if (session.mayStartTls) list.push('STARTTLS');
     if (session.mayLogIn) list.push('AUTH=PLAIN', 'AUTH=LOGIN');
     else list.push('LOGINDISABLED');
-  } else list.push(...afterLogin);
+  } else {
+    list.push(...afterLogin, `APPENDLIMIT=${session.server.limits.messageOctetsMax}`);
+    if (!session.wire.isCompressed) list.push('COMPRESS=DEFLATE');
+  }
   return list.join(' ');
 }

@@ -1,5 +1,5 @@
 /** CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 9051 sections 6.3.4 to 6.3.8, RFC 6154). */
-import type { Mailbox } from '@postroad/core';
+import type { Mailbox, SpecialUse } from '@postroad/core';
 import {
   type CreateCommand,
   hierarchySeparator,
@@ -9,13 +9,27 @@ import {
 import { no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 
+/** Uses a client may give; \All and \Flagged would be views, which the store does not have (RFC 6154 section 2). */
+const settableUses: readonly SpecialUse[] = ['Archive', 'Drafts', 'Important', 'Junk', 'Sent', 'Trash'];
+
 /** CREATE. A separator at the end says that mailboxes below it will follow, and is not part of the name. */
 export async function create(session: Session, command: CreateCommand): Promise<Outcome> {
-  if (command.specialUses.length > 0) return no('special uses are not for the client to set', 'USEATTR');
   const name = withoutSeparator(command.mailbox);
   if (isUsedByInbox(name)) return no('there is always an INBOX', 'ALREADYEXISTS');
-  await session.server.store.createMailbox(session.account, name);
-  return ok('created');
+  const { store } = session.server;
+  if (command.specialUses.length === 0) {
+    return created(await store.createMailbox(session.account, name));
+  }
+  const specialUse = settableUses.find((use) => use.toLowerCase() === command.specialUses[0]?.toLowerCase());
+  if (command.specialUses.length > 1 || specialUse === undefined) {
+    return no('a mailbox can not have that use', 'USEATTR');
+  }
+  return created(await store.createMailbox(session.account, name, { specialUse }));
+}
+
+/** RFC 8474 section 4.2. */
+function created(mailbox: Mailbox): Outcome {
+  return ok('created', `MAILBOXID (${mailbox.id})`);
 }
 
 /** DELETE. */

@@ -1,12 +1,13 @@
 /** Commands about the connection: CAPABILITY, ID, ENABLE, NAMESPACE, LOGOUT, IDLE. */
-import type { EnableCommand } from '../protocol/index.js';
+import type { CompressCommand, EnableCommand } from '../protocol/index.js';
 import { hierarchySeparator } from '../protocol/index.js';
 import { capabilities } from './capabilities.js';
+import { enableCondstore } from './condstore.js';
 import { tellNews } from './news.js';
-import { bad, type Outcome, ok } from './outcome.js';
+import { bad, formatOutcome, no, type Outcome, ok } from './outcome.js';
 import type { Enabled, Session } from './session.js';
 
-const enableable: ReadonlySet<string> = new Set<Enabled>([]);
+const enableable: ReadonlySet<string> = new Set<Enabled>(['CONDSTORE', 'QRESYNC', 'UTF8=ACCEPT']);
 
 /** CAPABILITY. */
 export function tellCapabilities(session: Session): Outcome {
@@ -22,14 +23,27 @@ export function identify(session: Session): Outcome {
 
 /** ENABLE (RFC 5161): what is not known is passed over. */
 export function enable(session: Session, command: EnableCommand): Outcome {
-  const enabled: string[] = [];
-  for (const name of command.capabilities) {
-    if (!enableable.has(name) || session.enabled.has(name as Enabled)) continue;
-    session.enabled.add(name as Enabled);
-    enabled.push(name);
+  const enabled = command.capabilities.filter(isEnableable).filter((name) => !session.enabled.has(name));
+  for (const name of enabled) {
+    // RFC 7162 section 3.2.3: QRESYNC brings CONDSTORE with it.
+    if (name === 'CONDSTORE' || name === 'QRESYNC') enableCondstore(session);
+    session.enabled.add(name);
   }
   session.untagged(enabled.length === 0 ? 'ENABLED' : `ENABLED ${enabled.join(' ')}`);
   return ok('enabled');
+}
+
+function isEnableable(name: string): name is Enabled {
+  return enableable.has(name);
+}
+
+/** COMPRESS (RFC 4978): everything behind the tagged response is compressed, in both directions. */
+export function compress(session: Session, command: CompressCommand, tag: string): Outcome | undefined {
+  if (command.mechanism !== 'DEFLATE') return bad('the mechanism is not supported');
+  if (session.wire.isCompressed) return no('already compressing', 'COMPRESSIONACTIVE');
+  session.wire.output.write(formatOutcome(tag, ok('compression begins')));
+  session.wire.startCompression();
+  return undefined;
 }
 
 /** NAMESPACE (RFC 2342): one's own mailboxes, nothing else. */

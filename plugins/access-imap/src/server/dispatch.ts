@@ -2,7 +2,15 @@
 import type { Command, CommandName } from '../protocol/index.js';
 import { type Arrivals, append } from './append.js';
 import { create, remove, rename, subscribe } from './commands-mailbox.js';
-import { enable, identify, idle, logOut, tellCapabilities, tellNamespaces } from './commands-session.js';
+import {
+  compress,
+  enable,
+  identify,
+  idle,
+  logOut,
+  tellCapabilities,
+  tellNamespaces,
+} from './commands-session.js';
 import { copy } from './copy.js';
 import { expunge } from './expunge.js';
 import { fetch } from './fetch.js';
@@ -10,6 +18,7 @@ import { list } from './list.js';
 import { authenticate, logIn, startTls } from './login.js';
 import { tellNews } from './news.js';
 import { formatOutcome, no, type Outcome, ok, outcomeOfError } from './outcome.js';
+import { getQuota, getQuotaRoot } from './quota.js';
 import { search } from './search.js';
 import { close, select, unselect } from './select.js';
 import type { Session } from './session.js';
@@ -62,6 +71,9 @@ const table: Table = {
   LIST: { state: 'authenticated', run: list },
   LSUB: { state: 'authenticated', run: list },
   STATUS: { state: 'authenticated', run: status },
+  GETQUOTA: { state: 'authenticated', run: getQuota },
+  GETQUOTAROOT: { state: 'authenticated', run: getQuotaRoot },
+  COMPRESS: { state: 'authenticated', run: (session, command, call) => compress(session, command, call.tag) },
   APPEND: {
     state: 'authenticated',
     run: (session, command, call) => append(session, command, call.arrivals),
@@ -73,7 +85,11 @@ const table: Table = {
   EXPUNGE: { state: 'selected', run: expunge },
   FETCH: { state: 'selected', run: fetch, keepsNumbers: true },
   STORE: { state: 'selected', run: storeFlags, keepsNumbers: true },
-  SEARCH: { state: 'selected', run: search, keepsNumbers: true },
+  SEARCH: {
+    state: 'selected',
+    run: (session, command, call) => search(session, command, call.tag),
+    keepsNumbers: true,
+  },
   COPY: { state: 'selected', run: copy },
   MOVE: { state: 'selected', run: copy },
 };

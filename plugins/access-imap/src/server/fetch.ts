@@ -1,11 +1,13 @@
 /** FETCH (RFC 9051 section 6.4.5). Flags, sizes, envelopes and structures never open a message. */
 import type { Body, MailboxEntry, StoredMessage } from '@postroad/core';
-import type { FetchCommand, FetchItem } from '../protocol/index.js';
+import { type FetchCommand, type FetchItem, formatSet } from '../protocol/index.js';
+import { enableCondstore, vanishedSince } from './condstore.js';
 import { type BodyItem, isBodyItem, writeBodyItem } from './fetch-body.js';
 import { type EntryWriter, entryWriter, type MessageWriter, messageWriter } from './fetch-writers.js';
 import { bad, no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 import type { View } from './view.js';
+import { windowOf } from './write-results.js';
 
 /** Messages whose structures are read at once, and whose bodies are opened at once. */
 const structureBatch = 256;
@@ -18,15 +20,22 @@ interface Plan {
   readonly bodyItems: readonly BodyItem[];
   /** Whether reading sets \Seen. */
   readonly setsSeen: boolean;
+  readonly tellsFlags: boolean;
+  readonly tellsModSeq: boolean;
 }
 
 /** FETCH. */
 export async function fetch(session: Session, command: FetchCommand): Promise<Outcome> {
   const view = session.selected;
-  const indexes = view.resolve(command.set, command.isUid, session.savedResult);
-  if (indexes === undefined) return bad('there are no such messages');
+  if (command.isVanished && !session.enabled.has('QRESYNC')) return bad('enable QRESYNC first');
   const plan = makePlan(session, command, view);
   if (plan === undefined) return bad('unknown fetch item');
+  let indexes = view.resolve(command.set, command.isUid, session.savedResult);
+  if (indexes === undefined) return bad('there are no such messages');
+  if (command.changedSince !== undefined) {
+    indexes = await changedSince(session, view, command, indexes, command.changedSince);
+  }
+  if (command.partial !== undefined) indexes = [...windowOf(indexes, command.partial)];
   const isWhole =
     plan.messageWriters.length + plan.bodyItems.length === 0
       ? await fetchEntries(session, view, plan, indexes)
@@ -37,6 +46,7 @@ export async function fetch(session: Session, command: FetchCommand): Promise<Ou
 
 function makePlan(session: Session, command: FetchCommand, view: View): Plan | undefined {
   const items = withImplied(command);
+  if (items.some((item) => item.item === 'mod-seq')) enableCondstore(session);
   const entryWriters: EntryWriter[] = [];
   const messageWriters: MessageWriter[] = [];
   const bodyItems: BodyItem[] = [];
@@ -49,14 +59,32 @@ function makePlan(session: Session, command: FetchCommand, view: View): Plan | u
     else return undefined;
   }
   const setsSeen = !view.isReadOnly && bodyItems.some((item) => !item.isPeek);
-  return { entryWriters, messageWriters, bodyItems, setsSeen };
+  const tellsFlags = items.some((item) => item.item === 'flags');
+  const tellsModSeq = items.some((item) => item.item === 'mod-seq');
+  return { entryWriters, messageWriters, bodyItems, setsSeen, tellsFlags, tellsModSeq };
 }
 
-/** UID FETCH always tells the UID (RFC 9051 section 6.4.9). */
+/** Of the messages asked for those that changed, after telling which vanished (RFC 7162 sections 3.1.4 and 3.2.6). */
+async function changedSince(
+  session: Session,
+  view: View,
+  command: FetchCommand,
+  indexes: readonly number[],
+  modSeq: number,
+): Promise<number[]> {
+  if (command.isVanished && command.set.kind === 'ranges') {
+    const vanished = await vanishedSince(session, view, modSeq, command.set.ranges);
+    if (vanished.length > 0) session.untagged(`VANISHED (EARLIER) ${formatSet(vanished)}`);
+  }
+  return indexes.filter((index) => (view.entries[index] as MailboxEntry).modSeq > modSeq);
+}
+
+/** UID FETCH always tells the UID (RFC 9051 section 6.4.9), CHANGEDSINCE the mod-sequence (RFC 7162 section 3.1.4). */
 function withImplied(command: FetchCommand): readonly FetchItem[] {
   const has = (name: FetchItem['item']) => command.items.some((item) => item.item === name);
   const items = [...command.items];
   if (command.isUid && !has('uid')) items.unshift({ item: 'uid' });
+  if (command.changedSince !== undefined && !has('mod-seq')) items.push({ item: 'mod-seq' });
   return items;
 }
 
@@ -115,7 +143,7 @@ async function writeBatch(
         isWhole = false;
         continue;
       }
-      const flags = seen?.has(entry.uid) ? `FLAGS (${entry.flags.join(' ')})` : '';
+      const flags = seen?.has(entry.uid) ? seenText(session, plan, entry) : '';
       await writeMessage(session, plan, index, entry, message, bodies[at], flags);
       if (session.wire.isEnded) break;
     }
@@ -141,7 +169,7 @@ async function writeMessage(
   const { output } = session.wire;
   let text = entryText(plan, entry);
   for (const write of plan.messageWriters) text += (text === '' ? '' : ' ') + write(message);
-  if (flags !== '' && !text.includes('FLAGS (')) text += (text === '' ? '' : ' ') + flags;
+  if (flags !== '') text += (text === '' ? '' : ' ') + flags;
   output.write(`* ${index + 1} FETCH (${text}`);
   let isFirst = text === '';
   if (body !== undefined) {
@@ -153,6 +181,13 @@ async function writeMessage(
   }
   output.write(')\r\n');
   if (output.isFull) await output.drain();
+}
+
+/** The flags that reading set, as far as the items asked for do not tell them anyway. */
+function seenText(session: Session, plan: Plan, entry: MailboxEntry): string {
+  const flags = plan.tellsFlags ? [] : [`FLAGS (${entry.flags.join(' ')})`];
+  if (session.isCondstore && !plan.tellsModSeq) flags.push(`MODSEQ (${entry.modSeq})`);
+  return flags.join(' ');
 }
 
 function entryText(plan: Plan, entry: MailboxEntry): string {

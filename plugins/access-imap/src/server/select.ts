@@ -1,14 +1,16 @@
 /** SELECT, EXAMINE, CLOSE and UNSELECT (RFC 9051 sections 6.3.2, 6.3.3, 6.4.1, 6.4.2). */
 import type { Mailbox } from '@postroad/core';
 import { mailboxOctets, type SelectCommand, writeAstring } from '../protocol/index.js';
+import { tellMissed } from './condstore.js';
 import { expungeDeleted } from './expunge.js';
 import { flagList } from './news.js';
-import { no, type Outcome, ok } from './outcome.js';
+import { bad, no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 import type { View } from './view.js';
 
 /** SELECT and EXAMINE. */
 export async function select(session: Session, command: SelectCommand): Promise<Outcome> {
+  if (command.qresync !== undefined && !session.enabled.has('QRESYNC')) return bad('enable QRESYNC first');
   const hadView = session.view !== undefined;
   // RFC 9051 section 6.3.2: a SELECT that fails leaves no mailbox selected.
   session.unselect();
@@ -19,6 +21,7 @@ export async function select(session: Session, command: SelectCommand): Promise<
   // RFC 7162 section 3.2.11: responses before this one were about the old mailbox.
   if (hadView) session.untagged('OK [CLOSED] the previous mailbox is closed');
   tellMailbox(session, mailbox, view);
+  if (command.qresync !== undefined) await tellMissed(session, mailbox, view, command.qresync);
   return command.name === 'EXAMINE'
     ? ok('the mailbox is open for reading', 'READ-ONLY')
     : ok('the mailbox is open', 'READ-WRITE');
@@ -27,9 +30,10 @@ export async function select(session: Session, command: SelectCommand): Promise<
 /** CLOSE: removes what is marked as deleted, without telling, and leaves the mailbox. */
 export async function close(session: Session): Promise<Outcome> {
   const view = session.selected;
-  if (!view.isReadOnly) await expungeDeleted(session, view);
+  const modSeq = view.isReadOnly ? undefined : await expungeDeleted(session, view);
+  const hasModSeq = modSeq !== undefined && session.enabled.has('QRESYNC');
   session.unselect();
-  return ok('the mailbox is closed');
+  return ok('the mailbox is closed', hasModSeq ? `HIGHESTMODSEQ ${modSeq}` : undefined);
 }
 
 /** UNSELECT (RFC 3691): leaves the mailbox, and removes nothing. */
@@ -52,6 +56,7 @@ function tellMailbox(session: Session, mailbox: Mailbox, view: View): void {
   session.untagged(`OK [UIDVALIDITY ${view.uidValidity}] UIDs valid`);
   session.untagged(`OK [UIDNEXT ${view.uidNext}] next UID`);
   session.untagged(`OK [HIGHESTMODSEQ ${view.modSeq}] highest`);
+  session.untagged(`OK [MAILBOXID (${mailbox.id})] object identifier`);
   if (isRev2) {
     // RFC 9051 section 6.3.2 asks for a LIST response with the mailbox's name.
     session.untagged(`LIST () "/" ${writeAstring(mailboxOctets(mailbox.name, session.names))}`);

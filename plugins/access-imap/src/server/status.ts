@@ -1,6 +1,7 @@
 /** STATUS (RFC 9051 section 6.3.11 and its extensions). */
 import type { Mailbox } from '@postroad/core';
 import { mailboxOctets, type StatusCommand, type StatusItem, writeAstring } from '../protocol/index.js';
+import { enableCondstore } from './condstore.js';
 import { no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 
@@ -44,7 +45,7 @@ function statusValue(
       return mailbox.sizeBytes;
     case 'HIGHESTMODSEQ':
       // RFC 7162 section 3.1: asking for mod-sequences enables CONDSTORE.
-      session.enabled.add('CONDSTORE');
+      enableCondstore(session);
       return mailbox.highestModSeq;
     case 'MAILBOXID':
       return `(${mailbox.id})`;

@@ -1,6 +1,7 @@
 /** STORE (RFC 9051 section 6.4.6, RFC 7162 section 3.1.3). */
 import type { FlagChange, MailboxEntry } from '@postroad/core';
 import { formatSet, type StoreCommand } from '../protocol/index.js';
+import { enableCondstore } from './condstore.js';
 import { refresh, writeFlags } from './news.js';
 import { bad, no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
@@ -19,7 +20,7 @@ export async function storeFlags(session: Session, command: StoreCommand): Promi
   if (indexes === undefined) return bad('there are no such messages');
   if (view.isStale) await refresh(session, view);
   if (session.view !== view) return no('the mailbox is gone');
-  if (command.unchangedSince !== undefined) session.enabled.add('CONDSTORE');
+  if (command.unchangedSince !== undefined) enableCondstore(session);
   const uids = indexes.map((index) => (view.entries[index] as MailboxEntry).uid);
   const before = indexes.map((index) => view.entries[index] as MailboxEntry);
   const { mode, flags, unchangedSince } = command;
