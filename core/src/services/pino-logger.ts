@@ -1,5 +1,5 @@
 /** The default logger: JSON lines on standard error. The one importer of pino. */
-import { type DestinationStream, destination, type Logger as PinoLogger, pino } from 'pino';
+import { type DestinationStream, destination, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino';
 import { isMailError } from '../errors.js';
 import type { LogFields, Logger } from './logger.js';
 
@@ -10,9 +10,15 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 export function createLogger(level: LogLevel = 'info', write?: (line: string) => void): Logger {
   const target: DestinationStream =
     write === undefined ? destination({ dest: 2, sync: true }) : { write: (line) => write(line) };
-  return wrap(
-    pino({ level, base: null, messageKey: 'event', serializers: { error: describeError } }, target),
-  );
+  const options = {
+    level,
+    base: null,
+    messageKey: 'event',
+    timestamp: stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { error: describeError },
+  };
+  return wrap(pino(options, target));
 }
 
 function wrap(inner: PinoLogger): Logger {

@@ -6,7 +6,8 @@ import type { Clock } from '../services/clock.js';
 import type { Logger } from '../services/logger.js';
 import type { NewQueuedMessage, QueuedMessage, QueuedRecipient } from '../services/queue-store.js';
 import type { Random } from '../services/random.js';
-import { type Reply, reply } from '../values/reply.js';
+import { formatAddress } from '../values/address.js';
+import { formatReply, type Reply, reply } from '../values/reply.js';
 import type { DeliveryReport } from '../values/report.js';
 import type { Route } from '../values/route.js';
 import { type Refusal, reject } from '../values/verdict.js';
@@ -38,6 +39,7 @@ export function createDeliverPolicy(options: DeliverOptions): SchedulerPolicy {
     },
     notify: (kind, subject) => notify(options, kind, subject),
     attempted(delivery, report) {
+      logOutcomes(options.log, delivery, report);
       void options.hooks().attempted?.({ ...delivery, egress: defaultEgress }, report);
     },
     settled(event) {
@@ -70,6 +72,23 @@ async function deliver(
   if (report === undefined) return reportAll(request, 'failed', undeliverable);
   if ('verdict' in report) return reportAll(request, 'deferred', report.reply);
   return report;
+}
+
+/** One line for each recipient of a try: what an operator looks for when somebody asks where their message is. */
+function logOutcomes(log: Logger, delivery: DeliveryRequest, report: DeliveryReport): void {
+  for (const outcome of report.outcomes) {
+    const recipient = delivery.recipients.find((one) => one.index === outcome.index);
+    if (recipient === undefined) continue;
+    log.info(outcome.status, {
+      message: delivery.message.id,
+      recipient: formatAddress(recipient.address),
+      site: delivery.site,
+      attempt: recipient.attempts,
+      reply: formatReply(outcome.reply),
+      ...(outcome.remote === undefined ? {} : { remote: outcome.remote.name }),
+      ...(report.tls === undefined ? {} : { tls: report.tls }),
+    });
+  }
 }
 
 function reportAll(request: DeliveryRequest, status: 'deferred' | 'failed', said: Reply): DeliveryReport {
