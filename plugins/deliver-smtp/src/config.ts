@@ -13,6 +13,8 @@ export interface DeliverSmtpOptions {
   readonly caFile?: string | undefined;
   readonly allowPrivateAddresses?: boolean | undefined;
   readonly plaintextLogin?: boolean | undefined;
+  readonly chunking?: boolean | undefined;
+  readonly eightBit?: 'refuse' | 'send' | undefined;
   readonly hostsMax?: number | undefined;
   readonly addressesMax?: number | undefined;
   readonly sessionsMax?: number | undefined;
@@ -43,6 +45,10 @@ export const schema = z.strictObject({
   caFile: z.string().min(1).optional(),
   allowPrivateAddresses: z.boolean().default(false),
   plaintextLogin: z.boolean().default(false),
+  /** BDAT where it is offered. */
+  chunking: z.boolean().default(true),
+  /** Eight-bit bodies where 8BITMIME is not offered. */
+  eightBit: z.enum(['refuse', 'send']).default('refuse'),
   hostsMax: z.number().int().min(1).max(100).default(10),
   addressesMax: z.number().int().min(1).max(100).default(8),
   sessionsMax: z.number().int().min(1).max(100).default(3),

@@ -10,12 +10,13 @@ import {
   reply,
   type TlsPolicy,
 } from '@postroad/core';
+import { type Answer, isTooManyRecipients } from './client/answer.js';
 import { type Content, contentOf } from './client/content.js';
 import { dial } from './client/dial.js';
 import { openSession, type SessionOptions } from './client/open-session.js';
 import { RemoteError } from './client/remote-error.js';
 import { SmtpConnection } from './client/smtp-connection.js';
-import { type Answer, runTransaction } from './client/transaction.js';
+import { runTransaction } from './client/transaction.js';
 import type { Deliverer } from './deliverer.js';
 import { findAddresses, findTargets, type Target } from './targets.js';
 
@@ -227,19 +228,20 @@ class DeliveryRun {
     const isReused = connection.transactions > 0;
     const protocol = this.#route.transport === 'lmtp' ? 'lmtp' : 'smtp';
     const { message } = this.#delivery;
-    const { timeouts } = config;
+    const { timeouts, chunking, eightBit } = config;
     let recipients = this.#open;
     while (recipients.length > 0) {
-      const options = {
+      const shared = {
         protocol,
         message,
         content: this.#content,
-        recipients,
         timeouts,
+        chunking,
+        eightBit,
         nowMs: clock.now(),
       } as const;
       const { answers, isUnheard } = await this.#abortable(connection, () =>
-        runTransaction(connection, options),
+        runTransaction(connection, { ...shared, recipients }),
       );
       if (isUnheard && isReused && recipients === this.#open) return 'stale';
       this.#tlsFacts = tlsFacts(connection);
@@ -300,14 +302,9 @@ function troubleOf(error: RemoteError, connection?: SmtpConnection): Trouble {
 }
 
 function tooMany(answers: readonly Answer[]): readonly QueuedRecipient[] {
-  const refused = answers.filter(
-    ({ status, isOpen, reply: said }) =>
-      status === 'deferred' &&
-      isOpen &&
-      (said.code === 452 || said.code === 552) &&
-      (said.detail === undefined || said.detail === '5.3'),
-  );
-  return refused.map(({ recipient }) => recipient);
+  return answers
+    .filter(({ status, isOpen, reply: said }) => status === 'deferred' && isOpen && isTooManyRecipients(said))
+    .map(({ recipient }) => recipient);
 }
 
 function tlsFacts(connection: SmtpConnection): string | undefined {

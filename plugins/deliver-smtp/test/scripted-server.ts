@@ -12,8 +12,11 @@ export interface Peer {
   line(): Promise<string>;
   /** The octets up to the dot, without it. */
   content(): Promise<Buffer>;
+  /** So many octets. */
+  octets(length: number): Promise<Buffer>;
   secure(): void;
   readonly socket: Socket;
+  readonly messages: Buffer[];
 }
 
 /** Plays one connection. */
@@ -91,6 +94,7 @@ function peerOf(first: Socket, lines: string[], messages: Buffer[]): Peer {
     get socket() {
       return socket;
     },
+    messages,
     say: (text) => void socket.write(`${text}\r\n`),
     raw: (bytes) => void socket.write(bytes),
     async line() {
@@ -104,6 +108,17 @@ function peerOf(first: Socket, lines: string[], messages: Buffer[]): Peer {
       const message = Buffer.concat([content.subarray(2), Buffer.from(content.length > 2 ? '\r\n' : '')]);
       messages.push(message);
       return message;
+    },
+    async octets(length) {
+      while (received.length < length) {
+        if (isGone) throw new Error('the client is gone');
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      const found = received.subarray(0, length);
+      received = received.subarray(length);
+      return found;
     },
     secure() {
       socket.removeAllListeners('data');
@@ -136,12 +151,29 @@ export function polite(options: PoliteOptions = {}): Script {
     if (options.isTls === true) peer.secure();
     peer.say((await options.answer?.('', peer)) ?? `220 ${name} ready`);
     let accepted = 0;
+    let chunks: Buffer[] = [];
     for (;;) {
       const line = await peer.line();
       const own = await options.answer?.(line, peer);
       const verb = line.slice(0, 4).toUpperCase();
       const answer = own ?? usual(verb, name, offers);
-      if (verb === 'MAIL' || verb === 'RSET') accepted = 0;
+      if (verb === 'MAIL' || verb === 'RSET') {
+        accepted = 0;
+        chunks = [];
+      }
+      if (verb === 'BDAT') {
+        chunks.push(await peer.octets(Number(line.split(' ')[1])));
+        const isLast = line.endsWith('LAST');
+        const message = Buffer.concat(chunks);
+        if (isLast && accepted > 0 && own === undefined) peer.messages.push(message);
+        const count = isLast && options.isLmtp === true ? accepted : 1;
+        if (own !== undefined || accepted === 0 || !isLast)
+          peer.say(own ?? (accepted === 0 ? '503 5.5.1 nobody' : '250 2.0.0 go on'));
+        else
+          for (const said of options.final?.(message, count) ?? Array(count).fill('250 2.0.0 taken'))
+            peer.say(said);
+        continue;
+      }
       if (verb === 'RCPT' && answer.startsWith('2')) accepted++;
       peer.say(answer);
       if (verb === 'STAR' && answer.startsWith('220')) peer.secure();

@@ -15,6 +15,7 @@ export interface MailFacts {
   readonly parameters: EnvelopeParameters;
   readonly sizeBytes: number;
   readonly has8bit: boolean;
+  readonly isBinary: boolean;
   /** Whether addresses or header fields are in UTF-8. */
   readonly needsUtf8: boolean;
   readonly nowMs: number;
@@ -25,7 +26,8 @@ export function mailCommand(facts: MailFacts, offered: Capabilities): string {
   const { parameters } = facts;
   let command = `MAIL FROM:<${facts.reversePath === null ? '' : wireAddress(facts.reversePath, facts.needsUtf8)}>`;
   if (offered.has('SIZE')) command += ` SIZE=${facts.sizeBytes}`;
-  if (facts.has8bit && offered.has('8BITMIME')) command += ' BODY=8BITMIME';
+  if (facts.isBinary) command += ' BODY=BINARYMIME';
+  else if (facts.has8bit && offered.has('8BITMIME')) command += ' BODY=8BITMIME';
   if (facts.needsUtf8) command += ' SMTPUTF8';
   if (parameters.requireTls && offered.has('REQUIRETLS')) command += ' REQUIRETLS';
   if (offered.has('DSN')) {

@@ -7,6 +7,8 @@ export interface Content {
   readonly body: Body;
   readonly sizeBytes: number;
   readonly has8bit: boolean;
+  /** Lines may be of any octets: only BDAT can carry it (RFC 3030 section 3). */
+  readonly isBinary: boolean;
   /** Whether the header section is in UTF-8 (RFC 6532). */
   readonly hasUtf8Header: boolean;
 }
@@ -20,6 +22,7 @@ export function contentOf(message: QueuedMessage): Content {
     body: message.body,
     sizeBytes: prefix.length + message.body.sizeBytes,
     has8bit: !isPrefixAscii || message.body.has8bit,
+    isBinary: message.parameters.bodyType === 'binarymime',
     hasUtf8Header: !isPrefixAscii || (message.body.has8bit && !isAscii(message.body.headerBytes)),
   };
 }

@@ -15,14 +15,20 @@ export function refuseMessage(
   message: QueuedMessage,
   content: Content,
   offered: Capabilities,
-  isEncrypted: boolean,
+  policy: { readonly isEncrypted: boolean; readonly eightBit: 'refuse' | 'send' },
 ): Reply | undefined {
   // RFC 1870 section 6.1.
   if (offered.sizeBytesMax > 0 && content.sizeBytes > offered.sizeBytesMax)
     return reply(552, '3.4', 'the message is larger than the next server takes');
   // RFC 8689 section 4.2.1.
-  if (message.parameters.requireTls && !(isEncrypted && offered.has('REQUIRETLS')))
+  if (message.parameters.requireTls && !(policy.isEncrypted && offered.has('REQUIRETLS')))
     return reply(550, '7.30', 'the next server can not promise TLS, which the sender requires');
+  // RFC 3030 section 3: a binary body that can not be sent as it is would have to be encoded, which breaks signatures.
+  if (content.isBinary && !(offered.has('BINARYMIME') && offered.has('CHUNKING')))
+    return reply(554, '6.3', 'the next server does not take binary bodies');
+  // RFC 6152 section 3 leaves conversion, which breaks signatures, and refusal.
+  if (content.has8bit && !offered.has('8BITMIME') && policy.eightBit === 'refuse')
+    return reply(554, '6.3', 'the next server does not take eight-bit bodies');
   if (offered.has('SMTPUTF8')) return undefined;
   const sender = message.reversePath;
   // RFC 6531 section 3.4.

@@ -130,11 +130,11 @@ export class SmtpConnection {
     }
   }
 
-  /** Writes what ends the message; so many replies are due then. */
+  /** Writes what ends the message, or a part of it that is answered; so many replies are due then. */
   endMessage(bytes: Uint8Array, replies: number): void {
     this.#step = 'final';
     this.#expected += replies;
-    if (this.#error === undefined) this.#socket.write(bytes);
+    if (this.#error === undefined && bytes.length > 0) this.#socket.write(bytes);
   }
 
   /** Holds writes back until `uncork`, so that they leave in few packets. */

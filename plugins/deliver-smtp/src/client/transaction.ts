@@ -1,12 +1,13 @@
 /** One transaction: MAIL, RCPT, DATA, the message, and an answer for each recipient. */
 import { type QueuedMessage, type QueuedRecipient, type Reply, reply } from '@postroad/core';
+import { type Answer, isTooManyRecipients } from './answer.js';
 import { type Capabilities, noCapabilities } from './capabilities.js';
 import { mailCommand, recipientCommand } from './commands.js';
 import type { Content } from './content.js';
-import { DotStuffer } from './dot-stuffing.js';
 import { needsUtf8, refuseMessage, refuseRecipient } from './preflight.js';
 import { protocolBroken, RemoteError } from './remote-error.js';
 import { replyOf, type ServerReply } from './reply-parser.js';
+import { lastChunk, sendChunks, sendStuffed } from './send-content.js';
 import type { SmtpConnection } from './smtp-connection.js';
 import type { Timeouts } from './timeouts.js';
 
@@ -18,17 +19,10 @@ export interface TransactionOptions {
   readonly recipients: readonly QueuedRecipient[];
   readonly timeouts: Timeouts;
   readonly nowMs: number;
-}
-
-/** What became of one recipient in the transaction. */
-export interface Answer {
-  readonly recipient: QueuedRecipient;
-  readonly status: 'delivered' | 'deferred' | 'failed';
-  readonly reply: Reply;
-  /** Whether the server said it; otherwise it is our own judgement or a broken connection. */
-  readonly isQuoted: boolean;
-  /** Whether another server of the site may be asked now: nothing of the message was sent. */
-  readonly isOpen: boolean;
+  /** Whether BDAT is used where it is offered. */
+  readonly chunking: boolean;
+  /** What to do with eight-bit bodies where 8BITMIME is not offered. */
+  readonly eightBit: 'refuse' | 'send';
 }
 
 /**
@@ -50,6 +44,7 @@ class Transaction {
   readonly #options: TransactionOptions;
   readonly #offered: Capabilities;
   #open: readonly QueuedRecipient[];
+  readonly #isChunked: boolean;
   #hasHeard = false;
 
   constructor(connection: SmtpConnection, options: TransactionOptions) {
@@ -57,15 +52,15 @@ class Transaction {
     this.#options = options;
     this.#offered = connection.capabilities ?? noCapabilities;
     this.#open = options.recipients;
+    this.#isChunked = this.#offered.has('CHUNKING') && (options.chunking || options.content.isBinary);
   }
 
   async run(): Promise<boolean> {
     if (!this.#preflight()) return false;
     this.#connection.transactions++;
     try {
-      const isPiped = this.#offered.has('PIPELINING');
-      const accepted = isPiped ? await this.#envelopePiped() : await this.#envelopeStepwise();
-      if (accepted.length > 0) await this.#message(accepted);
+      if (this.#offered.has('PIPELINING')) await this.#runPiped();
+      else await this.#runStepwise();
     } catch (error) {
       this.#giveUp(error);
     }
@@ -74,8 +69,9 @@ class Transaction {
 
   /** Answers those who can not be sent to this server at all; whether anybody is left. */
   #preflight(): boolean {
-    const { message, content } = this.#options;
-    const refusal = refuseMessage(message, content, this.#offered, this.#connection.tls !== undefined);
+    const { message, content, eightBit } = this.#options;
+    const policy = { isEncrypted: this.#connection.tls !== undefined, eightBit };
+    const refusal = refuseMessage(message, content, this.#offered, policy);
     for (const recipient of this.#open) {
       const said = refusal ?? refuseRecipient(recipient, this.#offered);
       if (said !== undefined) this.#answer(recipient, said, { isQuoted: false, isOpen: false });
@@ -91,6 +87,7 @@ class Transaction {
       parameters: message.parameters,
       sizeBytes: content.sizeBytes,
       has8bit: content.has8bit,
+      isBinary: content.isBinary,
       needsUtf8: isUtf8,
       nowMs,
     };
@@ -100,20 +97,42 @@ class Transaction {
     };
   }
 
-  /** RFC 2920: the whole envelope and DATA in one write. Gives the recipients that wait for the message. */
-  async #envelopePiped(): Promise<readonly QueuedRecipient[]> {
-    const { timeouts } = this.#options;
-    const { mail, recipients } = this.#commands();
+  /**
+   * RFC 2920: the whole envelope in one write, with DATA behind it, or with a message that is small enough to be sent
+   * on the chance that somebody is refused (RFC 3030 section 4.2).
+   */
+  async #runPiped(): Promise<void> {
     const connection = this.#connection;
-    const reset = connection.needsReset ? 'RSET\r\n' : '';
+    const { mail, recipients } = this.#commands();
+    const reset = connection.needsReset;
     const asked = this.#open;
+    // An LMTP server answers as often as recipients were accepted, which is not known yet.
+    const isAtOnce = this.#isChunked && this.#options.protocol === 'smtp';
+    const chunk = isAtOnce ? lastChunk(this.#options.content) : undefined;
+    const last = this.#isChunked ? '' : 'DATA\r\n';
+    connection.cork();
     connection.send(
-      `${reset}${mail}\r\n${recipients.join('\r\n')}\r\nDATA\r\n`,
-      asked.length + (reset === '' ? 2 : 3),
+      `${reset ? 'RSET\r\n' : ''}${mail}\r\n${recipients.join('\r\n')}\r\n${last}`,
+      asked.length + (reset ? 1 : 0) + (last === '' ? 1 : 2),
       'envelope',
     );
-    if (reset !== '') await this.#hear(timeouts.mailMs);
+    if (chunk !== undefined) for (const piece of chunk) connection.write(piece);
+    if (chunk !== undefined) connection.endMessage(Buffer.alloc(0), 1);
+    connection.uncork();
     connection.needsReset = true;
+    const accepted = await this.#hearEnvelope(asked, reset);
+    if (chunk !== undefined && accepted.length > 0) await this.#hearFinal(accepted);
+    else if (chunk !== undefined) await this.#hear(this.#options.timeouts.finalMs);
+    else if (!this.#isChunked) await this.#sendAfterData(accepted);
+    else if (accepted.length > 0) await this.#sendByChunks(accepted);
+  }
+
+  async #hearEnvelope(
+    asked: readonly QueuedRecipient[],
+    hasReset: boolean,
+  ): Promise<readonly QueuedRecipient[]> {
+    const { timeouts } = this.#options;
+    if (hasReset) await this.#hear(timeouts.mailMs);
     const sender = await this.#hear(timeouts.mailMs);
     const isSenderTaken = this.#isTaken(sender);
     if (!isSenderTaken) for (const recipient of asked) this.#answerSaid(recipient, sender);
@@ -123,10 +142,10 @@ class Transaction {
       // After a refused MAIL the server has nothing to say about recipients that would count.
       if (isSenderTaken && this.#recipientTaken(recipient, said)) accepted.push(recipient);
     }
-    return await this.#dataReply(accepted);
+    return accepted;
   }
 
-  async #envelopeStepwise(): Promise<readonly QueuedRecipient[]> {
+  async #runStepwise(): Promise<void> {
     const { timeouts } = this.#options;
     const { mail, recipients } = this.#commands();
     const connection = this.#connection;
@@ -136,74 +155,67 @@ class Transaction {
     const sender = await this.#ask(mail, timeouts.mailMs);
     if (!this.#isTaken(sender)) {
       for (const recipient of asked) this.#answerSaid(recipient, sender);
-      return [];
+      return;
     }
     const accepted: QueuedRecipient[] = [];
     for (const [at, recipient] of asked.entries()) {
       const said = await this.#ask(recipients[at] as string, timeouts.recipientMs);
       if (this.#recipientTaken(recipient, said)) accepted.push(recipient);
     }
-    if (accepted.length === 0) return [];
+    if (accepted.length === 0) return;
+    if (this.#isChunked) {
+      await this.#sendByChunks(accepted);
+      return;
+    }
     connection.send('DATA\r\n', 1, 'envelope');
-    return await this.#dataReply(accepted);
+    await this.#sendAfterData(accepted);
   }
 
-  async #dataReply(accepted: readonly QueuedRecipient[]): Promise<readonly QueuedRecipient[]> {
-    const said = await this.#hear(this.#options.timeouts.dataMs);
+  /** Sends the message if the server wants it: 354. */
+  async #sendAfterData(accepted: readonly QueuedRecipient[]): Promise<void> {
+    const { protocol, content, timeouts } = this.#options;
+    const said = await this.#hear(timeouts.dataMs);
+    if (said.code === 354 && accepted.length > 0) {
+      await sendStuffed(this.#connection, content, { replies: this.#finalReplies(accepted), timeouts });
+      await this.#hearFinal(accepted);
+      return;
+    }
     if (said.code === 354) {
-      if (accepted.length > 0) return accepted;
       // RFC 2920 section 3.1: the server waits for a message for nobody, so it gets an empty one.
-      this.#connection.endMessage(Buffer.from('.\r\n'), this.#options.protocol === 'lmtp' ? 0 : 1);
-      if (this.#options.protocol === 'smtp') await this.#hear(this.#options.timeouts.finalMs);
-      return [];
+      this.#connection.endMessage(Buffer.from('.\r\n'), protocol === 'lmtp' ? 0 : 1);
+      if (protocol === 'smtp') await this.#hear(timeouts.finalMs);
+      return;
     }
     if (said.code < 400 && accepted.length > 0) throw this.#contradiction(said);
     for (const recipient of accepted) this.#answerSaid(recipient, said);
-    return [];
   }
 
-  async #message(accepted: readonly QueuedRecipient[]): Promise<void> {
+  async #sendByChunks(accepted: readonly QueuedRecipient[]): Promise<void> {
+    const { content, timeouts } = this.#options;
+    const refusal = await sendChunks(this.#connection, content, {
+      replies: this.#finalReplies(accepted),
+      timeouts,
+      hear: (timeoutMs) => this.#hear(timeoutMs),
+    });
+    if (refusal === undefined) await this.#hearFinal(accepted);
+    else for (const recipient of accepted) this.#answerSaid(recipient, refusal);
+  }
+
+  #finalReplies(accepted: readonly QueuedRecipient[]): number {
+    return this.#options.protocol === 'lmtp' ? accepted.length : 1;
+  }
+
+  async #hearFinal(accepted: readonly QueuedRecipient[]): Promise<void> {
     const { protocol, timeouts } = this.#options;
-    const isLmtp = protocol === 'lmtp';
-    await this.#sendContent(isLmtp ? accepted.length : 1);
     const first = await this.#hear(timeouts.finalMs);
     for (const [at, recipient] of accepted.entries()) {
       // RFC 2033 section 4.2: an LMTP server answers for each recipient.
-      const said = at === 0 || !isLmtp ? first : await this.#hear(timeouts.finalMs);
+      const said = at === 0 || protocol !== 'lmtp' ? first : await this.#hear(timeouts.finalMs);
       if (said.code >= 300 && said.code < 400) throw this.#contradiction(said);
       const status = said.code < 300 ? 'delivered' : said.code < 500 ? 'deferred' : 'failed';
       this.#settle({ recipient, status, reply: replyOf(said), isQuoted: true, isOpen: false });
     }
-    this.#connection.needsReset = false;
-  }
-
-  /** Streams prefix and body, no faster than the server takes them. */
-  async #sendContent(replies: number): Promise<void> {
-    const { content, timeouts } = this.#options;
-    const connection = this.#connection;
-    const stuffer = new DotStuffer();
-    const send = (bytes: Uint8Array): boolean => {
-      let isTaken = true;
-      for (const piece of stuffer.push(bytes)) if (piece.length > 0) isTaken = connection.write(piece);
-      return isTaken;
-    };
-    connection.cork();
-    send(content.prefix);
-    if (content.body.inline !== undefined) {
-      // All at once, with the final dot: one or two packets for a small message.
-      send(content.body.inline);
-    } else {
-      for await (const chunk of content.body.open()) {
-        const isTaken = send(chunk);
-        connection.uncork();
-        // A refusal that came meanwhile ends the message here.
-        if (connection.error !== undefined) throw connection.error;
-        if (!isTaken) await connection.drain(timeouts.blockMs);
-        connection.cork();
-      }
-    }
-    connection.endMessage(stuffer.end(), replies);
-    connection.uncork();
+    this.#connection.needsReset = first.code >= 300;
   }
 
   async #ask(command: string, timeoutMs: number): Promise<ServerReply> {
@@ -266,9 +278,4 @@ class Transaction {
       });
     }
   }
-}
-
-/** RFC 5321 section 4.5.3.1.10: 552 may mean too many recipients, unless its status says what it means. */
-function isTooManyRecipients(said: Reply): boolean {
-  return said.code === 552 && (said.detail === undefined || said.detail === '5.3');
 }

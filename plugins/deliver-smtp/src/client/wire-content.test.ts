@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { DotStuffer } from './dot-stuffing.js';
+import { WireContent } from './wire-content.js';
 
 /** Stuffs a message given in chunks. */
-function stuff(chunks: readonly Uint8Array[]): string {
-  const stuffer = new DotStuffer();
+function stuff(chunks: readonly Uint8Array[], isStuffed = true): string {
+  const stuffer = new WireContent(isStuffed);
   const pieces = chunks.flatMap((chunk) => [...stuffer.push(chunk)]);
   return Buffer.concat([...pieces, stuffer.end()]).toString('latin1');
 }
@@ -29,6 +29,7 @@ test('what a receiver reads is the message with CRLF line ends, however it was c
       expect(sent.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
       const expected = canonical === '' || canonical.endsWith('\r\n') ? canonical : `${canonical}\r\n`;
       expect(unstuff(sent)).toBe(expected);
+      expect(stuff(chunks, false)).toBe(expected);
     }),
     { numRuns: 500 },
   );
@@ -36,5 +37,5 @@ test('what a receiver reads is the message with CRLF line ends, however it was c
 
 test('a message without dots and bare line ends is sent as the view it was given', () => {
   const chunk = Buffer.from('Subject: a\r\n\r\ntext. more\r\n');
-  expect(new DotStuffer().push(chunk)).toEqual([chunk]);
+  expect(new WireContent(true).push(chunk)).toEqual([chunk]);
 });

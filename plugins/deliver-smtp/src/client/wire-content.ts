@@ -1,6 +1,6 @@
 /**
- * The transparency of RFC 5321 section 4.5.2, on views of the message: nothing is copied, only dots are put between.
- * A bare CR or LF is never sent, whatever the message holds: it becomes CRLF, because to some servers it is a line end
+ * A message as it goes over the wire, on views of it: nothing is copied, only what is missing is put between. For DATA
+ * that is the dots of RFC 5321 section 4.5.2; for BDAT (RFC 3030) there are none. A bare CR or LF is never sent, whatever the message holds: it becomes CRLF, because to some servers it is a line end
  * and to others not, and that is how messages are smuggled. Messages that came through our own receiver have none.
  */
 
@@ -12,9 +12,15 @@ const crBytes = Buffer.from('\r');
 const lfBytes = Buffer.from('\n');
 
 /** Keeps the state between the chunks of one message. */
-export class DotStuffer {
+export class WireContent {
+  readonly #isStuffed: boolean;
   #isLineStart = true;
   #isAfterCr = false;
+
+  /** `isStuffed` for DATA. */
+  constructor(isStuffed: boolean) {
+    this.#isStuffed = isStuffed;
+  }
 
   /** The chunk as the pieces to send. */
   push(chunk: Uint8Array): readonly Uint8Array[] {
@@ -48,7 +54,7 @@ export class DotStuffer {
         this.#isAfterCr = false;
         continue;
       }
-      if (octet === dot && this.#isLineStart) {
+      if (octet === dot && this.#isLineStart && this.#isStuffed) {
         pieces.push(chunk.subarray(start, at), dotBytes);
         start = at;
       }
@@ -59,9 +65,10 @@ export class DotStuffer {
     return pieces;
   }
 
-  /** What ends the message: the line end it may lack, and the dot. */
+  /** What ends the message: the line end it may lack, and for DATA the dot. */
   end(): Uint8Array {
-    if (this.#isAfterCr) return Buffer.from('\n.\r\n');
-    return this.#isLineStart ? Buffer.from('.\r\n') : Buffer.from('\r\n.\r\n');
+    const dotLine = this.#isStuffed ? '.\r\n' : '';
+    if (this.#isAfterCr) return Buffer.from(`\n${dotLine}`);
+    return Buffer.from(this.#isLineStart ? dotLine : `\r\n${dotLine}`);
   }
 }
