@@ -93,8 +93,9 @@ export class BodyFiles {
     for (const group of await list(this.#directory)) {
       for (const name of await list(join(this.#directory, group))) {
         if (signal.aborted) return removed;
-        if (isKnown(name) || !(await this.#isLeftover(name))) continue;
-        await unlink(this.path(name)).catch(this.#options.onError);
+        const path = join(this.#directory, group, name);
+        if (isKnown(name) || !(await this.#isLeftover(name, path))) continue;
+        await unlink(path).catch(this.#options.onError);
         removed++;
       }
     }
@@ -102,11 +103,11 @@ export class BodyFiles {
   }
 
   /** A file of a living process may be about to be committed; this process's own earlier lives had its number too. */
-  async #isLeftover(name: string): Promise<boolean> {
+  async #isLeftover(name: string, path: string): Promise<boolean> {
     const maker = /\.(\d+)-[0-9a-z]+-\d+$/.exec(name)?.[1];
     if (maker === undefined) return false;
     if (Number(maker) !== process.pid) return !isAlive(Number(maker));
-    const { ctimeMs } = await stat(this.path(name)).catch(() => ({ ctimeMs: Number.POSITIVE_INFINITY }));
+    const { ctimeMs } = await stat(path).catch(() => ({ ctimeMs: Number.POSITIVE_INFINITY }));
     return ctimeMs < this.#options.startedAtMs;
   }
 

@@ -130,12 +130,13 @@ function asMailError(error: unknown): MailError {
   return new MailError('E_MAILBOX_STORE', 'the mailbox store could not be read', { cause: error });
 }
 
-/** LMDB tells the cause of a failed commit by a promise of its own. */
+/** LMDB tells the cause of a failed commit by a promise of its own, which is settled within the turn. */
 async function rootOf(cause: unknown): Promise<unknown> {
   const { commitError } = cause as { readonly commitError?: Promise<unknown> };
   if (commitError === undefined) return cause;
-  return commitError.then(
+  const told = commitError.then(
     () => cause,
     (error: unknown) => error,
   );
+  return Promise.race([told, new Promise((resolve) => setImmediate(resolve, cause))]);
 }

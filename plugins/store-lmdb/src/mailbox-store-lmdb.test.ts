@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mailboxStoreContract } from '@postroad/core/testing';
 import { openMailboxStore } from './mailbox-store-lmdb.js';
-import { testOptions } from './test-options.js';
+import { testOptions } from './test-kit.js';
 
 mailboxStoreContract('store-lmdb', async (wish) => {
   const directory = await mkdtemp(join(tmpdir(), 'postroad-store-'));
