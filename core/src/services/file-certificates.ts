@@ -45,73 +45,86 @@ const warnBeforeMs = 14 * 86_400_000;
 /** Certificates as the options say; without options there are none, and no listener can offer TLS. */
 export function createCertificates(
   options: TlsOptions | undefined,
-  { hostname, clock, log }: CertificatesOptions,
+  services: CertificatesOptions,
 ): OwnedCertificates {
-  let files: CertificateFiles | undefined;
-  let context: SecureContext | undefined;
-  let current: Pair | undefined;
-  let refused: string | undefined;
-  let timer: Timer | undefined;
-  let watchers: FSWatcher[] = [];
-  let isStopped = false;
+  return new FileCertificates(options, services);
+}
 
-  function take(pair: Pair, from: CertificateFiles): void {
-    context = contextOf(pair, from);
-    current = pair;
-    refused = undefined;
-    tellFacts(pair, clock, log);
+class FileCertificates implements OwnedCertificates {
+  readonly isAvailable: boolean;
+  readonly #options: TlsOptions | undefined;
+  readonly #services: CertificatesOptions;
+  #files: CertificateFiles | undefined;
+  #context: SecureContext | undefined;
+  #current: Pair | undefined;
+  #toldReason: string | undefined;
+  #timer: Timer | undefined;
+  #watchers: FSWatcher[] = [];
+  #isStopped = false;
+
+  constructor(options: TlsOptions | undefined, services: CertificatesOptions) {
+    this.isAvailable = options !== undefined;
+    this.#options = options;
+    this.#services = services;
   }
 
-  async function reload(): Promise<boolean> {
-    if (files === undefined) return false;
+  context(): SecureContext {
+    if (this.#context === undefined)
+      throw new MailError('E_TLS', 'there is no certificate to offer TLS with');
+    return this.#context;
+  }
+
+  async start(): Promise<void> {
+    if (this.#options === undefined) return;
+    const { hostname, clock, log } = this.#services;
+    const files =
+      'certificateFile' in this.#options
+        ? this.#options
+        : await ensureSelfSigned(this.#options.selfSignedDirectory, hostname, clock.now(), readPem);
+    this.#files = files;
+    this.#take(await readPair(files), files);
+    this.#watchers = watchFolders(files, () => this.#lookIn(settleMs), log);
+    this.#lookIn(lookAgainMs);
+  }
+
+  async reload(): Promise<boolean> {
+    if (this.#files === undefined) return false;
     try {
-      const pair = await readPair(files);
-      if (isStopped || (pair.certificate === current?.certificate && pair.key === current.key)) return false;
-      take(pair, files);
+      const pair = await readPair(this.#files);
+      const current = this.#current;
+      const isSame = pair.certificate === current?.certificate && pair.key === current.key;
+      if (this.#isStopped || isSame) return false;
+      this.#take(pair, this.#files);
       return true;
     } catch (error) {
       // The same reason is told once, not every minute.
-      if (refused !== messageOf(error)) log.error('certificate stays the old one', { error });
-      refused = messageOf(error);
+      const reason = messageOf(error);
+      if (this.#toldReason !== reason) this.#services.log.error('certificate stays the old one', { error });
+      this.#toldReason = reason;
       return false;
     }
   }
 
-  function lookIn(delayMs: number): void {
-    timer?.cancel();
-    if (isStopped) return;
-    timer = clock.after(delayMs, () => {
-      reload()
-        .then(() => lookIn(lookAgainMs))
-        .catch((error) => log.error('certificate stays the old one', { error }));
-    });
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+    for (const watcher of this.#watchers) watcher.close();
   }
 
-  return {
-    get isAvailable() {
-      return options !== undefined;
-    },
-    context() {
-      if (context === undefined) throw new MailError('E_TLS', 'there is no certificate to offer TLS with');
-      return context;
-    },
-    async start() {
-      if (options === undefined) return;
-      files =
-        'certificateFile' in options
-          ? options
-          : await ensureSelfSigned(options.selfSignedDirectory, hostname, clock.now(), readPem);
-      take(await readPair(files), files);
-      watchers = watchFolders(files, () => lookIn(settleMs), log);
-      lookIn(lookAgainMs);
-    },
-    reload,
-    stop() {
-      isStopped = true;
-      timer?.cancel();
-      for (const watcher of watchers) watcher.close();
-    },
-  };
+  #take(pair: Pair, files: CertificateFiles): void {
+    this.#context = contextOf(pair, files);
+    this.#current = pair;
+    this.#toldReason = undefined;
+    tellFacts(pair, this.#services.clock, this.#services.log);
+  }
+
+  #lookIn(delayMs: number): void {
+    this.#timer?.cancel();
+    if (this.#isStopped) return;
+    this.#timer = this.#services.clock.after(delayMs, () => {
+      void this.reload().then(() => this.#lookIn(lookAgainMs));
+    });
+  }
 }
 
 async function readPair({ certificateFile, keyFile }: CertificateFiles): Promise<Pair> {

@@ -6,6 +6,7 @@ import {
   Clock,
   definePlugin,
   Listeners,
+  type ListenOptions,
   MailboxStore,
   MailError,
   optional,
@@ -14,7 +15,8 @@ import { createLoginFailures } from './login-failures.js';
 import { createMaildropLocks } from './maildrop-locks.js';
 import { accessPop3Schema, listensOf, type Pop3ListenOptions } from './options.js';
 import { serveClient } from './serve-client.js';
-import type { Pop3Server } from './session.js';
+import type { Pop3Port, Pop3Server } from './session.js';
+import { createSessionCounts, type SessionCounts } from './session-counts.js';
 
 /** Opens POP3 ports. */
 export const accessPop3 = definePlugin({
@@ -30,79 +32,75 @@ export const accessPop3 = definePlugin({
   },
   setup({ config, services, log, metrics, onStart, keep }) {
     const { authenticator, store, clock, listeners, certificates } = services;
-    const sessions = metrics.gauge('pop3_sessions', 'POP3 sessions that are open');
+    const { limits, markSeen } = config;
     const retrieved = metrics.counter('pop3_messages_retrieved', 'Messages sent by RETR and TOP');
-    const byAddress = new Map<string, number>();
-    let open = 0;
-
-    async function serve(
-      server: Pop3Server,
-      listen: Pop3ListenOptions,
-      client: ClientSocket,
-      signal: AbortSignal,
-    ): Promise<void> {
-      const { remoteAddress } = client.connection;
-      const count = (byAddress.get(remoteAddress) ?? 0) + 1;
-      if (count > config.limits.connectionsPerAddressMax) {
-        client.socket.end(overloadText);
-        return;
-      }
-      byAddress.set(remoteAddress, count);
-      sessions.set(++open);
-      client.socket.setKeepAlive(true, 60_000);
-      const port = {
-        hasStartTls: (listen.tls ?? 'starttls') === 'starttls' && certificates?.isAvailable === true,
-        isPlaintextAuthAllowed: listen.plaintextAuth === true,
-      };
-      try {
-        await serveClient(server, port, client, signal);
-      } finally {
-        sessions.set(--open);
-        const left = (byAddress.get(remoteAddress) ?? 1) - 1;
-        if (left === 0) byAddress.delete(remoteAddress);
-        else byAddress.set(remoteAddress, left);
-      }
-    }
-
+    const sessions = createSessionCounts(
+      limits.connectionsPerAddressMax,
+      metrics.gauge('pop3_sessions', 'POP3 sessions that are open'),
+    );
     onStart(async () => {
+      const hasCertificate = certificates?.isAvailable === true;
       // A session of the generation before may still have a maildrop.
       const locks = await keep(
         'access-pop3.locks',
         async () => createMaildropLocks(),
         async () => {},
       );
-      const failures = createLoginFailures(clock, config.limits.loginFailureDelayMs);
-      const { limits, markSeen } = config;
+      const failures = createLoginFailures(clock, limits.loginFailureDelayMs);
       const refusesUtf8Messages = config.utf8Messages === 'refuse';
-      const server = {
-        authenticator,
-        store,
-        clock,
-        log,
-        limits,
-        locks,
-        failures,
-        markSeen,
-        refusesUtf8Messages,
-        retrieved,
-      };
+      const shared = { authenticator, store, clock, log, limits, markSeen };
+      const server = { ...shared, locks, failures, refusesUtf8Messages, retrieved };
       for (const listen of listensOf(config)) {
-        requireCertificate(listen, certificates?.isAvailable === true);
+        requireCertificate(listen, hasCertificate);
+        const port = portOf(listen, hasCertificate);
         await listeners.listen({
-          name: listen.tls === 'implicit' ? 'pop3s' : 'pop3',
-          protocol: 'pop3',
-          role: 'access',
-          port: listen.port,
-          tls: listen.tls ?? 'starttls',
-          connectionsMax: config.limits.connectionsMax,
-          overloadText,
-          serve: (client, signal) => serve(server, listen, client, signal),
-          ...(listen.host === undefined ? {} : { host: listen.host }),
+          ...listenOptionsOf(listen, limits.connectionsMax),
+          serve: (client, signal) => serveCounted(sessions, server, port, client, signal),
         });
       }
     });
   },
 });
+
+async function serveCounted(
+  sessions: SessionCounts,
+  server: Pop3Server,
+  port: Pop3Port,
+  client: ClientSocket,
+  signal: AbortSignal,
+): Promise<void> {
+  const { remoteAddress } = client.connection;
+  if (!sessions.add(remoteAddress)) {
+    client.socket.end(overloadText);
+    return;
+  }
+  try {
+    client.socket.setKeepAlive(true, 60_000);
+    await serveClient(server, port, client, signal);
+  } finally {
+    sessions.remove(remoteAddress);
+  }
+}
+
+function listenOptionsOf(listen: Pop3ListenOptions, connectionsMax: number): Omit<ListenOptions, 'serve'> {
+  return {
+    name: listen.tls === 'implicit' ? 'pop3s' : 'pop3',
+    protocol: 'pop3',
+    role: 'access',
+    port: listen.port,
+    tls: listen.tls ?? 'starttls',
+    connectionsMax,
+    overloadText,
+    ...(listen.host === undefined ? {} : { host: listen.host }),
+  };
+}
+
+function portOf(listen: Pop3ListenOptions, hasCertificate: boolean): Pop3Port {
+  return {
+    hasStartTls: (listen.tls ?? 'starttls') === 'starttls' && hasCertificate,
+    isPlaintextAuthAllowed: listen.plaintextAuth === true,
+  };
+}
 
 /** A port on which nobody could ever log in is a mistake. */
 function requireCertificate(listen: Pop3ListenOptions, isAvailable: boolean): void {

@@ -23,6 +23,8 @@ export interface Pop3Fixture extends AsyncDisposable {
   file(text: string | Uint8Array, accountId?: string): Promise<number>;
   play(script: string): Promise<void>;
   readonly plugins: readonly PluginUse[];
+  /** Where the certificate is. */
+  readonly folder: string;
 }
 
 /** Three messages that the dialogues know. */
@@ -81,6 +83,7 @@ export async function startPop3(
     port,
     tlsPort: mta.port('pop3s'),
     plugins,
+    folder,
     async file(text, accountId = 'alice') {
       const bytes = typeof text === 'string' ? Buffer.from(text.replace(/\n/g, '\r\n')) : text;
       const message = { prefix: '', body: bodyFromBytes(bytes), internalDateMs: 0 };

@@ -35,82 +35,101 @@ const lookAgainMs = 1_000;
 const fileOctetsMax = 268_435_456;
 
 /** Follows a users file: told by the file system, and by looking at it on use for where nobody tells. */
-export function createLiveUsers({ file, clock, log, cacheEntriesMax, cacheMs }: LiveUsersOptions): LiveUsers {
-  let state: UsersState | undefined;
-  let stamp = '';
-  let lookedAtMs = 0;
-  let looking: Promise<void> | undefined;
-  let watcher: FSWatcher | undefined;
+export function createLiveUsers(options: LiveUsersOptions): LiveUsers {
+  return new FollowedUsers(options);
+}
 
-  async function look(): Promise<void> {
+class FollowedUsers implements LiveUsers {
+  readonly #options: LiveUsersOptions;
+  #state: UsersState | undefined;
+  #stamp = '';
+  #lookedAtMs = 0;
+  #looking: Promise<void> | undefined;
+  #watcher: FSWatcher | undefined;
+
+  constructor(options: LiveUsersOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const { file, log } = this.#options;
+    this.#watcher = this.#watch();
+    await this.#lookOnce(false);
+    const { mode } = await stat(file);
+    if ((mode & 0o077) !== 0) log.warn('users file can be read by others, its mode should be 0600', { file });
+  }
+
+  async current(): Promise<UsersState> {
+    const isRecent = this.#options.clock.monotonic() - this.#lookedAtMs < lookAgainMs;
+    if (this.#state !== undefined && isRecent) return this.#state;
+    return this.#lookOnce(false);
+  }
+
+  fresh(): Promise<UsersState> {
+    return this.#lookOnce(true);
+  }
+
+  stop(): void {
+    this.#watcher?.close();
+  }
+
+  /** One look at a time. A look under way may have missed a change that came after it began, so `fresh` starts anew. */
+  async #lookOnce(mustStartNow: boolean): Promise<UsersState> {
+    if (this.#looking !== undefined) {
+      await this.#looking;
+      if (!mustStartNow) return this.#known();
+    }
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
+    });
+    await this.#looking;
+    return this.#known();
+  }
+
+  async #look(): Promise<void> {
+    const { file, clock, log, cacheEntriesMax, cacheMs } = this.#options;
     const now = await stampOf(file);
-    lookedAtMs = clock.monotonic();
-    if (now === stamp) return;
-    const isFirst = state === undefined;
+    this.#lookedAtMs = clock.monotonic();
+    if (now === this.#stamp) return;
+    const isFirst = this.#state === undefined;
     try {
       const { text, readStamp } = await read(file);
-      stamp = readStamp;
+      this.#stamp = readStamp;
       const verified = createVerifiedLogins(cacheEntriesMax, cacheMs, () => clock.monotonic());
-      state = { ...parseUsers(text, file), verified };
-      log.info('users file read', { file, accounts: state.all.length });
+      this.#state = { ...parseUsers(text, file), verified };
+      log.info('users file read', { file, accounts: this.#state.all.length });
     } catch (error) {
       // The same broken file is told once: its stamp is remembered too.
-      stamp = now;
+      this.#stamp = now;
       if (isFirst) throw error;
       log.error('users file is broken, the last good state stays', { file, error });
     }
   }
 
-  /** One look at a time. A look under way may have missed a change that came after it began, so `fresh` starts anew. */
-  async function lookOnce(mustStartNow: boolean): Promise<UsersState> {
-    if (looking !== undefined) {
-      await looking;
-      if (!mustStartNow) return known();
+  #known(): UsersState {
+    if (this.#state === undefined) {
+      throw new MailError('E_DIRECTORY', `users file ${this.#options.file} has not been read`);
     }
-    looking ??= look().finally(() => {
-      looking = undefined;
-    });
-    await looking;
-    return known();
+    return this.#state;
   }
 
-  function known(): UsersState {
-    if (state === undefined) throw new MailError('E_DIRECTORY', `users file ${file} has not been read`);
-    return state;
-  }
-
-  function follow(): void {
+  #watch(): FSWatcher | undefined {
+    const { file, log } = this.#options;
     try {
-      watcher = watch(dirname(file), { persistent: false }, (_event, name) => {
+      const watcher = watch(dirname(file), { persistent: false }, (_event, name) => {
         if (name !== null && name !== basename(file)) return;
-        lookOnce(true).catch((error) => log.error('users file can not be read', { file, error }));
+        this.#lookOnce(true).catch((error) => log.error('users file can not be read', { file, error }));
       });
       watcher.on('error', (error) => log.warn('users file is not watched any more', { file, error }));
+      return watcher;
     } catch (error) {
       log.warn('users file can not be watched, changes are seen at logins', {
         file,
         error: messageOf(error),
       });
+      return undefined;
     }
   }
-
-  return {
-    async start() {
-      follow();
-      await lookOnce(false);
-      const { mode } = await stat(file);
-      if ((mode & 0o077) !== 0)
-        log.warn('users file can be read by others, its mode should be 0600', { file });
-    },
-    async current() {
-      if (state !== undefined && clock.monotonic() - lookedAtMs < lookAgainMs) return state;
-      return lookOnce(false);
-    },
-    fresh: () => lookOnce(true),
-    stop() {
-      watcher?.close();
-    },
-  };
 }
 
 /** What changes when the file changes, also when it is replaced by one of equal size within the clock's tick. */

@@ -65,7 +65,8 @@ export function createLocalAddresses(
       if (found !== undefined) return found;
     }
     if (path.includes(key)) return [];
-    if (isPostmaster(address)) return postmaster === undefined ? firstAccount() : follow([postmaster]);
+    if (isPostmaster(address))
+      return postmaster === undefined ? firstAccount(directory) : follow([postmaster]);
     const last = catchAll(address);
     return last === undefined ? [] : follow([last]);
   }
@@ -82,14 +83,6 @@ export function createLocalAddresses(
     return account === undefined ? undefined : [{ kind: 'account', address, account, detail }];
   }
 
-  async function firstAccount(): Promise<readonly Target[]> {
-    for await (const account of directory.list()) {
-      const address = account.addresses[0];
-      if (address !== undefined) return [{ kind: 'account', address, account, detail: undefined }];
-    }
-    return [];
-  }
-
   return {
     isLocal,
     async resolve(address) {
@@ -97,6 +90,14 @@ export function createLocalAddresses(
       return withoutDuplicates(await expand(whole, []));
     },
   };
+}
+
+async function firstAccount(directory: Directory): Promise<readonly Target[]> {
+  for await (const account of directory.list()) {
+    const address = account.addresses[0];
+    if (address !== undefined) return [{ kind: 'account', address, account, detail: undefined }];
+  }
+  return [];
 }
 
 function compileAliases(
