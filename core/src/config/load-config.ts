@@ -1,17 +1,15 @@
 /** Loads a configuration file: finds it, reads it, loads its plugins, checks all of it and tells all that is wrong. */
-import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { MailError, messageOf } from '../errors.js';
 import type { ListenerOptions, MtaOptions } from '../mta-options.js';
 import { createModuleLoader, type ModuleLoader } from '../plugin/load.js';
 import { checkValue } from './check-value.js';
-import { type ConfigFile, findConfigFile } from './find-file.js';
-import { type ConfigIssue, issuesError, type KeyPath } from './issues.js';
-import { readDocument } from './read-document.js';
+import { findConfigFile } from './find-file.js';
+import { type ConfigIssue, issuesError } from './issues.js';
+import { type ConfigSource, readSource } from './read-source.js';
 import { resolvePaths } from './relative-paths.js';
 import { type ConfiguredPlugin, resolvePlugins } from './resolve-plugins.js';
 import { configSchema } from './schema.js';
-import { type Environment, isPlainObject, substituteEnvironment } from './substitute.js';
+import { type Environment, isPlainObject } from './substitute.js';
 
 /** A configuration that is whole and right. */
 export interface LoadedConfig {
@@ -20,13 +18,6 @@ export interface LoadedConfig {
   readonly file: string;
   /** Every plugin of the server and its listeners. */
   readonly plugins: readonly ConfiguredPlugin[];
-}
-
-interface ConfigSource {
-  readonly value: unknown;
-  readonly issues: readonly ConfigIssue[];
-  readonly whole: ReadonlySet<string>;
-  lineOf(path: KeyPath): number | undefined;
 }
 
 /**
@@ -42,45 +33,13 @@ export async function loadConfig(
   const found = await findConfigFile(path, directory);
   const home = dirname(found.file);
   const loader = await createModuleLoader(home);
-  const source = await readSource(found, loader, environment);
+  const source = await readSource(found, async () => loader, environment);
   const issues = [...source.issues];
   const loaded = await checkSource(source, loader, home, issues);
   if (issues.length > 0 || loaded === undefined) {
     throw issuesError(found.file, directory, withLines(issues, source));
   }
   return { ...loaded, file: found.file };
-}
-
-async function readSource(
-  { file, kind }: ConfigFile,
-  loader: ModuleLoader,
-  environment: Environment,
-): Promise<ConfigSource> {
-  if (kind === 'code') {
-    return { value: await runConfig(file, loader), issues: [], whole: new Set(), lineOf: () => undefined };
-  }
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new MailError('E_CONFIG_FILE', `${file} can't be read: ${messageOf(cause)}`, { cause });
-  });
-  const document = readDocument(file, kind, text);
-  return { ...substituteEnvironment(document.value, environment), lineOf: document.lineOf };
-}
-
-async function runConfig(file: string, loader: ModuleLoader): Promise<unknown> {
-  const exports = await loader.module(file);
-  const config = exports.default ?? exports.config;
-  if (config === undefined) {
-    throw new MailError(
-      'E_CONFIG_FILE',
-      `${file} has no default export: write export default defineConfig({ ... })`,
-    );
-  }
-  if (typeof config !== 'function') return config;
-  try {
-    return await (config as () => unknown)();
-  } catch (cause) {
-    throw new MailError('E_CONFIG_FILE', `${file}: its function threw: ${messageOf(cause)}`, { cause });
-  }
 }
 
 async function checkSource(

@@ -6,19 +6,21 @@ import { controlLimits, readAnswer } from './protocol.js';
 
 /** A connection to the running server. */
 export interface ControlClient {
-  /** Carries out a command; pages of the answer go to `onPage` as they come. Rejects with the server's error. */
-  call(
-    command: string,
-    given?: Readonly<Record<string, unknown>>,
-    onPage?: (page: unknown) => void,
-  ): Promise<unknown>;
+  /**
+   * Carries out a command; rejects with the server's error. Pages of the answer go to `onPage` as they come; no more
+   * is read while a promise of it is pending.
+   */
+  call(command: string, given?: Readonly<Record<string, unknown>>, onPage?: OnPage): Promise<unknown>;
   /** Resolves when the connection has ended, from whichever side. */
   readonly closed: Promise<void>;
   close(): void;
 }
 
+/** Takes a page; what it returns is waited for. */
+export type OnPage = (page: unknown) => unknown;
+
 interface Pending {
-  readonly onPage: ((page: unknown) => void) | undefined;
+  readonly onPage: OnPage | undefined;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -33,7 +35,10 @@ export async function connectControl(path: string, signal?: AbortSignal): Promis
     pending.clear();
     socket.destroy();
   };
-  const lines = splitLines(controlLimits.answerOctetsMax, (line) => takeAnswer(line, pending, fail));
+  const lines = splitLines(controlLimits.answerOctetsMax, (line) => {
+    const busy = takeAnswer(line, pending, fail);
+    if (isPromise(busy)) pauseWhile(socket, busy, fail);
+  });
   socket.on('data', (chunk) => {
     if (!lines.push(chunk)) fail(new MailError('E_CONTROL', 'the answer of the server is too long'));
   });
@@ -64,7 +69,7 @@ export async function connectControl(path: string, signal?: AbortSignal): Promis
   };
 }
 
-function takeAnswer(line: string, pending: Map<number, Pending>, fail: (error: MailError) => void): void {
+function takeAnswer(line: string, pending: Map<number, Pending>, fail: (error: MailError) => void): unknown {
   const answer = readAnswer(line);
   if (answer === undefined) {
     fail(new MailError('E_CONTROL', 'what listens on the control socket is not a Postroad server'));
@@ -80,13 +85,23 @@ function takeAnswer(line: string, pending: Map<number, Pending>, fail: (error: M
   }
   const asked = pending.get(answer.id);
   if (asked === undefined) return;
-  if ('page' in answer) {
-    asked.onPage?.(answer.page);
-    return;
-  }
+  if ('page' in answer) return asked.onPage?.(answer.page);
   pending.delete(answer.id);
   if ('error' in answer) asked.reject(remoteError(answer.error));
   else asked.resolve(answer.result);
+  return;
+}
+
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value;
+}
+
+function pauseWhile(socket: Socket, busy: Promise<unknown>, fail: (error: MailError) => void): void {
+  socket.pause();
+  busy.then(
+    () => socket.resume(),
+    (cause: unknown) => fail(new MailError('E_CONTROL', messageOf(cause), { cause })),
+  );
 }
 
 function remoteError(error: { readonly code: string; readonly message: string }): MailError {

@@ -1,0 +1,151 @@
+/** `postroad queue ...`: they ask the running server, so they never race it. */
+import { MailError } from '../../errors.js';
+import type { CommandArgument } from '../../plugin/command.js';
+import type { QueuedRecipient } from '../../services/queue-store.js';
+import { systemClock } from '../../services/system-clock.js';
+import type { CliCommand, CliContext } from '../command.js';
+import { recipientRow, type ShownMessage, showMessage } from '../queue-rows.js';
+import { socketArgument, withServer } from '../reach-server.js';
+
+const filterArguments: Readonly<Record<string, CommandArgument>> = {
+  id: { kind: 'positional', description: 'only this message' },
+  state: { kind: 'string', description: 'only ready, waiting, leased or held recipients' },
+  domain: { kind: 'string', description: 'only recipients of this domain' },
+  recipient: { kind: 'string', description: 'only this address' },
+  sender: { kind: 'string', description: 'only this reverse-path; "" for the null one' },
+  site: { kind: 'string', description: 'only recipients that go to this site' },
+};
+
+/** Lists recipients. */
+const queueList: CliCommand = {
+  name: 'queue list',
+  description: 'List the recipients in the queue.',
+  args: {
+    ...filterArguments,
+    limit: { kind: 'string', description: 'at most so many; on a terminal 100, in a pipe all by default' },
+    ...socketArgument,
+  },
+  examples: [
+    'postroad queue list',
+    'postroad queue list --domain example.org --state waiting',
+    "postroad queue list --json | jq -r '.messageId' | sort -u",
+  ],
+  run: (context) =>
+    withServer(context, async (client) => {
+      const { terminal } = context;
+      const limit = readLimit(context);
+      const nowMs = systemClock.now();
+      let listed = 0;
+      const end = (await client.call(
+        'queue.list',
+        { filter: readFilter(context), ...(limit === undefined ? {} : { limit }) },
+        (page) => {
+          const recipients = page as readonly QueuedRecipient[];
+          listed += recipients.length;
+          terminal.more(
+            terminal.isJson ? recipients.map(asRecord) : recipients.map((one) => recipientRow(one, nowMs)),
+          );
+          return terminal.room();
+        },
+      )) as { readonly isComplete: boolean };
+      if (terminal.isJson) return;
+      if (listed === 0) terminal.print('Nothing in the queue matches.');
+      else if (!end.isComplete) terminal.print(`… and more than these ${listed}; say --limit for others.`);
+    }),
+};
+
+/** Shows one message. */
+const queueShow: CliCommand = {
+  name: 'queue show',
+  description: 'Show a message in the queue with all its recipients and what the last tries said.',
+  args: {
+    id: { kind: 'positional', description: 'the id of the message', isRequired: true },
+    ...socketArgument,
+  },
+  examples: ['postroad queue show 01j9z3k8w2'],
+  run: (context) =>
+    withServer(context, async (client) => {
+      const shown = (await client.call('queue.show', { id: context.args.id })) as ShownMessage;
+      const { terminal } = context;
+      if (terminal.isJson) {
+        terminal.whole(shown, []);
+        return;
+      }
+      const nowMs = systemClock.now();
+      terminal.whole(shown, showMessage(shown));
+      terminal.result(shown.recipients.map((recipient) => recipientRow(recipient, nowMs)));
+    }),
+};
+
+/** All commands of the queue. */
+export const queueCommands: readonly CliCommand[] = [
+  queueList,
+  queueShow,
+  changeCommand('retry', 'Try recipients again now, whenever they were due.', [
+    'postroad queue retry --domain example.org',
+  ]),
+  changeCommand('hold', 'Keep recipients back until they are released.', [
+    'postroad queue hold --sender news@example.org --reason "asked the author"',
+  ]),
+  changeCommand('release', 'Let held recipients go on.', ['postroad queue release --all']),
+  changeCommand('delete', 'Remove recipients from the queue; their senders are not told.', [
+    'postroad queue delete 01j9z3k8w2',
+  ]),
+];
+
+function changeCommand(
+  action: 'retry' | 'hold' | 'release' | 'delete',
+  description: string,
+  examples: readonly string[],
+): CliCommand {
+  return {
+    name: `queue ${action}`,
+    description,
+    args: {
+      ...filterArguments,
+      all: { kind: 'boolean', description: 'really all recipients in the queue' },
+      ...(action === 'hold'
+        ? { reason: { kind: 'string', description: 'why, for those who look at it later' } }
+        : {}),
+      ...socketArgument,
+    },
+    examples,
+    run: (context) =>
+      withServer(context, async (client) => {
+        const filter = readFilter(context);
+        if (Object.keys(filter).length === 0 && context.args.all !== true) {
+          throw new MailError('E_USAGE', `name a message or a filter, or say --all for the whole queue`);
+        }
+        const { reason } = context.args;
+        const given = { filter, all: context.args.all === true, ...(reason === undefined ? {} : { reason }) };
+        const result = (await client.call(`queue.${action}`, given)) as { readonly changed: number };
+        const { changed } = result;
+        context.terminal.whole(result, [
+          `${pastOf[action]} ${changed} ${changed === 1 ? 'recipient' : 'recipients'}.`,
+        ]);
+      }),
+  };
+}
+
+const pastOf = { retry: 'Made due:', hold: 'Held:', release: 'Released:', delete: 'Deleted:' } as const;
+
+function readFilter({ args }: CliContext): Readonly<Record<string, unknown>> {
+  const filter: Record<string, unknown> = {};
+  if (args.id !== undefined) filter.messageId = args.id;
+  for (const key of ['state', 'recipient', 'sender', 'site'] as const) {
+    if (args[key] !== undefined) filter[key] = args[key];
+  }
+  if (typeof args.domain === 'string') filter.domain = args.domain.toLowerCase();
+  return filter;
+}
+
+function readLimit({ args, terminal }: CliContext): number | undefined {
+  if (args.limit === undefined) return terminal.isInteractive && !terminal.isJson ? 100 : undefined;
+  const limit = Number(args.limit);
+  if (Number.isSafeInteger(limit) && limit > 0) return limit;
+  throw new MailError('E_USAGE', '--limit is a number above 0');
+}
+
+function asRecord(recipient: QueuedRecipient): Readonly<Record<string, unknown>> {
+  return { ...recipient };
+}
