@@ -98,6 +98,7 @@ export {
   listener,
   type MtaOptions,
   type QueueOptions,
+  type SiteRule,
   type TlsOptions,
 } from './mta-options.js';
 export type { CommandArgument, CommandContext, CommandTerminal, PluginCommand } from './plugin/command.js';

@@ -36,6 +36,21 @@ export type TlsOptions =
   /** Made at the first start and kept in this directory; clients will warn. */
   | { readonly selfSignedDirectory: string };
 
+/** Limits of the sites that a pattern names. */
+export interface SiteRule {
+  /**
+   * A site as lists show it, such as `mx:example.com` or `smtp:relay.example:25`; `*` stands for any characters. The
+   * first rule that fits counts.
+   */
+  readonly match: string;
+  /** Most deliveries at once to the site; `deliveriesPerSiteMax` by default. */
+  readonly deliveriesMax?: number;
+  /** Most recipients in so much time; `burst` of them, `recipients` by default, may come at once after a pause. */
+  readonly rate?: { readonly recipients: number; readonly perMs: number; readonly burst?: number };
+  /** Waits between tries for these sites. */
+  readonly retryDelaysMs?: readonly number[];
+}
+
 /** When the queue tries again and when it gives up. */
 export interface QueueOptions {
   /** Waits between tries; the last one repeats. Default: 1, 5, 15, 30 minutes, 1, 2, 4 hours. */
@@ -48,12 +63,14 @@ export interface QueueOptions {
   readonly delayWarningMs?: number;
   /** Most deliveries at once; default 200. */
   readonly deliveriesMax?: number;
-  /** Most deliveries at once to one site; default 20. */
+  /** Most deliveries at once to one site, once it has shown that it takes them; default 20. */
   readonly deliveriesPerSiteMax?: number;
   /** Most recipients in one transaction; default 100. */
   readonly recipientsPerDeliveryMax?: number;
   /** How long a delivery may take before its lease ends; default one hour. */
   readonly leaseMs?: number;
+  /** Limits of single sites. */
+  readonly sites?: readonly SiteRule[];
 }
 
 /** A whole server. */

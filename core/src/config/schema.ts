@@ -1,6 +1,6 @@
 /** The schema of a configuration file, plugins apart. The one importer of zod in the core. */
 import { z } from 'zod';
-import type { ListenerOptions, MtaOptions, QueueOptions } from '../mta-options.js';
+import type { ListenerOptions, MtaOptions, QueueOptions, SiteRule } from '../mta-options.js';
 import type { StandardSchema } from '../plugin/standard-schema.js';
 import { defaultReceiverLimits } from '../smtp/receiver.js';
 
@@ -46,6 +46,16 @@ const listenerShape = {
   plugins: plugins.optional().describe("Plugins that see only this listener's connections."),
 } satisfies ShapeOf<ListenerOptions>;
 
+const siteRuleShape = {
+  match: z.string().min(1).describe('A site such as mx:example.com; * stands for any characters.'),
+  deliveriesMax: count.optional().describe('Most deliveries at once to the site.'),
+  rate: z
+    .strictObject({ recipients: count, perMs: count, burst: count.optional() })
+    .optional()
+    .describe('Most recipients in so much time, and how many may come at once after a pause.'),
+  retryDelaysMs: z.array(milliseconds).min(1).optional().describe('Waits between tries for these sites.'),
+} satisfies ShapeOf<SiteRule>;
+
 const queueShape = {
   retryDelaysMs: z
     .array(milliseconds)
@@ -64,6 +74,10 @@ const queueShape = {
   deliveriesPerSiteMax: count.optional().describe('Most deliveries at once to one site; default 20.'),
   recipientsPerDeliveryMax: count.optional().describe('Most recipients in one transaction; default 100.'),
   leaseMs: count.optional().describe('How long a delivery may take before its lease ends; default one hour.'),
+  sites: z
+    .array(z.strictObject(siteRuleShape))
+    .optional()
+    .describe('Limits of single sites; the first rule that fits counts.'),
 } satisfies ShapeOf<QueueOptions>;
 
 const tls = z.union(

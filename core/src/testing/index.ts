@@ -6,7 +6,7 @@ export {
   mailboxStoreContract,
   type OpenMailboxStore,
 } from './contracts/mailbox-store.js';
-export { type OpenQueueStore, queueStoreContract, sampleMessage } from './contracts/queue-store.js';
+export { type OpenQueueStore, queueStoreContract } from './contracts/queue-store.js';
 export { type DialogueTarget, playDialogue } from './dialogue.js';
 export {
   type DnsEntry,
@@ -16,6 +16,7 @@ export {
   startDnsServer,
 } from './dns-server.js';
 export { expectNothingLeaked, filesUnder, lookAtOpenThings, type OpenThings } from './leaks.js';
+export { sampleMessage } from './sample-message.js';
 export { createSeededRandom } from './seeded-random.js';
 export {
   type LoggedLine,

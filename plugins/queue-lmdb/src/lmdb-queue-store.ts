@@ -56,6 +56,7 @@ export async function openLmdbQueueStore(options: LmdbQueueOptions): Promise<Que
   });
   let nextLapseMs = 0;
   let cleaning = Promise.resolve();
+  let isStarted = false;
 
   async function prepare(message: NewQueuedMessage, lease?: Lease): Promise<PreparedMessage> {
     checkId(message.id);
@@ -89,7 +90,13 @@ export async function openLmdbQueueStore(options: LmdbQueueOptions): Promise<Que
   }
 
   return {
-    async start(_owner, nowMs): Promise<QueueRecovery> {
+    async start(owner, nowMs): Promise<QueueRecovery> {
+      if (isStarted) {
+        // Another generation of the same process: what is leased is known, and the first may still be at it.
+        const recovered = await commits.run({ prepare: (batch) => lapseStep(state, batch, nowMs, owner) });
+        return { recovered, quarantined: [] };
+      }
+      isStarted = true;
       const files = await state.bodies.list();
       readCounters(state);
       const quarantined: string[] = [];

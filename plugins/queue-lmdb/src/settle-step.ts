@@ -24,12 +24,13 @@ export function settleStep(
   }
 }
 
-/** Makes leases that are over ready again. */
-export function lapseStep(state: QueueState, batch: Batch, nowMs: number): number {
+/** Makes leases ready again that are over or, when an owner is given, not this owner's. */
+export function lapseStep(state: QueueState, batch: Batch, nowMs: number, owner?: string): number {
   let lapsed = 0;
   for (const active of [...state.active.values()]) {
     for (const stored of [...active.leased.values()]) {
-      if (stored.recipient.dueAtMs > nowMs) continue;
+      const { dueAtMs, leaseOwner } = stored.recipient;
+      if (dueAtMs > nowMs && (owner === undefined || leaseOwner === owner)) continue;
       end(state, batch, stored, recoveredRecipient(stored.recipient, nowMs));
       lapsed++;
     }

@@ -20,6 +20,8 @@ export interface Ended {
   readonly recipients: readonly { readonly recipient: QueuedRecipient; readonly outcome: RecipientOutcome }[];
   /** The kind of the DSN that says it went well: only the last hop can say more than `relayed`. */
   readonly successKind: 'success' | 'relayed';
+  /** The site is not to be tried before this moment, whatever the schedule says. */
+  readonly notBeforeMs?: number | undefined;
 }
 
 /** What is to be written, and what is to be told after it. */
@@ -35,6 +37,8 @@ export interface Judge {
   readonly options: SchedulerOptions;
   nowMs(): number;
   random(): number;
+  /** The waits of a site that has its own. */
+  retryDelaysMs(site: string): readonly number[] | undefined;
   /** Something that should not throw has thrown. */
   failed(what: string, error: unknown): void;
 }
@@ -74,9 +78,15 @@ async function fateOf(ended: Ended, one: Concerned, judge: Judge): Promise<Fate>
     .then(() => judge.policy.retry(question))
     .catch((error: unknown) => judge.failed('retry', error));
   if (answer !== undefined && 'giveUp' in answer) return { is: 'bounced' };
-  const dueAtMs =
+  const retryDelaysMs = judge.retryDelaysMs(ended.site);
+  const retryAtMs =
     answer?.retryAtMs ??
-    nextRetryAtMs({ message, recipient: one.recipient, nowMs, random: judge.random() }, judge.options);
+    nextRetryAtMs(
+      { message, recipient: one.recipient, nowMs, random: judge.random(), retryDelaysMs },
+      judge.options,
+    );
+  // The end of the lifetime is not put off by a site that wants to be left alone.
+  const dueAtMs = Math.min(Math.max(retryAtMs, ended.notBeforeMs ?? 0), giveUpAtMs(message));
   const isDelayToBeTold =
     !one.recipient.isDelayTold &&
     nowMs >= tellDelayAtMs(message, judge.options) &&

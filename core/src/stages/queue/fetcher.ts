@@ -71,6 +71,7 @@ export function createFetcher(
       timer: clock.after(delayMs, () => {
         timer = undefined;
         mayHaveMore = true;
+        of.dispatcher.begin();
         work();
       }),
     };
@@ -91,7 +92,7 @@ export function createFetcher(
 
   async function fetchOnce(): Promise<void> {
     const nowMs = clock.now();
-    const { limit, perSiteMax, exceptSites } = of.dispatcher.room(nowMs);
+    const { limit, perSiteMax, exceptSites } = of.dispatcher.room();
     // Whatever comes while the store is asked sets these again.
     mayHaveMore = false;
     nextDueAtMs = undefined;
@@ -101,7 +102,7 @@ export function createFetcher(
       await hand(got);
       return;
     }
-    const dueAtMs = await store.nextDueAtMs(of.dispatcher.room(nowMs).exceptSites);
+    const dueAtMs = await store.nextDueAtMs(of.dispatcher.room().exceptSites);
     if (dueAtMs !== undefined) nextDueAtMs = Math.min(nextDueAtMs ?? dueAtMs, dueAtMs);
   }
 

@@ -9,6 +9,8 @@ export interface RetryInput {
   readonly nowMs: number;
   /** From 0 up to, not including, 1. */
   readonly random: number;
+  /** Waits of the site's own. */
+  readonly retryDelaysMs?: readonly number[] | undefined;
 }
 
 /** The moment after which a message is given up: its lifetime, or DELIVERBY in mode R (RFC 2852 section 4.1). */
@@ -33,7 +35,7 @@ export function tellDelayAtMs(message: QueuedMessage, options: SchedulerOptions)
  */
 export function nextRetryAtMs(input: RetryInput, options: SchedulerOptions): number {
   const { message, recipient, nowMs } = input;
-  const delays = options.retryDelaysMs;
+  const delays = input.retryDelaysMs ?? options.retryDelaysMs;
   const delayMs = delays[Math.min(Math.max(recipient.attempts, 1), delays.length) - 1] ?? 60_000;
   let atMs = nowMs + Math.round(delayMs * (1 + options.retryJitter * input.random));
   const tellAtMs = tellDelayAtMs(message, options);

@@ -32,6 +32,7 @@ export function schedulerOptions(options: QueueOptions = {}): SchedulerOptions {
     deliveriesPerSiteMax,
     recipientsPerDeliveryMax,
     leaseMs: options.leaseMs ?? hour,
+    sites: options.sites ?? [],
     leasedMax: Math.max(1000, 4 * deliveriesMax, 2 * recipientsPerDeliveryMax),
     leasedPerSiteMax: Math.max(recipientsPerDeliveryMax, 2 * deliveriesPerSiteMax),
     unsettledAttemptsMax: 3,

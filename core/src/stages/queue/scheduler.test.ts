@@ -1,109 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { bodyFromBytes } from '../../body/inline-body.js';
-import type { DsnDraft, DsnSubject, SettledEvent } from '../../hooks/table.js';
 import { createMemoryQueueStore } from '../../memory/memory-queue-store.js';
-import type { QueueOptions } from '../../mta-options.js';
-import type { Logger } from '../../services/logger.js';
-import { createMetrics } from '../../services/metrics-registry.js';
-import type { NewQueuedMessage, QueueStore } from '../../services/queue-store.js';
-import { sampleMessage } from '../../testing/contracts/queue-store.js';
-import { createSeededRandom } from '../../testing/seeded-random.js';
-import { createVirtualClock } from '../../testing/virtual-clock.js';
+import type { QueueStore } from '../../services/queue-store.js';
+import { sampleMessage } from '../../testing/sample-message.js';
+import {
+  type Answer,
+  deferred,
+  failed,
+  gate,
+  minute,
+  setUp,
+  startMs,
+} from '../../testing/scheduler-harness.js';
 import { reply } from '../../values/reply.js';
-import type { DeliveryReport, RecipientOutcome } from '../../values/report.js';
-import { createScheduler } from './scheduler.js';
-import { schedulerOptions } from './scheduler-options.js';
-import type { DeliveryRequest, SchedulerPolicy } from './scheduler-policy.js';
-
-const startMs = 1_700_000_000_000;
-const minute = 60_000;
-
-const silent: Logger = {
-  debug() {},
-  info() {},
-  warn() {},
-  error() {},
-  child: () => silent,
-};
-
-type Answer = Partial<RecipientOutcome> | undefined;
-
-/** A scheduler over a store in memory, with peers that are functions. */
-function setUp(
-  deliver: (request: DeliveryRequest, signal: AbortSignal) => Promise<Answer> | Answer,
-  options: QueueOptions = {},
-  more: Partial<SchedulerPolicy> = {},
-  store: QueueStore = createMemoryQueueStore(),
-) {
-  const clock = createVirtualClock(startMs);
-  const deliveries: DeliveryRequest[] = [];
-  const settled: SettledEvent[] = [];
-  const dsns: { kind: DsnDraft['kind']; subject: DsnSubject }[] = [];
-  const random = createSeededRandom(1);
-  const policy: SchedulerPolicy = {
-    route: (_message, recipient) => ({ transport: 'mx', domain: recipient.address.domain }),
-    async deliver(request, signal): Promise<DeliveryReport> {
-      deliveries.push(request);
-      const answer = await deliver(request, signal);
-      if (answer === undefined) return { outcomes: [] };
-      return {
-        outcomes: request.recipients.map((one) => ({
-          index: one.index,
-          status: 'delivered',
-          reply: reply(250, '0.0', 'ok'),
-          ...answer,
-        })),
-      };
-    },
-    retry: () => undefined,
-    async notify(kind, subject) {
-      dsns.push({ kind, subject });
-      return dsnOf(random.id(), subject, clock.now());
-    },
-    attempted() {},
-    settled: (event) => void settled.push(event),
-    ...more,
-  };
-  const scheduler = createScheduler({
-    store,
-    policy,
-    clock,
-    random,
-    options: schedulerOptions({ retryJitter: 0, ...options }),
-    log: silent,
-    metrics: createMetrics(),
-    owner: 'run-1',
-  });
-  async function put(message: NewQueuedMessage): Promise<void> {
-    const lease = scheduler.lease(message.recipients.length);
-    scheduler.accept(message, await store.put(message, lease));
-    await clock.settle();
-  }
-  return { clock, deliveries, settled, dsns, scheduler, store, put };
-}
-
-function dsnOf(id: string, subject: DsnSubject, nowMs: number): NewQueuedMessage {
-  const to = subject.message.reversePath;
-  if (to === null) throw new Error('a DSN to the null reverse-path');
-  return sampleMessage(`dsn-${id}`, [{ to: `${to.localPart}@${to.domain}` }], {
-    reversePath: null,
-    receivedAtMs: nowMs,
-    expiresAtMs: nowMs + 432_000_000,
-    body: bodyFromBytes(Buffer.from('Subject: failure\r\n\r\n')),
-  });
-}
-
-/** A promise, and the function that resolves it. */
-function gate(): { readonly promise: Promise<Answer>; resolve(answer: Answer): void } {
-  let resolve: (answer: Answer) => void = () => {};
-  const promise = new Promise<Answer>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve: (answer) => resolve(answer) };
-}
-
-const deferred: Answer = { status: 'deferred', reply: reply(451, '4.1', 'busy') };
-const failed: Answer = { status: 'failed', reply: reply(550, '1.1', 'no such user') };
 
 describe('scheduler', () => {
   it('delivers what is accepted at once and forgets it', async () => {
@@ -294,56 +202,6 @@ describe('scheduler', () => {
     await it.clock.settle();
     expect(it.deliveries).toEqual([]);
     expect((await store.count()).byState.held).toBe(1);
-  });
-
-  it('keeps to its limits, and a slow site holds up nobody', async () => {
-    const slow = gate();
-    let active = 0;
-    let activeMax = 0;
-    const it = setUp(
-      async (request) => {
-        activeMax = Math.max(activeMax, ++active);
-        const answer = request.site.startsWith('mx:slow') ? await slow.promise : {};
-        active--;
-        return answer;
-      },
-      { deliveriesMax: 20, deliveriesPerSiteMax: 5 },
-    );
-    await it.scheduler.start();
-    for (let at = 0; at < 200; at++) await it.put(sampleMessage(`s${at}`, [{ to: `u@slow${at % 8}.test` }]));
-    for (let at = 0; at < 50; at++) await it.put(sampleMessage(`q${at}`, [{ to: `u@quick${at}.test` }]));
-    expect(it.settled).toHaveLength(50);
-    expect(activeMax).toBeLessThanOrEqual(20);
-    for (const site of new Set(it.deliveries.map((one) => one.site))) {
-      expect(it.deliveries.filter((one) => one.site === site).length).toBeLessThanOrEqual(5);
-    }
-    slow.resolve({});
-    await it.clock.advance(minute);
-    expect(it.settled).toHaveLength(250);
-  });
-
-  it('leaves a site alone until the moment that the report says', async () => {
-    const sent: number[] = [];
-    const it = setUp(
-      () => ({}),
-      {},
-      {
-        async deliver(request) {
-          sent.push(request.startedAtMs - startMs);
-          return {
-            outcomes: [{ index: 0, status: 'deferred', reply: reply(421, '4.2', 'too busy') }],
-            siteRetryAtMs: request.startedAtMs + 10 * minute,
-          };
-        },
-      },
-    );
-    await it.scheduler.start();
-    await it.put(sampleMessage('m1', [{ to: 'bob@b.test' }]));
-    await it.put(sampleMessage('m2', [{ to: 'bob@b.test' }]));
-    await it.clock.advance(10 * minute - 1);
-    expect(sent).toEqual([0]);
-    await it.clock.advance(1);
-    expect(sent).toEqual([0, 10 * minute, 10 * minute]);
   });
 
   it('delivers later what was put without a lease', async () => {

@@ -2,8 +2,12 @@
  * The deliveries that wait for a slot, by site. Sites take turns, and how many slots a site may have depends on how
  * many are free, so that slow sites, however many, can't take the last one.
  */
+import type { RecipientOutcome } from '../../values/report.js';
 import type { DeliveryJob } from './delivery-job.js';
 import type { SchedulerOptions } from './scheduler-options.js';
+import { createSite, isIdle, type Site } from './site.js';
+import type { DeadSite } from './site-health.js';
+import { createSiteRules } from './site-rules.js';
 
 /** See the file's comment. */
 export interface SiteTable {
@@ -17,49 +21,54 @@ export interface SiteTable {
   ended(job: DeliveryJob): void;
   /** Its recipients are settled: they need no memory any more. `true` when a site that was full has room again. */
   forget(job: DeliveryJob): boolean;
-  /** No delivery to the site begins before this moment. */
-  block(site: string, untilMs: number): void;
-  /** Sites the store is not to give now: blocked, or without room. */
-  closed(nowMs: number): ReadonlySet<string>;
+  /** The site does well. */
+  good(site: string): void;
+  /** The site makes trouble. */
+  trouble(site: string, nowMs: number, random: number, outcome: RecipientOutcome): void;
+  /** The site wants to be tried at this moment and not before. */
+  leaveAlone(site: string, untilMs: number, outcome: RecipientOutcome): void;
+  /** Set while the site is left alone. */
+  dead(site: string, nowMs: number): DeadSite | undefined;
+  /** Takes the deliveries of a site that have not begun out of the table. */
+  takeWaiting(site: string): readonly DeliveryJob[];
+  /** No delivery to the site begins, until `resume`. */
+  suspend(site: string): void;
+  resume(site: string): void;
+  /** Sites the store is not to give now: suspended, or without room. */
+  closed(): ReadonlySet<string>;
   /** Takes all deliveries that have not begun out of the table. */
   takeAll(): readonly DeliveryJob[];
-  /** When the first blocked site opens again; `undefined` when none is blocked. */
+  /** When the first site that waits for a moment may begin; `undefined` when none does. */
   nextOpenAtMs(nowMs: number): number | undefined;
   /** Recipients in memory. */
   readonly recipients: number;
   readonly active: number;
 }
 
-interface Site {
-  readonly name: string;
-  readonly waiting: DeliveryJob[];
-  active: number;
-  recipients: number;
-  blockedUntilMs: number;
-  /** Set when it was refused more recipients; cleared when half of them are gone, so that the store is asked seldom. */
-  isFull: boolean;
-}
+/** Most sites whose troubles are remembered while nothing is sent to them. */
+const sitesMax = 10_000;
 
 /** An empty table. */
 export function createSiteTable(options: SchedulerOptions): SiteTable {
+  const ruleOf = createSiteRules(options.sites);
   const sites = new Map<string, Site>();
   // Sites with waiting deliveries, in the order of their turns.
   const turns = new Map<string, Site>();
-  const blocked = new Map<string, Site>();
   let active = 0;
   let recipients = 0;
 
   function siteOf(name: string): Site {
     let site = sites.get(name);
     if (site === undefined) {
-      site = { name, waiting: [], active: 0, recipients: 0, blockedUntilMs: 0, isFull: false };
+      if (sites.size >= sitesMax) forgetIdle();
+      site = createSite(name, options, ruleOf(name));
       sites.set(name, site);
     }
     return site;
   }
 
-  function forgetIdle(site: Site): void {
-    if (site.recipients === 0 && site.active === 0 && !blocked.has(site.name)) sites.delete(site.name);
+  function forgetIdle(): void {
+    for (const site of sites.values()) if (isIdle(site, true)) sites.delete(site.name);
   }
 
   /** Half of the room that is left: however many sites are slow, there is room for the next one. */
@@ -75,40 +84,36 @@ export function createSiteTable(options: SchedulerOptions): SiteTable {
 
   /** Twice the free slots: one site alone may take two thirds of all, a hundred slow ones leave some to others. */
   function mayBegin(site: Site, nowMs: number): boolean {
-    const free = options.deliveriesMax - active;
-    return (
-      site.active < options.deliveriesPerSiteMax && site.active < 2 * free && site.blockedUntilMs <= nowMs
-    );
+    if (site.isSuspended || site.active >= 2 * (options.deliveriesMax - active)) return false;
+    return site.active < site.health.window(nowMs) && (site.rate?.allowedAtMs(nowMs) ?? nowMs) <= nowMs;
   }
 
-  function unblock(nowMs: number): void {
-    for (const site of blocked.values()) {
-      if (site.blockedUntilMs > nowMs) continue;
-      blocked.delete(site.name);
-      forgetIdle(site);
-    }
+  function removeTurn(site: Site): void {
+    turns.delete(site.name);
+    // Behind all others: that is the turn.
+    if (site.waiting.size > 0) turns.set(site.name, site);
   }
 
   return {
     hasRoom(name) {
       const site = sites.get(name);
-      return site === undefined || !fillsUp(site);
+      return site === undefined || !(site.isSuspended || fillsUp(site));
     },
     add(job) {
       const site = siteOf(job.site);
-      site.waiting.push(job);
+      site.waiting.add(job);
       site.recipients += job.recipients.length;
       recipients += job.recipients.length;
-      turns.set(site.name, site);
+      if (!turns.has(site.name)) turns.set(site.name, site);
     },
     next(nowMs) {
       if (active >= options.deliveriesMax) return undefined;
       for (const site of turns.values()) {
         if (!mayBegin(site, nowMs)) continue;
-        turns.delete(site.name);
-        const job = site.waiting.shift() as DeliveryJob;
-        // Behind all others: that is the turn.
-        if (site.waiting.length > 0) turns.set(site.name, site);
+        const job = site.waiting.take();
+        removeTurn(site);
+        if (job === undefined) continue;
+        site.rate?.take(nowMs, job.recipients.length);
         site.active++;
         active++;
         return job;
@@ -125,31 +130,39 @@ export function createSiteTable(options: SchedulerOptions): SiteTable {
       recipients -= job.recipients.length;
       const isOpened = site.isFull && site.recipients <= recipientsMax() >> 1;
       if (isOpened) site.isFull = false;
-      forgetIdle(site);
+      if (isIdle(site, false)) sites.delete(site.name);
       return isOpened;
     },
-    block(name, untilMs) {
-      const site = siteOf(name);
-      site.blockedUntilMs = Math.max(site.blockedUntilMs, untilMs);
-      blocked.set(name, site);
+    good: (name) => siteOf(name).health.good(),
+    trouble: (name, nowMs, random, outcome) => siteOf(name).health.trouble(nowMs, random, outcome),
+    leaveAlone: (name, untilMs, outcome) => siteOf(name).health.leaveAlone(untilMs, outcome),
+    dead: (name, nowMs) => sites.get(name)?.health.dead(nowMs),
+    takeWaiting(name) {
+      turns.delete(name);
+      return sites.get(name)?.waiting.takeAll() ?? [];
     },
-    closed(nowMs) {
-      unblock(nowMs);
-      const closed = new Set(blocked.keys());
-      for (const site of sites.values()) if (fillsUp(site)) closed.add(site.name);
+    suspend(name) {
+      siteOf(name).isSuspended = true;
+    },
+    resume(name) {
+      const site = sites.get(name);
+      if (site !== undefined) site.isSuspended = false;
+    },
+    closed() {
+      const closed = new Set<string>();
+      for (const site of sites.values()) if (site.isSuspended || fillsUp(site)) closed.add(site.name);
       return closed;
     },
     takeAll() {
-      const jobs: DeliveryJob[] = [];
-      for (const site of turns.values()) jobs.push(...site.waiting.splice(0));
+      const jobs = [...turns.values()].flatMap((site) => site.waiting.takeAll());
       turns.clear();
       return jobs;
     },
     nextOpenAtMs(nowMs) {
-      unblock(nowMs);
       let nextMs: number | undefined;
-      for (const site of blocked.values()) {
-        if (nextMs === undefined || site.blockedUntilMs < nextMs) nextMs = site.blockedUntilMs;
+      for (const site of turns.values()) {
+        const atMs = site.rate?.allowedAtMs(nowMs) ?? nowMs;
+        if (atMs > nowMs && (nextMs === undefined || atMs < nextMs)) nextMs = atMs;
       }
       return nextMs;
     },

@@ -1,0 +1,49 @@
+/** Leased recipients that are not tried. */
+import type { QueuedRecipient } from '../../services/queue-store.js';
+import type { DeliveryJob } from './delivery-job.js';
+import type { Hands } from './hands.js';
+
+/** How to give recipients back. */
+export interface GiveBackOptions {
+  /** Not before this moment; ready at once by default. */
+  readonly dueAtMs?: number;
+  /** The site they were found to go to; the one they had by default. */
+  readonly site?: string;
+}
+
+/** Gives recipients back to the store; the attempt that was counted is taken back. */
+export function giveBack(
+  hands: Hands,
+  recipients: readonly QueuedRecipient[],
+  { dueAtMs, site }: GiveBackOptions = {},
+): void {
+  const to = dueAtMs === undefined ? 'ready' : 'waiting';
+  const atMs = dueAtMs ?? hands.parts.clock.now();
+  const settlements = recipients.map(({ messageId, index, site: known }) => {
+    return { messageId, index, to, dueAtMs: atMs, isUntried: true, site: site ?? known } as const;
+  });
+  hands.passing += recipients.length;
+  const settled = hands.settler.settle({ settlements, additions: [] }).then(() => {
+    hands.passing -= recipients.length;
+    hands.changed(dueAtMs === undefined ? { isMore: true } : { dueAtMs });
+  });
+  hands.track(settled);
+}
+
+/** Gives the recipients of a delivery back that has not begun. */
+export function giveBackJob(hands: Hands, job: DeliveryJob): void {
+  hands.messages.letGo(job.message.id, job.recipients.length);
+  giveBack(hands, job.recipients, { site: job.site });
+}
+
+/** Holds recipients that can't be tried. */
+export function setAside(hands: Hands, recipients: readonly QueuedRecipient[], holdReason: string): void {
+  const settlements = recipients.map(({ messageId, index }) => {
+    return { messageId, index, to: 'held', dueAtMs: 0, holdReason } as const;
+  });
+  hands.passing += recipients.length;
+  const settled = hands.settler.settle({ settlements, additions: [] }).then(() => {
+    hands.passing -= recipients.length;
+  });
+  hands.track(settled);
+}

@@ -1,0 +1,45 @@
+/** What the parts of the dispatcher share. */
+import type { Clock } from '../../services/clock.js';
+import type { Logger } from '../../services/logger.js';
+import type { Metrics } from '../../services/metrics.js';
+import type { QueueStore } from '../../services/queue-store.js';
+import type { Random } from '../../services/random.js';
+import type { ActiveMessages } from './active-messages.js';
+import type { Judge } from './conclude.js';
+import type { WorkHint } from './fetcher.js';
+import type { SchedulerOptions } from './scheduler-options.js';
+import type { SchedulerPolicy } from './scheduler-policy.js';
+import type { Settler } from './settler.js';
+import type { SiteTable } from './site-table.js';
+
+/** What the scheduler is made of; see there. */
+export interface DispatcherParts {
+  readonly store: QueueStore;
+  readonly policy: SchedulerPolicy;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly options: SchedulerOptions;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly owner: string;
+}
+
+/** See the file's comment. */
+export interface Hands {
+  readonly parts: DispatcherParts;
+  readonly messages: ActiveMessages;
+  readonly sites: SiteTable;
+  readonly settler: Settler;
+  readonly judge: Judge;
+  /** Aborts when the server can't wait any longer. */
+  readonly stopping: AbortSignal;
+  /** Recipients that are neither in the table nor settled: being routed, refused, given back. */
+  passing: number;
+  isRunning(): boolean;
+  /** There may be new work in the store, or room for it. */
+  changed(hint: WorkHint): void;
+  /** Makes the drain wait for it. */
+  track(work: Promise<void>): void;
+  /** Something that should not throw has thrown. */
+  failed(what: string, error: unknown): undefined;
+}

@@ -1,0 +1,70 @@
+/** Beginning deliveries while there are slots, and what follows from each. */
+import type { DeliveryReport } from '../../values/report.js';
+import { attempt } from './attempt.js';
+import { noOutcomeReply } from './conclude.js';
+import type { DeliveryJob } from './delivery-job.js';
+import { giveBackJob } from './give-back.js';
+import type { Hands } from './hands.js';
+import { settleEnded } from './settle-ended.js';
+import { judgeReport } from './site-health.js';
+import { deferForSite } from './take-recipients.js';
+
+/** Begins what may begin now. */
+export function beginJobs(hands: Hands): void {
+  for (let job = next(hands); job !== undefined; job = next(hands)) hands.track(run(hands, job));
+}
+
+function next(hands: Hands): DeliveryJob | undefined {
+  // While the store refuses to take outcomes, nothing is begun whose outcome it would have to take.
+  if (!hands.isRunning() || hands.settler.isFailing) return undefined;
+  return hands.sites.next(hands.parts.clock.now());
+}
+
+async function run(hands: Hands, job: DeliveryJob): Promise<void> {
+  const { policy, clock, random, options } = hands.parts;
+  const leaseEndsMs = Math.min(...job.recipients.map((one) => one.dueAtMs));
+  const leftMs = leaseEndsMs - clock.now();
+  if (leftMs < options.leaseMs / 2) {
+    // It waited for its turn too long to be tried in what is left of the lease.
+    hands.sites.ended(job);
+    giveBackJob(hands, job);
+    forget(hands, job);
+    return;
+  }
+  const { ended, report } = await attempt(job, leftMs - options.leaseMs / 10, {
+    policy,
+    clock,
+    random,
+    stopping: hands.stopping,
+    failed: hands.failed,
+  });
+  hands.sites.ended(job);
+  learn(hands, job, report);
+  beginJobs(hands);
+  await settleEnded(hands, { ...ended, notBeforeMs: report.siteRetryAtMs });
+  forget(hands, job);
+}
+
+function forget(hands: Hands, job: DeliveryJob): void {
+  hands.changed({ isMore: hands.sites.forget(job) });
+  beginJobs(hands);
+}
+
+/** What the report says about the site. Not while stopping: then deliveries end for reasons of our own. */
+function learn(hands: Hands, job: DeliveryJob, report: DeliveryReport): void {
+  // Local filing has no site that could be overloaded or away.
+  if (hands.stopping.aborted || job.site === 'local') return;
+  const { sites } = hands;
+  const nowMs = hands.parts.clock.now();
+  const outcome = report.outcomes[0] ?? { index: 0, status: 'deferred', reply: noOutcomeReply };
+  const judged = judgeReport(report);
+  if (judged === 'good') sites.good(job.site);
+  if (judged === 'trouble') sites.trouble(job.site, nowMs, hands.parts.random.number(), outcome);
+  if (report.siteRetryAtMs !== undefined) sites.leaveAlone(job.site, report.siteRetryAtMs, outcome);
+  const dead = sites.dead(job.site, nowMs);
+  if (dead === undefined) return;
+  for (const waiting of sites.takeWaiting(job.site)) {
+    const deferred = deferForSite(hands, waiting, dead).then(() => forget(hands, waiting));
+    hands.track(deferred);
+  }
+}

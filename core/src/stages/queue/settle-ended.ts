@@ -1,0 +1,30 @@
+/** Writes what became of a try's recipients, and tells those who want to know once it is durable. */
+import { type Conclusion, conclude, type Ended } from './conclude.js';
+import type { Hands } from './hands.js';
+
+/** See the file's comment. Never rejects; lets go of the message. */
+export async function settleEnded(hands: Hands, ended: Ended): Promise<void> {
+  const conclusion = await conclude(ended, hands.judge);
+  const isDurable = await hands.settler.settle(conclusion);
+  hands.messages.letGo(ended.message.id, ended.recipients.length);
+  for (const addition of conclusion.additions) void addition.body.release();
+  if (isDurable) tell(hands, conclusion);
+}
+
+function tell(hands: Hands, conclusion: Conclusion): void {
+  const { metrics, policy } = hands.parts;
+  for (const event of conclusion.events) {
+    metrics
+      .counter('queue_recipients_ended', 'Recipients whose way has ended', { status: event.status })
+      .increase();
+    try {
+      policy.settled(event);
+    } catch (error) {
+      hands.failed('settled', error);
+    }
+  }
+  if (conclusion.additions.length > 0) hands.changed({ isMore: true });
+  for (const one of conclusion.settlements) {
+    if (one.to === 'waiting') hands.changed({ dueAtMs: one.dueAtMs });
+  }
+}

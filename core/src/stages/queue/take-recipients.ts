@@ -1,0 +1,62 @@
+/** What happens to leased recipients before their delivery has its place in a line. */
+import type { QueuedMessage, QueuedRecipient } from '../../services/queue-store.js';
+import { type DeliveryJob, gatherJobs } from './delivery-job.js';
+import { giveBackJob, setAside } from './give-back.js';
+import type { Hands } from './hands.js';
+import { sortByRoute } from './intake.js';
+import { settleEnded } from './settle-ended.js';
+import type { DeadSite } from './site-health.js';
+
+/** Routes recipients and lines their deliveries up. The message is held, the recipients count as passing. */
+export async function takeRecipients(
+  hands: Hands,
+  message: QueuedMessage,
+  recipients: readonly QueuedRecipient[],
+): Promise<void> {
+  const { policy, options } = hands.parts;
+  const fit = recipients.filter((one) => one.unsettledAttempts <= options.unsettledAttemptsMax);
+  if (fit.length < recipients.length) holdPoison(hands, message, recipients);
+  const sorted = await sortByRoute(message, fit, policy, hands.failed);
+  for (const job of gatherJobs(message, sorted.routed, options.recipientsPerDeliveryMax)) lineUp(hands, job);
+  if (sorted.refused.length === 0) return;
+  const site = sorted.refused[0]?.recipient.site ?? 'new';
+  await settleEnded(hands, { message, site, recipients: sorted.refused, successKind: 'relayed' });
+  hands.passing -= sorted.refused.length;
+}
+
+/** Ends deliveries of a site that is left alone as the site's last answer would: deferred, untried. */
+export async function deferForSite(hands: Hands, job: DeliveryJob, dead: DeadSite): Promise<void> {
+  const recipients = job.recipients.map((recipient) => {
+    return { recipient, outcome: { ...dead.outcome, index: recipient.index, status: 'deferred' } } as const;
+  });
+  await settleEnded(hands, {
+    message: job.message,
+    site: job.site,
+    recipients,
+    successKind: 'relayed',
+    notBeforeMs: dead.isAppointed ? dead.untilMs : undefined,
+  });
+}
+
+function lineUp(hands: Hands, job: DeliveryJob): void {
+  const dead = hands.sites.dead(job.site, hands.parts.clock.now());
+  if (dead !== undefined) {
+    const deferred = deferForSite(hands, job, dead).then(() => {
+      hands.passing -= job.recipients.length;
+    });
+    hands.track(deferred);
+    return;
+  }
+  hands.passing -= job.recipients.length;
+  if (hands.isRunning() && hands.sites.hasRoom(job.site)) hands.sites.add(job);
+  else giveBackJob(hands, job);
+}
+
+/** The process died each time while these were tried, perhaps because of them: an operator must look. */
+function holdPoison(hands: Hands, message: QueuedMessage, recipients: readonly QueuedRecipient[]): void {
+  const poison = recipients.filter((one) => one.unsettledAttempts > hands.parts.options.unsettledAttemptsMax);
+  hands.parts.log.error('queue held recipients whose deliveries never ended', { messageId: message.id });
+  hands.passing -= poison.length;
+  setAside(hands, poison, `the server stopped ${poison[0]?.unsettledAttempts} times while it was delivered`);
+  hands.messages.letGo(message.id, poison.length);
+}

@@ -1,0 +1,65 @@
+/**
+ * The deliveries of one site that wait for a slot. Tenants (the accounts that handed the messages in) take turns, so
+ * that one who sends much holds up nobody else; within a tenant the higher MT-PRIORITY (RFC 6710) goes first.
+ */
+import type { DeliveryJob } from './delivery-job.js';
+
+/** See the file's comment. */
+export interface WaitingLine {
+  add(job: DeliveryJob): void;
+  /** The one whose turn it is, without taking it. */
+  peek(): DeliveryJob | undefined;
+  take(): DeliveryJob | undefined;
+  takeAll(): readonly DeliveryJob[];
+  readonly size: number;
+}
+
+/** An empty line. */
+export function createWaitingLine(): WaitingLine {
+  // In the order of their turns.
+  const tenants = new Map<string, DeliveryJob[]>();
+  let size = 0;
+
+  return {
+    add(job) {
+      const tenant = job.message.origin.accountId ?? '';
+      const jobs = tenants.get(tenant);
+      size++;
+      if (jobs === undefined) {
+        tenants.set(tenant, [job]);
+        return;
+      }
+      let at = jobs.length;
+      while (at > 0 && priorityOf(jobs[at - 1] as DeliveryJob) < priorityOf(job)) at--;
+      jobs.splice(at, 0, job);
+    },
+    peek() {
+      for (const jobs of tenants.values()) return jobs[0];
+      return undefined;
+    },
+    take() {
+      for (const [tenant, jobs] of tenants) {
+        const job = jobs.shift();
+        tenants.delete(tenant);
+        // Behind all others: that is the turn.
+        if (jobs.length > 0) tenants.set(tenant, jobs);
+        size--;
+        return job;
+      }
+      return undefined;
+    },
+    takeAll() {
+      const all = [...tenants.values()].flat();
+      tenants.clear();
+      size = 0;
+      return all;
+    },
+    get size() {
+      return size;
+    },
+  };
+}
+
+function priorityOf(job: DeliveryJob): number {
+  return job.message.parameters.priority;
+}

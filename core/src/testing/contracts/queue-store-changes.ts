@@ -1,0 +1,202 @@
+/** The part of the queue store contract about what changes recipients after they were put. */
+import { expect, it } from 'vitest';
+import type { QueueStore } from '../../services/queue-store.js';
+import { reply } from '../../values/reply.js';
+import { sampleMessage } from '../sample-message.js';
+import { type Fresh, lease, nowMs, owner, request, whom } from './queue-store-kit.js';
+
+/** Settlements. */
+export function settling(fresh: Fresh): void {
+  it('removes what is done, and the message with its last recipient', async () => {
+    const { store } = await fresh();
+    await store.put(sampleMessage('m1', [{ to: 'bob@b.test' }, { to: 'carol@b.test' }]), lease);
+    await store.settle(owner, [{ messageId: 'm1', index: 0, to: 'done' }]);
+    expect(await store.message('m1')).toBeDefined();
+    expect(whom((await store.range({}, { limit: 10 })).recipients)).toEqual(['m1/carol']);
+    await store.settle(owner, [{ messageId: 'm1', index: 1, to: 'done' }]);
+    expect(await store.message('m1')).toBeUndefined();
+    expect(await store.count()).toMatchObject({ messages: 0, recipients: 0 });
+  });
+
+  it('keeps what a try left behind, and gives the recipient again when it is due', async () => {
+    const { store } = await fresh();
+    await store.put(sampleMessage('m1', [{ to: 'bob@b.test' }]), lease);
+    const lastReply = reply(451, '4.1', 'busy');
+    await store.settle(owner, [
+      {
+        messageId: 'm1',
+        index: 0,
+        to: 'waiting',
+        dueAtMs: nowMs + 60_000,
+        lastReply,
+        lastRemote: 'mx.b.test',
+        site: 'mx:b.test',
+        isDelayTold: true,
+      },
+    ]);
+    const { recipients } = await store.range({}, { limit: 1 });
+    expect(recipients[0]).toMatchObject({
+      state: 'waiting',
+      dueAtMs: nowMs + 60_000,
+      attempts: 1,
+      unsettledAttempts: 0,
+      lastReply,
+      lastRemote: 'mx.b.test',
+      site: 'mx:b.test',
+      isDelayTold: true,
+    });
+    expect(recipients[0]?.leaseOwner).toBeUndefined();
+    expect(await store.nextDueAtMs()).toBe(nowMs + 60_000);
+    const [again] = await store.lease(request({ nowMs: nowMs + 60_000 }));
+    expect(again).toMatchObject({ attempts: 2, unsettledAttempts: 1, lastReply });
+  });
+
+  it('takes back the attempt of a try that was not begun', async () => {
+    const { store } = await fresh();
+    await store.put(sampleMessage('m1', [{ to: 'bob@b.test' }]), lease);
+    await store.settle(owner, [{ messageId: 'm1', index: 0, to: 'ready', dueAtMs: nowMs, isUntried: true }]);
+    const { recipients } = await store.range({}, { limit: 1 });
+    expect(recipients[0]).toMatchObject({ state: 'ready', attempts: 0, unsettledAttempts: 0 });
+    expect(await store.lease(request())).toHaveLength(1);
+  });
+
+  it('ignores a settlement of a recipient that the owner does not hold', async () => {
+    const { store } = await fresh();
+    await store.put(sampleMessage('m1', [{ to: 'bob@b.test' }]), lease);
+    await store.settle('stranger', [{ messageId: 'm1', index: 0, to: 'done' }]);
+    await store.settle(owner, [{ messageId: 'gone', index: 0, to: 'done' }]);
+    await store.settle(owner, [{ messageId: 'm1', index: 7, to: 'done' }]);
+    expect(await store.count()).toMatchObject({ recipients: 1, byState: { leased: 1 } });
+  });
+
+  it('puts messages in with the settlement', async () => {
+    const { store } = await fresh();
+    await store.put(sampleMessage('m1', [{ to: 'bob@b.test' }]), lease);
+    const dsn = sampleMessage('m2', [{ to: 'alice@example.org' }], { reversePath: null });
+    await store.settle(owner, [{ messageId: 'm1', index: 0, to: 'done' }], [dsn]);
+    expect(whom((await store.range({}, { limit: 10 })).recipients)).toEqual(['m2/alice']);
+    expect(whom(await store.lease(request()))).toEqual(['m2/alice']);
+  });
+
+  it('changes nothing when a message to put in is there already', async () => {
+    const { store } = await fresh();
+    await store.put(sampleMessage('m1', [{ to: 'bob@b.test' }]), lease);
+    const again = sampleMessage('m1', [{ to: 'alice@example.org' }]);
+    await expect(
+      store.settle(owner, [{ messageId: 'm1', index: 0, to: 'done' }], [again]),
+    ).rejects.toMatchObject({ code: 'E_QUEUE_STORE' });
+    expect(whom((await store.range({}, { limit: 10 })).recipients)).toEqual(['m1/bob']);
+  });
+}
+
+/** Operators. */
+export function operating(fresh: Fresh): void {
+  it('lists in pages', async () => {
+    const { store } = await fresh();
+    await store.put(sampleMessage('m2', [{ to: 'c@b.test' }]));
+    await store.put(sampleMessage('m1', [{ to: 'a@b.test' }, { to: 'b@b.test' }]), lease);
+    const first = await store.range({}, { limit: 2 });
+    expect(whom(first.recipients)).toEqual(['m1/a', 'm1/b']);
+    const second = await store.range({}, { limit: 2, after: first.next as string });
+    expect(whom(second.recipients)).toEqual(['m2/c']);
+    expect(second.next).toBeUndefined();
+  });
+
+  it('finds by every field of the filter', async () => {
+    const { store } = await fresh();
+    await store.put(sampleMessage('m1', [{ to: 'a@b.test', site: 'mx:b.test' }, { to: 'x@c.test' }]), lease);
+    await store.put(sampleMessage('m2', [{ to: 'a@b.test', holdReason: 'odd' }], { reversePath: null }));
+    const find = async (filter: Parameters<QueueStore['range']>[0]): Promise<string[]> =>
+      whom((await store.range(filter, { limit: 10 })).recipients);
+    expect(await find({ messageId: 'm1' })).toEqual(['m1/a', 'm1/x']);
+    expect(await find({ state: 'held' })).toEqual(['m2/a']);
+    expect(await find({ site: 'mx:b.test' })).toEqual(['m1/a']);
+    expect(await find({ domain: 'c.test' })).toEqual(['m1/x']);
+    expect(await find({ recipient: 'A@b.test' })).toEqual(['m1/a', 'm2/a']);
+    expect(await find({ sender: '' })).toEqual(['m2/a']);
+    expect(await find({ sender: 'alice@example.org', domain: 'b.test' })).toEqual(['m1/a']);
+    expect(await store.count({ domain: 'b.test' })).toEqual({
+      messages: 2,
+      recipients: 2,
+      byState: { ready: 0, waiting: 0, leased: 1, held: 1 },
+    });
+  });
+
+  it('holds and releases', async () => {
+    const { store } = await fresh();
+    await store.put(sampleMessage('m1', [{ to: 'bob@b.test' }]));
+    expect(await store.change({ messageId: 'm1' }, { action: 'hold', reason: 'odd' })).toBe(1);
+    expect(await store.lease(request())).toEqual([]);
+    expect((await store.range({}, { limit: 1 })).recipients[0]).toMatchObject({
+      state: 'held',
+      holdReason: 'odd',
+    });
+    expect(await store.change({}, { action: 'release', nowMs })).toBe(1);
+    expect(await store.change({}, { action: 'release', nowMs })).toBe(0);
+    const [released] = await store.lease(request());
+    expect(released?.holdReason).toBeUndefined();
+  });
+
+  it('makes waiting recipients due', async () => {
+    const { store } = await fresh();
+    await store.put(sampleMessage('m1', [{ to: 'bob@b.test', dueAtMs: nowMs + 99_999 }]));
+    expect(await store.change({ domain: 'b.test' }, { action: 'retry', nowMs })).toBe(1);
+    expect(await store.lease(request())).toHaveLength(1);
+  });
+
+  it('deletes, also the message with its last recipient', async () => {
+    const { store } = await fresh();
+    await store.put(sampleMessage('m1', [{ to: 'bob@b.test' }, { to: 'carol@c.test' }]));
+    expect(await store.change({ recipient: 'bob@b.test' }, { action: 'delete' })).toBe(1);
+    expect(await store.message('m1')).toBeDefined();
+    expect(await store.change({}, { action: 'delete' })).toBe(1);
+    expect(await store.message('m1')).toBeUndefined();
+    expect(await store.lease(request())).toEqual([]);
+  });
+
+  it('applies a change to a leased recipient when its try has ended', async () => {
+    const { store } = await fresh();
+    await store.put(sampleMessage('m1', [{ to: 'bob@b.test' }, { to: 'carol@c.test' }]), lease);
+    await store.change({ domain: 'b.test' }, { action: 'hold', reason: 'odd' });
+    await store.change({ domain: 'c.test' }, { action: 'delete' });
+    expect((await store.count()).byState.leased).toBe(2);
+    await store.settle(owner, [
+      { messageId: 'm1', index: 0, to: 'waiting', dueAtMs: nowMs + 1 },
+      { messageId: 'm1', index: 1, to: 'waiting', dueAtMs: nowMs + 1 },
+    ]);
+    const { recipients } = await store.range({}, { limit: 10 });
+    expect(recipients.map((one) => [one.index, one.state])).toEqual([[0, 'held']]);
+  });
+}
+
+/** Starts. */
+export function recovering(fresh: Fresh): void {
+  it('keeps everything over a crash, and returns the leases of the one that is gone', async () => {
+    const { store, reopen } = await fresh();
+    await store.put(sampleMessage('m1', [{ to: 'bob@b.test' }]), lease);
+    await store.put(sampleMessage('m2', [{ to: 'bob@b.test', dueAtMs: nowMs + 5000 }]));
+    await store.put(sampleMessage('m3', [{ to: 'bob@b.test', holdReason: 'odd' }]));
+    const again = await reopen();
+    const recovery = await again.start('owner-2', nowMs + 1000);
+    expect(recovery).toEqual({ recovered: 1, quarantined: [] });
+    expect((await again.count()).byState).toEqual({ ready: 1, waiting: 1, leased: 0, held: 1 });
+    const [recovered] = await again.lease({
+      nowMs: nowMs + 1000,
+      limit: 10,
+      lease: { owner: 'owner-2', untilMs: nowMs + 9000 },
+    });
+    expect(recovered).toMatchObject({ messageId: 'm1', attempts: 2, unsettledAttempts: 2 });
+    expect((await again.message('m2'))?.headerPrefix).toBe('Received: from test\r\n');
+    expect(await again.nextDueAtMs()).toBe(nowMs + 5000);
+  });
+
+  it('leaves the leases of the one that starts again alone: a reload', async () => {
+    const { store } = await fresh();
+    await store.put(sampleMessage('m1', [{ to: 'bob@b.test' }]), lease);
+    await store.put(sampleMessage('m2', [{ to: 'bob@b.test' }]), { ...lease, owner: 'gone' });
+    expect((await store.start(owner, nowMs)).recovered).toBe(1);
+    expect((await store.lease(request())).map((one) => one.messageId)).toEqual(['m2']);
+    await store.settle(owner, [{ messageId: 'm1', index: 0, to: 'done' }]);
+    expect(await store.count()).toMatchObject({ messages: 1, byState: { leased: 1 } });
+  });
+}
