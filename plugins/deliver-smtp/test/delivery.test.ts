@@ -30,8 +30,8 @@ const lmtp = (server: ScriptedServer) =>
 const mx = { transport: 'mx', domain: 'example.net' } as const;
 
 const told = (report: DeliveryReport) =>
-  report.outcomes
-    .toSorted((a, b) => a.index - b.index)
+  [...report.outcomes]
+    .sort((a, b) => a.index - b.index)
     .map(({ status, reply }) => `${status} ${formatReply(reply)}`);
 
 describe('a transaction', () => {
