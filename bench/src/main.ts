@@ -5,6 +5,10 @@ const benches: Readonly<
   Record<string, { readonly about: string; load(): Promise<{ run(args: string[]): Promise<void> }> }>
 > = {
   hooks: { about: 'what a hook costs with none, one and three taps', load: () => import('./hooks.js') },
+  receive: {
+    about: 'messages accepted and discarded, beside smtp-server',
+    load: () => import('./receive/run.js'),
+  },
   relay: { about: 'messages accepted durably and delivered by SMTP', load: () => import('./relay.js') },
 };
 

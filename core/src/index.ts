@@ -32,7 +32,7 @@ export {
 } from './context/connection.js';
 export { type Key, key, type Stateful } from './context/key.js';
 export type { Message } from './context/message.js';
-export type { Transaction } from './context/transaction.js';
+export { type Transaction, TransactionState } from './context/transaction.js';
 export { type ControlClient, connectControl } from './control/client.js';
 export { type Controlled, controlHandlers } from './control/handlers.js';
 export type { ControlCall, ControlHandler } from './control/protocol.js';

@@ -7,6 +7,8 @@ import { replies } from './replies.js';
 /** Replies that a client does not read are held up to here; then its commands wait. */
 const unreadOctetsMax = 65_536;
 
+const notAsciiPattern = /[^\u0000-\u007f]/;
+
 /** The replies of the protocol as text, rendered once. */
 const rendered = new WeakMap<Reply, string>();
 for (const reply of Object.values(replies)) rendered.set(reply, renderReply(reply));
@@ -14,16 +16,20 @@ for (const reply of Object.values(replies)) rendered.set(reply, renderReply(repl
 /** Collects text until it is flushed. */
 export class SessionOutput {
   #text = '';
+  #isAscii = true;
 
   get isEmpty(): boolean {
     return this.#text === '';
   }
 
   add(reply: Reply): void {
-    this.#text += rendered.get(reply) ?? renderReply(reply);
+    const known = rendered.get(reply);
+    if (known === undefined) this.addText(renderReply(reply));
+    else this.#text += known;
   }
 
   addText(text: string): void {
+    this.#isAscii &&= !notAsciiPattern.test(text);
     this.#text += text;
   }
 
@@ -31,7 +37,10 @@ export class SessionOutput {
   flush(socket: Socket): boolean {
     if (this.#text === '') return true;
     const text = this.#text;
+    // Octets that are one to a character need no conversion on their way.
+    const encoding = this.#isAscii ? 'latin1' : 'utf8';
     this.#text = '';
-    return !socket.writable || socket.write(text) || socket.writableLength < unreadOctetsMax;
+    this.#isAscii = true;
+    return !socket.writable || socket.write(text, encoding) || socket.writableLength < unreadOctetsMax;
   }
 }
