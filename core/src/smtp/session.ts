@@ -9,6 +9,7 @@ import type { ConnectionState } from '../context/connection.js';
 import type { TransactionState } from '../context/transaction.js';
 import type { MaybePromise } from '../hooks/kinds.js';
 import type { ClientSocket } from '../services/listeners.js';
+import { tlsFactsOf } from '../services/serve-socket.js';
 import type { Reply } from '../values/reply.js';
 import { SessionTimes } from './deadlines.js';
 import type { IncomingMessage } from './incoming-message.js';
@@ -19,7 +20,6 @@ import { SessionOutput } from './session-output.js';
 import { SessionReader } from './session-reader.js';
 import { breakOff, goOnReading, greet, isPromise, upgraded } from './session-steps.js';
 import { BaseConnection } from './smtp-server-base.js';
-import { tlsFactsOf } from './tls-facts.js';
 
 /** A session, on the construction and the closing of `smtp-server`'s connection. */
 export class ReceivingSession extends BaseConnection {
