@@ -1,4 +1,5 @@
 /** The IMAP protocol engine: parsing and writing, without I/O. Usable without the rest of Postroad. */
+export { type BaseSubject, baseSubject } from './base-subject.js';
 export { writeBodyStructure } from './body-structure.js';
 export type {
   AppendCommand,
@@ -64,4 +65,5 @@ export {
   parseRanges,
   type Ranges,
 } from './sequence-set.js';
+export { type ThreadMessage, threadByReferences, threadBySubject } from './thread.js';
 export { type StringOptions, writeAstring, writeNString, writeString } from './write-string.js';

@@ -22,8 +22,10 @@ import { getQuota, getQuotaRoot } from './quota.js';
 import { search } from './search.js';
 import { close, select, unselect } from './select.js';
 import type { Session } from './session.js';
+import { sort } from './sort.js';
 import { status } from './status.js';
 import { storeFlags } from './store-flags.js';
+import { thread } from './thread-messages.js';
 
 /** In which state a command may be given (RFC 9051 section 3). */
 type State = 'any' | 'not-authenticated' | 'authenticated' | 'selected';
@@ -90,6 +92,12 @@ const table: Table = {
     run: (session, command, call) => search(session, command, call.tag),
     keepsNumbers: true,
   },
+  SORT: {
+    state: 'selected',
+    run: (session, command, call) => sort(session, command, call.tag),
+    keepsNumbers: true,
+  },
+  THREAD: { state: 'selected', run: thread, keepsNumbers: true },
   COPY: { state: 'selected', run: copy },
   MOVE: { state: 'selected', run: copy },
 };

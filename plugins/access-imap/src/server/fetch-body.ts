@@ -1,23 +1,60 @@
 /** FETCH items that need octets of the message: sections of it, streamed (RFC 9051 section 6.4.5). */
 import type { Body, ByteRange, StoredMessage } from '@postroad/core';
 import { cutRange, type FetchItem, sectionRange, selectFields } from '../protocol/index.js';
+import { writeBinaryItem } from './fetch-binary.js';
+import { writePreview } from './fetch-preview.js';
 import type { Session } from './session.js';
 
 /** An item that needs octets. */
-export type BodyItem = Extract<FetchItem, { readonly item: 'section' }>;
+export type BodyItem = Extract<
+  FetchItem,
+  { readonly item: 'section' | 'binary' | 'binary-size' | 'preview' }
+>;
+
+type SectionItem = Extract<FetchItem, { readonly item: 'section' }>;
 
 /** Whether an item needs octets. */
 export function isBodyItem(item: FetchItem): item is BodyItem {
-  return item.item === 'section';
+  return (
+    item.item === 'section' ||
+    item.item === 'binary' ||
+    item.item === 'binary-size' ||
+    item.item === 'preview'
+  );
 }
 
 /** Most octets of a header section that fields are selected from. */
 const headerOctetsMax = 1_048_576;
 
-/** Writes one item. A section the message does not have is NIL. May wait for the client to read. */
+/** Whether telling the item sets \Seen (RFC 9051 section 6.4.5, RFC 3516 section 4.2). */
+export function isReading(item: BodyItem): boolean {
+  return (item.item === 'section' || item.item === 'binary') && !item.isPeek;
+}
+
+/** Writes one item; may wait for the client to read. `false` when it has an encoding nobody knows. */
 export async function writeBodyItem(
   session: Session,
   item: BodyItem,
+  message: StoredMessage,
+  body: Body,
+): Promise<boolean> {
+  switch (item.item) {
+    case 'section':
+      await writeSection(session, item, message, body);
+      return true;
+    case 'preview':
+      await writePreview(session, item.isLazy, message, body);
+      return true;
+    case 'binary':
+    case 'binary-size':
+      return writeBinaryItem(session, item, message, body);
+  }
+}
+
+/** A section the message does not have is NIL. */
+async function writeSection(
+  session: Session,
+  item: SectionItem,
   message: StoredMessage,
   body: Body,
 ): Promise<void> {

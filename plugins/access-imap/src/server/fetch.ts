@@ -2,7 +2,7 @@
 import type { Body, MailboxEntry, StoredMessage } from '@postroad/core';
 import { type FetchCommand, type FetchItem, formatSet } from '../protocol/index.js';
 import { enableCondstore, vanishedSince } from './condstore.js';
-import { type BodyItem, isBodyItem, writeBodyItem } from './fetch-body.js';
+import { type BodyItem, isBodyItem, isReading, writeBodyItem } from './fetch-body.js';
 import { type EntryWriter, entryWriter, type MessageWriter, messageWriter } from './fetch-writers.js';
 import { bad, no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
@@ -22,6 +22,7 @@ interface Plan {
   readonly setsSeen: boolean;
   readonly tellsFlags: boolean;
   readonly tellsModSeq: boolean;
+  readonly faults: { hasUnknownEncoding: boolean };
 }
 
 /** FETCH. */
@@ -40,6 +41,7 @@ export async function fetch(session: Session, command: FetchCommand): Promise<Ou
     plan.messageWriters.length + plan.bodyItems.length === 0
       ? await fetchEntries(session, view, plan, indexes)
       : await fetchMessages(session, view, plan, indexes);
+  if (plan.faults.hasUnknownEncoding) return no('a part has an unknown encoding', 'UNKNOWN-CTE');
   // RFC 2180 section 4.1.2: what has been expunged by others meanwhile can't be told any more.
   return isWhole ? ok('that is all') : no('some messages have been expunged', 'EXPUNGEISSUED');
 }
@@ -58,10 +60,11 @@ function makePlan(session: Session, command: FetchCommand, view: View): Plan | u
     else if (isBodyItem(item)) bodyItems.push(item);
     else return undefined;
   }
-  const setsSeen = !view.isReadOnly && bodyItems.some((item) => !item.isPeek);
+  const setsSeen = !view.isReadOnly && bodyItems.some(isReading);
   const tellsFlags = items.some((item) => item.item === 'flags');
   const tellsModSeq = items.some((item) => item.item === 'mod-seq');
-  return { entryWriters, messageWriters, bodyItems, setsSeen, tellsFlags, tellsModSeq };
+  const faults = { hasUnknownEncoding: false };
+  return { entryWriters, messageWriters, bodyItems, setsSeen, tellsFlags, tellsModSeq, faults };
 }
 
 /** Of the messages asked for those that changed, after telling which vanished (RFC 7162 sections 3.1.4 and 3.2.6). */
@@ -176,7 +179,7 @@ async function writeMessage(
     for (const item of plan.bodyItems) {
       if (!isFirst) output.write(' ');
       isFirst = false;
-      await writeBodyItem(session, item, message, body);
+      if (!(await writeBodyItem(session, item, message, body))) plan.faults.hasUnknownEncoding = true;
     }
   }
   output.write(')\r\n');

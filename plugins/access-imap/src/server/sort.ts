@@ -1,0 +1,122 @@
+/** SORT (RFC 5256, RFC 5957, RFC 5267). */
+import type { EnvelopeAddress, MailboxEntry, MessageEnvelope } from '@postroad/core';
+import {
+  baseSubject,
+  parseHeaderDate,
+  type SortCommand,
+  type SortCriterion,
+  usesKey,
+} from '../protocol/index.js';
+import { enableCondstore } from './condstore.js';
+import { decodeHeaderValue } from './decode.js';
+import { findMessages } from './find-messages.js';
+import { foldText } from './fold.js';
+import { type Outcome, ok } from './outcome.js';
+import type { Session } from './session.js';
+import type { View } from './view.js';
+import { writeExtended, writeNumbers } from './write-results.js';
+
+/** Structures read at once. */
+const batchSize = 1024;
+
+type SortKey = string | number;
+
+/** SORT. */
+export async function sort(session: Session, command: SortCommand, tag: string): Promise<Outcome> {
+  const view = session.selected;
+  const hasModSeq = usesKey(command.program, 'mod-seq');
+  if (hasModSeq) enableCondstore(session);
+  const found = await findMessages(session, view, command.program, command.isUid);
+  const indexes = await sorted(session, view, command.criteria, found);
+  const results = { indexes, isUid: command.isUid, isSorted: true, hasModSeq };
+  if (command.returns === undefined) writeNumbers(session, view, 'SORT', results);
+  else writeExtended(session, view, tag, command.returns, results);
+  return ok('that is all');
+}
+
+/** Indexes in the order of the criteria; equal ones in the order of the mailbox. */
+async function sorted(
+  session: Session,
+  view: View,
+  criteria: readonly SortCriterion[],
+  indexes: readonly number[],
+): Promise<number[]> {
+  const keyed: { readonly index: number; readonly keys: readonly SortKey[] }[] = [];
+  const needsMessage = criteria.some(({ by }) => by !== 'ARRIVAL' && by !== 'SIZE');
+  for (let from = 0; from < indexes.length; from += batchSize) {
+    const batch = indexes.slice(from, from + batchSize);
+    const entries = batch.map((index) => view.entries[index] as MailboxEntry);
+    const messages = needsMessage
+      ? await session.server.store.messages(entries.map((entry) => entry.messageId))
+      : [];
+    batch.forEach((index, at) => {
+      const entry = entries[at] as MailboxEntry;
+      const envelope = messages[at]?.envelope;
+      keyed.push({ index, keys: criteria.map(({ by }) => sortKey(by, entry, envelope)) });
+    });
+  }
+  keyed.sort((a, b) => {
+    for (let at = 0; at < criteria.length; at++) {
+      const order = compareKeys(a.keys[at] as SortKey, b.keys[at] as SortKey);
+      if (order !== 0) return criteria[at]?.isReverse === true ? -order : order;
+    }
+    return a.index - b.index;
+  });
+  return keyed.map(({ index }) => index);
+}
+
+function compareKeys(a: SortKey, b: SortKey): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function sortKey(
+  by: SortCriterion['by'],
+  entry: MailboxEntry,
+  envelope: MessageEnvelope | undefined,
+): SortKey {
+  switch (by) {
+    case 'ARRIVAL':
+      return entry.internalDateMs;
+    case 'SIZE':
+      return entry.sizeBytes;
+    case 'DATE':
+      return sentAtMs(entry, envelope);
+    case 'SUBJECT':
+      return foldedSubject(envelope).subject;
+    case 'FROM':
+      return mailboxKey(envelope?.from);
+    case 'TO':
+      return mailboxKey(envelope?.to);
+    case 'CC':
+      return mailboxKey(envelope?.cc);
+    case 'DISPLAYFROM':
+      return displayKey(envelope?.from);
+    case 'DISPLAYTO':
+      return displayKey(envelope?.to);
+  }
+}
+
+/** When it was sent; without a Date that can be read, when it arrived (RFC 5256 section 2.2). */
+export function sentAtMs(entry: MailboxEntry, envelope: MessageEnvelope | undefined): number {
+  const date = envelope?.date ?? null;
+  return (date === null ? undefined : parseHeaderDate(date)?.atMs) ?? entry.internalDateMs;
+}
+
+/** The folded base subject. */
+export function foldedSubject(envelope: MessageEnvelope | undefined): { subject: string; isReply: boolean } {
+  const { base, isReply } = baseSubject(decodeHeaderValue(envelope?.subject ?? ''));
+  return { subject: foldText(base), isReply };
+}
+
+function mailboxKey(addresses: readonly EnvelopeAddress[] | null | undefined): string {
+  return foldText(addresses?.[0]?.mailbox ?? '');
+}
+
+/** RFC 5957: the name as people see it, else the address. */
+function displayKey(addresses: readonly EnvelopeAddress[] | null | undefined): string {
+  const first = addresses?.[0];
+  if (first === undefined) return '';
+  const name = first.name === null ? '' : decodeHeaderValue(first.name);
+  if (name !== '') return foldText(name);
+  return foldText(first.host === null ? (first.mailbox ?? '') : `${first.mailbox ?? ''}@${first.host}`);
+}
