@@ -68,7 +68,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
       listeners: { listen, open: () => [] },
       authenticator: { authenticate },
       store: options.onOpen === undefined ? store : counting(store, options.onOpen),
-      spool: { writer: memoryWriter, directory: '', store: () => Promise.reject(new Error('unused')) },
+      spool: { writer: memoryWriter, directory: '', store: storeAll },
       clock: systemClock,
       certificates: undefined,
     } as never,
@@ -155,6 +155,13 @@ function memoryWriter(): BodyWriter {
     finish: async (): Promise<Body> => bodyFromBytes(Buffer.concat(chunks)),
     abort: async () => {},
   };
+}
+
+async function storeAll(stream: AsyncIterable<Uint8Array> | Uint8Array): Promise<Body> {
+  const chunks: Uint8Array[] = [];
+  if (stream instanceof Uint8Array) chunks.push(stream);
+  else for await (const chunk of stream) chunks.push(Buffer.from(chunk));
+  return bodyFromBytes(Buffer.concat(chunks));
 }
 
 function counting(store: MailboxStore, onOpen: () => void): MailboxStore {

@@ -14,7 +14,8 @@ export interface PlainCommand {
     | 'CHECK'
     | 'CLOSE'
     | 'UNSELECT'
-    | 'NAMESPACE';
+    | 'NAMESPACE'
+    | 'UNAUTHENTICATE';
 }
 
 /** ID (RFC 2971): fields in order, or `null`. */

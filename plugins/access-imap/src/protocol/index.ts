@@ -47,6 +47,7 @@ export { writeEnvelope } from './envelope.js';
 export { type FetchItem, formatSection, type Partial, type Section } from './fetch-items.js';
 export { hierarchySeparator, listMatcher } from './list-pattern.js';
 export { decodeMailboxName, encodeMailboxName, mailboxOctets, type NameEncoding } from './mailbox-name.js';
+export { type MessageUrl, parseMessageUrl } from './message-url.js';
 export { isAscii, octetsOf, textOf } from './octets.js';
 export {
   type LiteralPurpose,
@@ -55,7 +56,7 @@ export {
   type ParseOptions,
   parseCommand,
 } from './parse-command.js';
-export { type DateRelation, type SearchKey, usesKey } from './search-program.js';
+export { type DateRelation, type SearchKey, usesKey, usesSequenceNumbers } from './search-program.js';
 export { cutRange, findPart, type SectionRange, sectionRange, selectFields } from './section.js';
 export {
   formatSet,

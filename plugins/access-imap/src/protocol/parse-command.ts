@@ -29,6 +29,7 @@ const readers: Readonly<Record<CommandName, Reader>> = {
   CLOSE: session.plain('CLOSE'),
   UNSELECT: session.plain('UNSELECT'),
   NAMESPACE: session.plain('NAMESPACE'),
+  UNAUTHENTICATE: session.plain('UNAUTHENTICATE'),
   ID: session.readId,
   ENABLE: session.readEnable,
   LOGIN: session.readLogin,

@@ -84,6 +84,20 @@ export function usesKey(program: SearchKey, wanted: SearchKey['key']): boolean {
   }
 }
 
+/** Whether the program names messages by sequence number. */
+export function usesSequenceNumbers(program: SearchKey): boolean {
+  switch (program.key) {
+    case 'and':
+      return program.keys.some(usesSequenceNumbers);
+    case 'or':
+      return usesSequenceNumbers(program.left) || usesSequenceNumbers(program.right);
+    case 'not':
+      return usesSequenceNumbers(program.of);
+    default:
+      return program.key === 'sequence' && program.set.kind === 'ranges';
+  }
+}
+
 function readKey(cursor: Cursor, depth: number, budget: { keys: number }): SearchKey {
   if (depth > nestingMax) throw new SyntaxFault('the search keys are nested too deep');
   if (--budget.keys < 0) throw new SyntaxFault('too many search keys');

@@ -1,6 +1,7 @@
 /** APPEND (RFC 9051 section 6.3.12, RFC 4315): messages are streamed to the spool while they arrive. */
 import type { Body, BodyWriter, Filed, Mailbox, NewMessage } from '@postroad/core';
 import { type AppendCommand, type AppendMessage, formatSet, type LiteralEvent } from '../protocol/index.js';
+import { catenate } from './catenate.js';
 import { lineEndFilter } from './line-ends.js';
 import { no, type Outcome, ok, outcomeOfError } from './outcome.js';
 import type { Session } from './session.js';
@@ -99,6 +100,7 @@ export async function append(session: Session, command: AppendCommand, arrivals:
       continue;
     }
     await takeBack(session, mailbox, uids);
+    if ('text' in filed) return filed;
     return filed.status === 'quota'
       ? no('the quota is exceeded', 'OVERQUOTA')
       : no('there is no such mailbox', 'TRYCREATE');
@@ -107,14 +109,34 @@ export async function append(session: Session, command: AppendCommand, arrivals:
   return ok('appended', `APPENDUID ${mailbox.uidValidity} ${formatSet(uids)}`);
 }
 
+/** Files one message; a CATENATE is put together first. */
 async function fileOne(
   session: Session,
   mailbox: Mailbox,
   message: AppendMessage,
   bodies: Body[],
+): Promise<Filed | Outcome> {
+  const [first] = message.parts;
+  if (message.parts.length === 1 && first?.part === 'literal') {
+    const body = bodies.shift();
+    if (body === undefined) throw new Error('a message of APPEND is missing');
+    return fileBody(session, mailbox, message, body);
+  }
+  const catenated = await catenate(session, message.parts, bodies);
+  if ('refusal' in catenated) return catenated.refusal;
+  try {
+    return await fileBody(session, mailbox, message, catenated.body);
+  } finally {
+    await catenated.body.release();
+  }
+}
+
+async function fileBody(
+  session: Session,
+  mailbox: Mailbox,
+  message: AppendMessage,
+  body: Body,
 ): Promise<Filed> {
-  const body = bodies.shift();
-  if (body === undefined) throw new Error('a message of APPEND is missing');
   const stored: NewMessage = {
     prefix: '',
     body,

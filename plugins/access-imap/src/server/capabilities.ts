@@ -1,7 +1,7 @@
 /** What the server says it can do: only what works whole, and only when it can be used (RFC 9051 section 7.2.2). */
 import type { Session } from './session.js';
 
-const always = ['IMAP4rev1', 'LITERAL+', 'SASL-IR', 'ID', 'ENABLE'];
+const always = ['IMAP4rev1', 'IMAP4rev2', 'LITERAL+', 'SASL-IR', 'ID', 'ENABLE'];
 const afterLogin = [
   'IDLE',
   'NAMESPACE',
@@ -21,6 +21,20 @@ const afterLogin = [
   'WITHIN',
   'MULTIAPPEND',
   'PARTIAL',
+  'SORT',
+  'SORT=DISPLAY',
+  'ESORT',
+  'THREAD=ORDEREDSUBJECT',
+  'THREAD=REFERENCES',
+  'I18NLEVEL=1',
+  'BINARY',
+  'PREVIEW',
+  'REPLACE',
+  'CATENATE',
+  'URL-PARTIAL',
+  'UIDONLY',
+  'UNAUTHENTICATE',
+  'INPROGRESS',
   'OBJECTID',
   'SAVEDATE',
   'QUOTA',

@@ -7,7 +7,13 @@ import { tellNews } from './news.js';
 import { bad, formatOutcome, no, type Outcome, ok } from './outcome.js';
 import type { Enabled, Session } from './session.js';
 
-const enableable: ReadonlySet<string> = new Set<Enabled>(['CONDSTORE', 'QRESYNC', 'UTF8=ACCEPT']);
+const enableable: ReadonlySet<string> = new Set<Enabled>([
+  'CONDSTORE',
+  'QRESYNC',
+  'UTF8=ACCEPT',
+  'UIDONLY',
+  'IMAP4REV2',
+]);
 
 /** CAPABILITY. */
 export function tellCapabilities(session: Session): Outcome {
@@ -50,6 +56,12 @@ export function compress(session: Session, command: CompressCommand, tag: string
 export function tellNamespaces(session: Session): Outcome {
   session.untagged(`NAMESPACE (("" "${hierarchySeparator}")) NIL NIL`);
   return ok('these are the namespaces');
+}
+
+/** UNAUTHENTICATE (RFC 8437): everything but encryption and compression is as after the greeting. */
+export function unauthenticate(session: Session): Outcome {
+  session.logOut();
+  return ok('logged out; log in again', `CAPABILITY ${capabilities(session)}`);
 }
 
 /** LOGOUT. */

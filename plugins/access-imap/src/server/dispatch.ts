@@ -1,5 +1,5 @@
 /** Which command does what, in which state, and whether EXPUNGE may be told at its end. */
-import type { Command, CommandName } from '../protocol/index.js';
+import { type Command, type CommandName, usesSequenceNumbers } from '../protocol/index.js';
 import { type Arrivals, append } from './append.js';
 import { create, remove, rename, subscribe } from './commands-mailbox.js';
 import {
@@ -10,6 +10,7 @@ import {
   logOut,
   tellCapabilities,
   tellNamespaces,
+  unauthenticate,
 } from './commands-session.js';
 import { copy } from './copy.js';
 import { expunge } from './expunge.js';
@@ -17,8 +18,9 @@ import { fetch } from './fetch.js';
 import { list } from './list.js';
 import { authenticate, logIn, startTls } from './login.js';
 import { tellNews } from './news.js';
-import { formatOutcome, no, type Outcome, ok, outcomeOfError } from './outcome.js';
+import { bad, formatOutcome, no, type Outcome, ok, outcomeOfError } from './outcome.js';
 import { getQuota, getQuotaRoot } from './quota.js';
+import { replace } from './replace.js';
 import { search } from './search.js';
 import { close, select, unselect } from './select.js';
 import type { Session } from './session.js';
@@ -61,6 +63,7 @@ const table: Table = {
   STARTTLS: { state: 'not-authenticated', run: (session, _, call) => startTls(session, call.tag) },
   LOGIN: { state: 'not-authenticated', run: logIn },
   AUTHENTICATE: { state: 'not-authenticated', run: authenticate },
+  UNAUTHENTICATE: { state: 'authenticated', run: unauthenticate },
   ENABLE: { state: 'authenticated', run: enable },
   NAMESPACE: { state: 'authenticated', run: tellNamespaces },
   SELECT: { state: 'authenticated', run: select },
@@ -97,7 +100,12 @@ const table: Table = {
     run: (session, command, call) => sort(session, command, call.tag),
     keepsNumbers: true,
   },
-  THREAD: { state: 'selected', run: thread, keepsNumbers: true },
+  THREAD: {
+    state: 'selected',
+    run: (session, command, call) => thread(session, command, call.tag),
+    keepsNumbers: true,
+  },
+  REPLACE: { state: 'selected', run: (session, command, call) => replace(session, command, call.arrivals) },
   COPY: { state: 'selected', run: copy },
   MOVE: { state: 'selected', run: copy },
 };
@@ -110,7 +118,10 @@ export async function carryOut(
   arrivals: Arrivals,
 ): Promise<void> {
   const row = table[command.name] as Row<Command> | undefined;
-  const refusal = row === undefined ? badState('unknown command') : refusalOf(session, row.state);
+  const refusal =
+    row === undefined
+      ? badState('unknown command')
+      : (refusalOf(session, row.state) ?? refusalOfNumbers(session, command));
   if (row === undefined || refusal !== undefined) {
     session.badCommands++;
     session.wire.output.write(formatOutcome(tag, refusal ?? badState('unknown command')));
@@ -146,6 +157,16 @@ async function guard(
     });
     return no('the server could not do it', 'SERVERBUG');
   }
+}
+
+/** With UIDONLY nothing may be named by sequence number (RFC 9586 section 3). */
+function refusalOfNumbers(session: Session, command: Command): Outcome | undefined {
+  if (!session.enabled.has('UIDONLY')) return undefined;
+  const isByNumber =
+    ('isUid' in command && !command.isUid) ||
+    ('program' in command && usesSequenceNumbers(command.program)) ||
+    ('qresync' in command && command.qresync?.match !== undefined);
+  return isByNumber ? bad('messages are named by UID only', 'UIDREQUIRED') : undefined;
 }
 
 function refusalOf(session: Session, state: State): Outcome | undefined {

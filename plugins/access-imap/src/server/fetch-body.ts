@@ -65,7 +65,7 @@ async function writeSection(
     return;
   }
   if (range.fields !== undefined) {
-    const header = await readHeader(body, range);
+    const header = await readSectionHeader(body, range);
     const selected = selectFields(header, range.fields.names, range.fields.isExcluded);
     const cut = cutRange({ start: 0, end: selected.length }, item.partial);
     output.write(`${item.label} {${cut.end - cut.start}}\r\n${selected.slice(cut.start, cut.end)}`);
@@ -99,7 +99,8 @@ async function writeRange(session: Session, label: string, body: Body, range: By
   if (written !== length) throw new Error('a stored message is shorter than its structure says');
 }
 
-async function readHeader(body: Body, range: ByteRange): Promise<string> {
+/** The octets of a header section, cut off at a bound. */
+export async function readSectionHeader(body: Body, range: ByteRange): Promise<string> {
   if (range.end <= body.headerBytes.length) return latin1(body.headerBytes.subarray(range.start, range.end));
   const end = Math.min(range.end, range.start + headerOctetsMax);
   if (body.inline !== undefined) return latin1(body.inline.subarray(range.start, end));

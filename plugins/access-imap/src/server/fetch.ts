@@ -4,6 +4,7 @@ import { type FetchCommand, type FetchItem, formatSet } from '../protocol/index.
 import { enableCondstore, vanishedSince } from './condstore.js';
 import { type BodyItem, isBodyItem, isReading, writeBodyItem } from './fetch-body.js';
 import { type EntryWriter, entryWriter, type MessageWriter, messageWriter } from './fetch-writers.js';
+import { fetchHead } from './news.js';
 import { bad, no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 import type { View } from './view.js';
@@ -47,7 +48,7 @@ export async function fetch(session: Session, command: FetchCommand): Promise<Ou
 }
 
 function makePlan(session: Session, command: FetchCommand, view: View): Plan | undefined {
-  const items = withImplied(command);
+  const items = withImplied(session, command);
   if (items.some((item) => item.item === 'mod-seq')) enableCondstore(session);
   const entryWriters: EntryWriter[] = [];
   const messageWriters: MessageWriter[] = [];
@@ -83,10 +84,10 @@ async function changedSince(
 }
 
 /** UID FETCH always tells the UID (RFC 9051 section 6.4.9), CHANGEDSINCE the mod-sequence (RFC 7162 section 3.1.4). */
-function withImplied(command: FetchCommand): readonly FetchItem[] {
+function withImplied(session: Session, command: FetchCommand): readonly FetchItem[] {
   const has = (name: FetchItem['item']) => command.items.some((item) => item.item === name);
   const items = [...command.items];
-  if (command.isUid && !has('uid')) items.unshift({ item: 'uid' });
+  if (command.isUid && !has('uid') && !session.enabled.has('UIDONLY')) items.unshift({ item: 'uid' });
   if (command.changedSince !== undefined && !has('mod-seq')) items.push({ item: 'mod-seq' });
   return items;
 }
@@ -100,7 +101,8 @@ async function fetchEntries(
   const { output } = session.wire;
   const { entries } = view;
   for (const index of indexes) {
-    output.write(`* ${index + 1} FETCH (${entryText(plan, entries[index] as MailboxEntry)})\r\n`);
+    const entry = entries[index] as MailboxEntry;
+    output.write(`* ${fetchHead(session, index, entry)}${entryText(plan, entry)})\r\n`);
     if (!output.isFull) continue;
     output.flush();
     if (output.isBlocked) await output.drain();
@@ -173,7 +175,7 @@ async function writeMessage(
   let text = entryText(plan, entry);
   for (const write of plan.messageWriters) text += (text === '' ? '' : ' ') + write(message);
   if (flags !== '') text += (text === '' ? '' : ' ') + flags;
-  output.write(`* ${index + 1} FETCH (${text}`);
+  output.write(`* ${fetchHead(session, index, entry)}${text}`);
   let isFirst = text === '';
   if (body !== undefined) {
     for (const item of plan.bodyItems) {

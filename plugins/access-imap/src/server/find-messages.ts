@@ -1,6 +1,6 @@
 /** Running a search program over the selected mailbox, cheapest knowledge first. */
 import type { Body, StoredMessage } from '@postroad/core';
-import type { SearchKey } from '../protocol/index.js';
+import { type SearchKey, writeString } from '../protocol/index.js';
 import { foldText } from './fold.js';
 import { type Candidate, matchMessage, type SearchContext } from './match-message.js';
 import { containsText, headerText } from './scan-text.js';
@@ -9,6 +9,8 @@ import type { View } from './view.js';
 
 /** Messages whose structures are read at once. */
 const batchSize = 512;
+/** RFC 9585 section 4: not more often than every ten seconds. */
+const progressMs = 10_000;
 
 /**
  * Indexes of the messages that fit, ascending. `isUid` leaves out messages that are gone without the client knowing;
@@ -19,6 +21,7 @@ export async function findMessages(
   view: View,
   program: SearchKey,
   isUid: boolean,
+  tag: string,
 ): Promise<number[]> {
   const context: SearchContext = {
     nowMs: session.server.clock.now(),
@@ -39,10 +42,23 @@ export async function findMessages(
     else if (fits === undefined && !isGhost) open.push(candidate);
   }
   if (open.length === 0) return found;
+  const progress = progressTeller(session, tag, entries.length);
   for (let from = 0; from < open.length && !session.wire.isEnded; from += batchSize) {
-    await matchBatch(session, program, context, open.slice(from, from + batchSize), found);
+    await matchBatch(session, program, context, open.slice(from, from + batchSize), found, progress);
   }
   return found.sort((a, b) => a - b);
+}
+
+/** Tells how far a long search is (RFC 9585), so that the client sees that it goes on. */
+function progressTeller(session: Session, tag: string, total: number): (done: number) => void {
+  const { clock } = session.server;
+  let toldMs = clock.monotonic();
+  return (done) => {
+    if (clock.monotonic() - toldMs < progressMs) return;
+    toldMs = clock.monotonic();
+    session.untagged(`OK [INPROGRESS (${writeString(tag, session.strings)} ${done} ${total})] searching`);
+    session.wire.output.flush();
+  };
 }
 
 async function matchBatch(
@@ -51,6 +67,7 @@ async function matchBatch(
   context: SearchContext,
   batch: readonly Candidate[],
   found: number[],
+  progress: (done: number) => void,
 ): Promise<void> {
   const messages = await session.server.store.messages(batch.map(({ entry }) => entry.messageId));
   for (let at = 0; at < batch.length; at++) {
@@ -60,6 +77,7 @@ async function matchBatch(
     const candidate: Candidate = { ...(batch[at] as Candidate), message };
     let fits = matchMessage(program, candidate, context);
     fits ??= await matchContent(session, program, context, candidate, message);
+    progress(candidate.number);
     if (fits) found.push(candidate.number - 1);
     if (session.wire.isEnded) return;
   }

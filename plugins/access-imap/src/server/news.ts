@@ -42,9 +42,20 @@ export function flagList(view: View): string {
 
 /** FETCH with flags, as told after a change. */
 export function writeFlags(session: Session, index: number, entry: MailboxEntry, hasUid: boolean): void {
-  const uid = hasUid || session.enabled.has('QRESYNC') ? `UID ${entry.uid} ` : '';
   const modSeq = session.isCondstore ? ` MODSEQ (${entry.modSeq})` : '';
-  session.untagged(`${index + 1} FETCH (${uid}FLAGS (${entry.flags.join(' ')})${modSeq})`);
+  const flags = `FLAGS (${entry.flags.join(' ')})${modSeq}`;
+  session.untagged(`${fetchHead(session, index, entry)}${uidText(session, entry, hasUid)}${flags})`);
+}
+
+/** What a FETCH response begins with: with UIDONLY it names the UID instead of the number (RFC 9586 section 3.3). */
+export function fetchHead(session: Session, index: number, entry: MailboxEntry): string {
+  return session.enabled.has('UIDONLY') ? `${entry.uid} UIDFETCH (` : `${index + 1} FETCH (`;
+}
+
+/** The UID with a blank behind it, where it must be told (RFC 7162 section 3.2.4). */
+export function uidText(session: Session, entry: MailboxEntry, hasUid: boolean): string {
+  if (session.enabled.has('UIDONLY')) return '';
+  return hasUid || session.enabled.has('QRESYNC') ? `UID ${entry.uid} ` : '';
 }
 
 function writeNews(session: Session, view: View, mayExpunge: boolean): void {
@@ -67,6 +78,7 @@ function writeExpunges(session: Session, news: ViewNews): void {
     // RFC 5182 section 2.1: expunged messages leave the saved result.
     session.savedResult = session.savedResult.filter((uid) => !gone.has(uid));
   }
-  if (session.enabled.has('QRESYNC')) session.untagged(`VANISHED ${formatSet(news.expungedUids)}`);
+  const tellsUids = session.enabled.has('QRESYNC') || session.enabled.has('UIDONLY');
+  if (tellsUids) session.untagged(`VANISHED ${formatSet(news.expungedUids)}`);
   else for (const number of news.expunged) session.untagged(`${number} EXPUNGE`);
 }

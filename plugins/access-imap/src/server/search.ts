@@ -14,7 +14,7 @@ export async function search(session: Session, command: SearchCommand, tag: stri
   const isSaving = command.returns?.options.has('SAVE') === true;
   const saved = session.savedResult;
   // RFC 5182 section 2.1: a search that fails leaves an empty result; it is put back only by one that succeeds.
-  const indexes = await findMessages(session, view, command.program, command.isUid).catch(
+  const indexes = await findMessages(session, view, command.program, command.isUid, tag).catch(
     (error: unknown) => {
       session.savedResult = isSaving ? [] : saved;
       throw error;

@@ -11,7 +11,7 @@ import type {
   MailboxStore,
   Spool,
 } from '@postroad/core';
-import type { NameEncoding, StringOptions } from '../protocol/index.js';
+import type { NameEncoding, ReaderLimits, StringOptions } from '../protocol/index.js';
 import type { ConnectionCounts } from './connection-counts.js';
 import type { Limits, ListenConfig } from './options.js';
 import { View } from './view.js';
@@ -45,7 +45,8 @@ export class Session {
   readonly enabled = new Set<Enabled>();
   /** The saved result of SEARCH (RFC 5182): UIDs, ascending. */
   savedResult: readonly number[] = [];
-  readonly openedMs: number;
+  /** When the connection was opened, or the last user left it. */
+  openedMs: number;
   /** When the last command or answer came. */
   lastActivityMs: number;
   loginFailures = 0;
@@ -62,14 +63,7 @@ export class Session {
     this.connection = client.connection;
     this.openedMs = server.clock.monotonic();
     this.lastActivityMs = this.openedMs;
-    const { limits } = server;
-    this.wire = new Wire(client, {
-      lineOctetsMax: limits.loginLineOctetsMax,
-      literalOctetsMax: limits.loginLiteralOctetsMax,
-      commandOctetsMax: limits.loginLineOctetsMax * 2,
-      literalsMax: 4,
-      skipOctetsMax: limits.loginLineOctetsMax,
-    });
+    this.wire = new Wire(client, loginLimits(server.limits));
   }
 
   get isEncrypted(): boolean {
@@ -109,6 +103,17 @@ export class Session {
   get selected(): View {
     if (this.view === undefined) throw new Error('the command needs a selected mailbox');
     return this.view;
+  }
+
+  /** Forgets who is logged in, and all that was enabled. */
+  logOut(): void {
+    this.unselect();
+    this.enabled.clear();
+    this.server.counts.remove(`account ${this.account}`);
+    this.accountId = undefined;
+    this.connection.identity = undefined;
+    this.openedMs = this.server.clock.monotonic();
+    this.wire.reader.limits = loginLimits(this.server.limits);
   }
 
   /** Adds an untagged response. */
@@ -161,6 +166,16 @@ export class Session {
     this.view = undefined;
     this.savedResult = [];
   }
+}
+
+function loginLimits(limits: Limits): ReaderLimits {
+  return {
+    lineOctetsMax: limits.loginLineOctetsMax,
+    literalOctetsMax: limits.loginLiteralOctetsMax,
+    commandOctetsMax: limits.loginLineOctetsMax * 2,
+    literalsMax: 4,
+    skipOctetsMax: limits.loginLineOctetsMax,
+  };
 }
 
 const utf8Strings: StringOptions = { isUtf8: true };

@@ -26,7 +26,7 @@ export async function sort(session: Session, command: SortCommand, tag: string):
   const view = session.selected;
   const hasModSeq = usesKey(command.program, 'mod-seq');
   if (hasModSeq) enableCondstore(session);
-  const found = await findMessages(session, view, command.program, command.isUid);
+  const found = await findMessages(session, view, command.program, command.isUid, tag);
   const indexes = await sorted(session, view, command.criteria, found);
   const results = { indexes, isUid: command.isUid, isSorted: true, hasModSeq };
   if (command.returns === undefined) writeNumbers(session, view, 'SORT', results);

@@ -2,7 +2,7 @@
 import type { FlagChange, MailboxEntry } from '@postroad/core';
 import { formatSet, type StoreCommand } from '../protocol/index.js';
 import { enableCondstore } from './condstore.js';
-import { refresh, writeFlags } from './news.js';
+import { fetchHead, refresh, uidText, writeFlags } from './news.js';
 import { bad, no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 import type { View } from './view.js';
@@ -57,8 +57,8 @@ function tellChanged(
     const entry = view.entries[index] as MailboxEntry;
     if (command.isSilent && isExpected(old, entry, command)) {
       if (!session.isCondstore || entry.modSeq === old.modSeq) continue;
-      const uid = command.isUid || session.enabled.has('QRESYNC') ? `UID ${entry.uid} ` : '';
-      session.untagged(`${index + 1} FETCH (${uid}MODSEQ (${entry.modSeq}))`);
+      const uid = uidText(session, entry, command.isUid);
+      session.untagged(`${fetchHead(session, index, entry)}${uid}MODSEQ (${entry.modSeq}))`);
     } else writeFlags(session, index, entry, command.isUid);
   }
 }

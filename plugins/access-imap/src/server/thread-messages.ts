@@ -20,10 +20,10 @@ const messageIdPattern = /<[^<>\s]{1,998}>/g;
 const referencesMax = 1000;
 
 /** THREAD. */
-export async function thread(session: Session, command: ThreadCommand): Promise<Outcome> {
+export async function thread(session: Session, command: ThreadCommand, tag: string): Promise<Outcome> {
   const view = session.selected;
   if (usesKey(command.program, 'mod-seq')) enableCondstore(session);
-  const found = await findMessages(session, view, command.program, command.isUid);
+  const found = await findMessages(session, view, command.program, command.isUid, tag);
   const messages: ThreadMessage[] = [];
   for (let from = 0; from < found.length && !session.wire.isEnded; from += batchSize) {
     messages.push(...(await readBatch(session, view, command, found.slice(from, from + batchSize))));
