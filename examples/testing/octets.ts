@@ -11,11 +11,7 @@ export function withLf(octets: Uint8Array): Buffer {
  */
 export function addedFields(arrived: Uint8Array, sent: Uint8Array): readonly string[] {
   const added = arrived.length - sent.length;
-  if (added < 0 || Buffer.compare(arrived.subarray(added), sent) !== 0) {
-    throw new Error(
-      `what arrived is not what was sent:\n${describe(arrived)}\n--- sent ---\n${describe(sent)}`,
-    );
-  }
+  if (added < 0 || Buffer.compare(arrived.subarray(added), sent) !== 0) throw differenceOf(arrived, sent);
   const lines = Buffer.from(arrived.subarray(0, added)).toString('latin1').split(/\r?\n/);
   if (lines.pop() !== '') throw new Error('the added octets do not end with a line end');
   const names: string[] = [];
@@ -28,6 +24,16 @@ export function addedFields(arrived: Uint8Array, sent: Uint8Array): readonly str
   return names;
 }
 
-function describe(octets: Uint8Array): string {
-  return `${octets.length} octets: ${Buffer.from(octets).toString('latin1').slice(0, 1_500)}`;
+/** Shows where they differ for the first time, seen from their ends. */
+function differenceOf(arrived: Uint8Array, sent: Uint8Array): Error {
+  let same = 0;
+  while (same < sent.length && arrived.at(-1 - same) === sent.at(-1 - same)) same++;
+  const around = (octets: Uint8Array) => {
+    const at = octets.length - same;
+    return JSON.stringify(Buffer.from(octets.subarray(Math.max(0, at - 200), at + 40)).toString('latin1'));
+  };
+  return new Error(
+    `of ${sent.length} octets sent and ${arrived.length} arrived only the last ${same} are the same:\n` +
+      `sent    ${around(sent)}\narrived ${around(arrived)}`,
+  );
 }

@@ -13,6 +13,7 @@ export interface ToolResult {
 
 /** What a tool is run with. */
 export interface ToolOptions {
+  /** Without it, standard input stays open and silent, as a terminal at which nobody types. */
   readonly input?: string | Uint8Array;
   readonly directory?: string;
   readonly environment?: Readonly<Record<string, string>>;
@@ -43,7 +44,7 @@ export function runTool(
     child.stdin.on('error', () => undefined);
     child.once('error', reject);
     child.once('close', (status) => resolve({ status, stdout: Buffer.concat(stdout), stderr }));
-    child.stdin.end(options.input ?? '');
+    if (options.input !== undefined) child.stdin.end(options.input);
   });
 }
 

@@ -116,6 +116,8 @@ export async function messagesOf(client: ImapFlow, mailbox = 'INBOX'): Promise<r
   const lock = await client.getMailboxLock(mailbox);
   try {
     const messages: Buffer[] = [];
+    // A mailbox that is open already is not looked at anew by itself.
+    await client.noop();
     if (client.mailbox === false || client.mailbox.exists === 0) return messages;
     for await (const { source } of client.fetch('1:*', { source: true })) {
       if (source !== undefined) messages.push(source);
