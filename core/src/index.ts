@@ -172,7 +172,13 @@ export {
   type Settlement,
 } from './services/queue-store.js';
 export { Random } from './services/random.js';
-export { type MxRecord, Resolver } from './services/resolver.js';
+export {
+  type DnssecResolver,
+  type MxRecord,
+  Resolver,
+  type TlsaRecord,
+  type Vouched,
+} from './services/resolver.js';
 export { type BodyWriter, Spool } from './services/spool.js';
 export { createReceiver } from './smtp/create-receiver.js';
 export {

@@ -84,7 +84,11 @@ export interface MtaOptions {
   /** Directory for bodies above the inline limit (default: a temporary one) and that limit (default 64 KiB). */
   readonly spool?: { readonly directory?: string; readonly inlineOctetsMax?: number };
   /** DNS servers as `address` or `address:port`; the system's by default. */
-  readonly dns?: { readonly servers?: readonly string[] };
+  readonly dns?: {
+    readonly servers?: readonly string[];
+    /** Whether they validate DNSSEC and nobody can come between; by default when all are on this machine. */
+    readonly trustsServers?: boolean;
+  };
   /** Where `postroad` commands reach the running server: a unix socket, made with mode 0600. */
   readonly control?: { readonly socket: string };
   readonly log?: { readonly level?: 'debug' | 'info' | 'warn' | 'error' | 'silent' };

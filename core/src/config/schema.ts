@@ -99,7 +99,7 @@ const optionsShape = {
     .optional()
     .describe('Directory for bodies above the inline limit, and that limit.'),
   dns: z
-    .strictObject({ servers: z.array(z.string().min(1)).optional() })
+    .strictObject({ servers: z.array(z.string().min(1)).optional(), trustsServers: z.boolean().optional() })
     .optional()
     .describe("DNS servers as address or address:port; the system's by default."),
   control: z

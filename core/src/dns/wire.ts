@@ -1,16 +1,9 @@
 /** DNS messages (RFC 1035 section 4) as values; the one importer of dns-packet. */
 import { type Answer, type DecodedPacket, decode, encode, type Packet, type Question } from 'dns-packet';
+import type { TlsaRecord } from '../services/resolver.js';
 
 /** The record types that are asked for. */
 export type DnsType = 'A' | 'AAAA' | 'MX' | 'TXT' | 'PTR' | 'TLSA';
-
-/** A TLSA record (RFC 6698 section 2.1). */
-export interface TlsaRecord {
-  readonly usage: number;
-  readonly selector: number;
-  readonly matchingType: number;
-  readonly certificate: Uint8Array;
-}
 
 /** One record of an answer, by its type. Names are lower case and without a final dot. */
 export type DnsRecord = { readonly name: string; readonly ttlSeconds: number } & (

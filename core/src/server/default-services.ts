@@ -61,11 +61,10 @@ export function bindDefaults(
 }
 
 function systemResolver(house: House, options: MtaOptions): Resolver {
-  const servers = options.dns?.servers;
   return createResolver({
     clock: house.clock,
     random: house.random,
-    ...(servers === undefined ? {} : { servers }),
+    ...options.dns,
   });
 }
 

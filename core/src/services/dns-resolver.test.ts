@@ -25,7 +25,7 @@ async function start(
     servers: [dns.address],
     clock: systemClock,
     random,
-    timeoutMs: 50,
+    timeoutMs: 10_000,
     hostsFile: false,
     ...options,
   });
@@ -71,10 +71,11 @@ test('keeps the null MX', async () => {
 test.each(['servfail', 'refused', 'silence', 'garbage', 'wrong-id', 'drop-tcp'] as const)(
   'fails for now when the server answers with %s',
   async (failure) => {
-    const { resolver, dns } = await start({ 'example.org': failure });
+    const { resolver, dns } = await start({ 'example.org': failure }, { timeoutMs: 50, rounds: 2 });
     await failsWithDns(resolver.mx('example.org'));
     dns.set('example.org', { MX: [{ preference: 1, exchange: 'a.example.org' }] });
-    expect(await resolver.mx('example.org')).toHaveLength(1);
+    // A failure is not remembered; the patience of ten seconds is for busy machines.
+    await expect.poll(() => resolver.mx('example.org').catch(() => []), { timeout: 10_000 }).toHaveLength(1);
   },
 );
 
@@ -88,7 +89,8 @@ test('asks the next server when one is silent or gone', async () => {
     servers: [gone.address, silent.address, dns.address],
     clock: systemClock,
     random,
-    timeoutMs: 50,
+    timeoutMs: 200,
+    rounds: 5,
     hostsFile: false,
   });
   expect(await resolver.addresses('example.org')).toEqual(['192.0.2.1']);
@@ -174,4 +176,28 @@ test('does not ask for what can not be a name', async () => {
     expect(await resolver.addresses(name)).toEqual([]);
   }
   expect(dns.questions).toEqual([]);
+});
+
+test('tells what a validating server on this machine vouches for', async () => {
+  const certificate = Buffer.from('0123456789');
+  const tlsa = { usage: 3, selector: 1, matchingType: 1, certificate };
+  const zones: DnsZones = {
+    '_25._tcp.mx.example.org': { TLSA: [tlsa], isAuthentic: true },
+    'signed.example': { MX: [{ preference: 1, exchange: 'mx.example.org' }], isAuthentic: true },
+    'plain.example': { MX: [{ preference: 1, exchange: 'mx.example.org' }] },
+    'mx.example.org': { A: ['192.0.2.1'], isAuthentic: true },
+  };
+  const { resolver } = await start(zones);
+  const found = await resolver.dnssec?.tlsa('_25._tcp.mx.example.org');
+  expect(found?.isAuthentic).toBe(true);
+  expect(found?.records).toMatchObject([{ usage: 3, selector: 1, matchingType: 1 }]);
+  expect(Buffer.from(found?.records[0]?.certificate ?? []).equals(certificate)).toBe(true);
+  expect((await resolver.dnssec?.mx('signed.example'))?.isAuthentic).toBe(true);
+  expect((await resolver.dnssec?.mx('plain.example'))?.isAuthentic).toBe(false);
+  expect(await resolver.dnssec?.addresses('mx.example.org')).toEqual({
+    records: ['192.0.2.1'],
+    isAuthentic: true,
+  });
+  const { resolver: distrustful } = await start(zones, { trustsServers: false });
+  expect(distrustful.dnssec).toBeUndefined();
 });

@@ -4,16 +4,22 @@
  * an answer holds; see docs/decisions.
  */
 
+import { getServers } from 'node:dns';
 import { hostsFile } from '../dns/hosts-file.js';
 import { createLookUp, type DnsAnswers, type LookUpOptions } from '../dns/look-up.js';
 import { addressOfLiteral, isHostName, queryName, reverseName } from '../dns/names.js';
 import type { DnsRecord, DnsType } from '../dns/wire.js';
-import type { MxRecord, Resolver } from './resolver.js';
+import type { DnssecResolver, MxRecord, Resolver, TlsaRecord } from './resolver.js';
 
 /** What a resolver is made of. */
 export interface ResolverOptions extends LookUpOptions {
   /** The table of local names; default `/etc/hosts`, `false` for none. */
   readonly hostsFile?: string | false;
+  /**
+   * Whether the servers validate and nobody can come between (RFC 7672 section 2.1.1), so that DANE may rely on them;
+   * by default when all of them are on this machine.
+   */
+  readonly trustsServers?: boolean;
 }
 
 /** A resolver over these servers. Nothing of it keeps the process alive, so it needs no closing. */
@@ -21,12 +27,16 @@ export function createResolver(options: ResolverOptions): Resolver {
   const lookUp = createLookUp(options);
   const hosts =
     options.hostsFile === false ? undefined : hostsFile(options.hostsFile ?? '/etc/hosts', options.clock);
-  const ask = async (name: string, type: DnsType, signal?: AbortSignal): Promise<DnsAnswers> => {
+  const ask: Ask = async (name, type, signal) => {
     signal?.throwIfAborted();
     const asked = queryName(name);
     return asked === undefined ? { records: [], isAuthentic: false } : await lookUp(asked, type, signal);
   };
+  const servers = options.servers ?? getServers();
+  const isTrusted =
+    options.trustsServers ?? servers.every((server) => /^(?:127\.|\[?::1(?:\]|$))/.test(server));
   return {
+    ...(isTrusted && { dnssec: dnssecResolver(ask) }),
     async mx(domain, signal) {
       if (localAddresses(domain) !== undefined) return [];
       return mxOf((await ask(domain, 'MX', signal)).records);
@@ -45,6 +55,31 @@ export function createResolver(options: ResolverOptions): Resolver {
       const reverse = reverseName(address);
       if (local !== undefined || reverse === undefined) return local ?? [];
       return valuesOf((await ask(reverse, 'PTR', signal)).records, 'PTR').filter(isHostName);
+    },
+  };
+}
+
+type Ask = (name: string, type: DnsType, signal?: AbortSignal) => Promise<DnsAnswers>;
+
+function dnssecResolver(ask: Ask): DnssecResolver {
+  return {
+    async mx(domain, signal) {
+      const { records, isAuthentic } = await ask(domain, 'MX', signal);
+      return { records: mxOf(records), isAuthentic };
+    },
+    async addresses(name, signal) {
+      const [four, six] = await Promise.all([ask(name, 'A', signal), ask(name, 'AAAA', signal)]);
+      const records = [...valuesOf(four.records, 'A'), ...valuesOf(six.records, 'AAAA')];
+      return { records, isAuthentic: four.isAuthentic && six.isAuthentic };
+    },
+    async tlsa(name, signal) {
+      const { records, isAuthentic } = await ask(name, 'TLSA', signal);
+      return {
+        records: records.filter(
+          (record): record is DnsRecord & TlsaRecord => record.type === 'TLSA',
+        ) as readonly TlsaRecord[],
+        isAuthentic,
+      };
     },
   };
 }

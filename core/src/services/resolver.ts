@@ -7,6 +7,27 @@ export interface MxRecord {
   readonly exchange: string;
 }
 
+/** A TLSA record (RFC 6698 section 2.1): what the certificate of a server must be. */
+export interface TlsaRecord {
+  readonly usage: number;
+  readonly selector: number;
+  readonly matchingType: number;
+  readonly certificate: Uint8Array;
+}
+
+/** Records, and whether DNSSEC vouches for them or for there being none. */
+export interface Vouched<T> {
+  readonly records: readonly T[];
+  readonly isAuthentic: boolean;
+}
+
+/** Look-ups whose answers a validating server vouches for over a way that nobody else can speak on. */
+export interface DnssecResolver {
+  mx(domain: string, signal?: AbortSignal): Promise<Vouched<MxRecord>>;
+  addresses(name: string, signal?: AbortSignal): Promise<Vouched<string>>;
+  tlsa(name: string, signal?: AbortSignal): Promise<Vouched<TlsaRecord>>;
+}
+
 /**
  * Look-ups. "There is none" (NXDOMAIN and an empty answer alike) is an empty list; a failure that may mend (SERVFAIL,
  * time-out) throws `E_DNS`. Names are given without a final dot. Safe to call concurrently.
@@ -19,6 +40,8 @@ export interface Resolver {
   txt(name: string, signal?: AbortSignal): Promise<readonly string[]>;
   /** Names of an address (PTR). */
   names(address: string, signal?: AbortSignal): Promise<readonly string[]>;
+  /** For DANE; absent when no trusted validating server is asked. Failures are as above. */
+  readonly dnssec?: DnssecResolver;
 }
 
 /** The token of the resolver. */

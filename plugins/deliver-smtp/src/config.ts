@@ -10,6 +10,8 @@ export interface DeliverSmtpOptions {
   readonly port?: number | undefined;
   readonly tls?: TlsPolicy | undefined;
   readonly tlsVersionMin?: 'TLSv1.2' | 'TLSv1.3' | undefined;
+  readonly dane?: boolean | undefined;
+  readonly mtaSts?: boolean | undefined;
   readonly caFile?: string | undefined;
   readonly allowPrivateAddresses?: boolean | undefined;
   readonly plaintextLogin?: boolean | undefined;
@@ -41,6 +43,9 @@ export const schema = z.strictObject({
   port: z.number().int().min(1).max(65_535).default(25),
   tls: z.enum(['none', 'opportunistic', 'required', 'verified']).default('opportunistic'),
   tlsVersionMin: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2'),
+  /** DANE where the resolver is a trusted validating one. */
+  dane: z.boolean().default(true),
+  mtaSts: z.boolean().default(true),
   /** Certificates to trust instead of the system's, in PEM. */
   caFile: z.string().min(1).optional(),
   allowPrivateAddresses: z.boolean().default(false),

@@ -7,6 +7,11 @@ import { ConnectionPool } from './connection-pool.js';
 import type { Deliverer } from './deliverer.js';
 import { deliver } from './delivery.js';
 import { Reachability } from './reachability.js';
+import { createStsFetch } from './tls/fetch-sts-policy.js';
+import { MtaSts } from './tls/mta-sts.js';
+
+/** How long a policy may take to come: mail is waiting for it. */
+const stsTimeoutMs = 20_000;
 
 /** Delivers to mail exchangers (transport `mx`), smarthosts (`smtp`) and LMTP servers (`lmtp`). */
 export const deliverSmtp = definePlugin({
@@ -17,6 +22,8 @@ export const deliverSmtp = definePlugin({
   setup({ config, services, hostname, log, metrics, tap, onStart, onDrain, defer }) {
     const { resolver, clock, random } = services;
     const pool = new ConnectionPool(config.reuse, clock);
+    const { allowPrivateAddresses } = config;
+    const timeoutMs = stsTimeoutMs;
     const help = 'Connections to other servers';
     let secureContext: SecureContext | undefined;
     const deliverer: Deliverer = {
@@ -29,6 +36,14 @@ export const deliverSmtp = definePlugin({
       log,
       pool,
       reachability: new Reachability(clock),
+      mtaSts: config.mtaSts
+        ? new MtaSts({
+            resolver,
+            clock,
+            log,
+            fetchPolicy: createStsFetch({ resolver, clock, allowPrivateAddresses, timeoutMs }),
+          })
+        : undefined,
       get secureContext() {
         secureContext ??= makeSecureContext(config);
         return secureContext;

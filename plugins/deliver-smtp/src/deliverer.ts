@@ -4,6 +4,7 @@ import type { Clock, Counter, Logger, Random, Resolver } from '@postroad/core';
 import type { DeliverSmtpConfig } from './config.js';
 import type { ConnectionPool } from './connection-pool.js';
 import type { Reachability } from './reachability.js';
+import type { MtaSts } from './tls/mta-sts.js';
 
 /** Made once in the plugin's setup. */
 export interface Deliverer {
@@ -17,6 +18,8 @@ export interface Deliverer {
   readonly log: Logger;
   readonly pool: ConnectionPool;
   readonly reachability: Reachability;
+  /** Policies of other domains; absent when switched off. */
+  readonly mtaSts: MtaSts | undefined;
   readonly secureContext: SecureContext;
   readonly counters: { readonly opened: Counter; readonly reused: Counter };
 }

@@ -2,26 +2,21 @@
 import {
   type Delivery,
   type DeliveryReport,
-  type HostRoute,
-  type MxRoute,
   type QueuedRecipient,
   type RecipientOutcome,
   type Reply,
   reply,
   type TlsPolicy,
 } from '@postroad/core';
+import { abortable } from './client/abortable.js';
 import { type Answer, isTooManyRecipients } from './client/answer.js';
 import { type Content, contentOf } from './client/content.js';
-import { dial } from './client/dial.js';
-import { openSession, type SessionOptions } from './client/open-session.js';
-import { RemoteError } from './client/remote-error.js';
-import { SmtpConnection } from './client/smtp-connection.js';
+import type { SmtpConnection } from './client/smtp-connection.js';
 import { runTransaction } from './client/transaction.js';
 import type { Deliverer } from './deliverer.js';
+import { makeSession, type SmtpRoute, type Trouble } from './session-maker.js';
 import { findAddresses, findTargets, type Target } from './targets.js';
-
-/** The routes that this plugin knows. */
-export type SmtpRoute = MxRoute | HostRoute;
+import { type Security, securityOf } from './tls/security.js';
 
 /** Delivers; resolves with an outcome for each recipient, whatever happens. */
 export async function deliver(
@@ -39,12 +34,6 @@ export async function deliver(
     run.closeWith('deferred', reply(451, '3.0', 'the delivery was broken off'));
   }
   return run.report();
-}
-
-interface Trouble {
-  readonly status: 'deferred' | 'failed';
-  readonly reply: Reply;
-  readonly remote?: { readonly name: string; readonly address: string } | undefined;
 }
 
 class DeliveryRun {
@@ -148,78 +137,41 @@ class DeliveryRun {
       this.#note(found);
       return 0;
     }
+    const security = await this.#security(target);
+    if ('refusal' in security) {
+      this.#note({ status: 'deferred', reply: security.refusal });
+      return 0;
+    }
+    const maker = {
+      deliverer: this.#deliverer,
+      route: this.#route,
+      helloName: this.#helloName,
+      sourceAddress: this.#delivery.egress.sourceAddress,
+      signal: this.#signal,
+    };
     let left = reachability.sort(found.addresses);
     let sessions = 0;
     while (left.length > 0 && this.#open.length > 0 && sessions < sessionsMax) {
-      const connection = await this.#connect(target, left);
-      if (connection === undefined) break;
-      left = left.filter((address) => address !== connection.address);
-      const session = await this.#openSession(connection, target, this.#tls);
-      if (session === undefined) continue;
-      sessions++;
-      await this.#transact(session);
+      const opened = await makeSession(maker, target, left, security);
+      if ('connection' in opened) {
+        sessions++;
+        await this.#transact(opened.connection);
+      } else this.#note(opened.trouble);
+      const used = 'connection' in opened ? opened.connection.address : opened.address;
+      left = used === undefined ? [] : left.filter((address) => address !== used);
     }
     return sessions;
   }
 
-  async #connect(target: Target, addresses: readonly string[]): Promise<SmtpConnection | undefined> {
-    const { clock, config, reachability, counters } = this.#deliverer;
-    try {
-      const { socket, address } = await dial({
-        addresses,
-        port: target.port,
-        sourceAddress: this.#delivery.egress.sourceAddress,
-        connectMs: config.timeouts.connectMs,
-        clock,
-        signal: this.#signal,
-        onUnreachable: (failed) => reachability.failed(failed),
-      });
-      reachability.reached(address);
-      counters.opened.increase();
-      return new SmtpConnection({ socket, address, host: target.host, clock });
-    } catch (error) {
-      if (!(error instanceof RemoteError)) throw error;
-      this.#note(troubleOf(error));
-      return undefined;
-    }
-  }
-
-  /** Opens a session; a connection that can't be encrypted is made again in plain where the policy allows it. */
-  async #openSession(
-    connection: SmtpConnection,
-    target: Target,
-    tls: TlsPolicy | 'implicit',
-  ): Promise<SmtpConnection | undefined> {
-    try {
-      await this.#abortable(connection, () => openSession(connection, this.#sessionOptions(target, tls)));
-      return connection;
-    } catch (error) {
-      this.#signal.throwIfAborted();
-      if (!(error instanceof RemoteError)) throw error;
-      if (error.step === 'tls' && tls === 'opportunistic') {
-        const { address } = connection;
-        this.#deliverer.log.info('TLS failed, going on without', { host: target.host, address, error });
-        const plain = await this.#connect(target, [address]);
-        return plain === undefined ? undefined : await this.#openSession(plain, target, 'none');
-      }
-      this.#note(troubleOf(error, connection));
-      return undefined;
-    }
-  }
-
-  #sessionOptions(target: Target, tls: TlsPolicy | 'implicit'): SessionOptions {
-    const { secureContext, config } = this.#deliverer;
-    const { login, password } = this.#route.transport === 'mx' ? {} : this.#route;
-    return {
-      protocol: this.#route.transport === 'lmtp' ? 'lmtp' : 'smtp',
-      helloName: this.#helloName,
-      tls,
-      secureContext,
-      certificateName: target.host,
-      login: login === undefined ? undefined : { name: login, password: password ?? '' },
-      plaintextLogin: config.plaintextLogin,
-      timeouts: config.timeouts,
-    };
+  /** What the host must prove; only mail exchangers have policies of their own. */
+  async #security(target: Target): Promise<Security | { readonly refusal: Reply }> {
+    const { resolver, mtaSts, config } = this.#deliverer;
+    if (this.#route.transport !== 'mx' || this.#tls === 'implicit')
+      return { tls: this.#tls, names: [target.host] };
+    const { domain } = this.#route;
+    const { host, port } = target;
+    const options = { resolver, mtaSts, useDane: config.dane, signal: this.#signal };
+    return await securityOf({ domain, host, port, wished: this.#tls }, options);
   }
 
   /** Runs transactions until no recipient is left that was only one too many. */
@@ -240,7 +192,7 @@ class DeliveryRun {
         eightBit,
         nowMs: clock.now(),
       } as const;
-      const { answers, isUnheard } = await this.#abortable(connection, () =>
+      const { answers, isUnheard } = await abortable(this.#signal, connection, () =>
         runTransaction(connection, { ...shared, recipients }),
       );
       if (isUnheard && isReused && recipients === this.#open) return 'stale';
@@ -280,26 +232,9 @@ class DeliveryRun {
     if (this.#trouble?.status === 'deferred' && trouble.status === 'failed') return;
     this.#trouble = trouble;
   }
-
-  async #abortable<T>(connection: SmtpConnection, run: () => Promise<T>): Promise<T> {
-    const onAbort = () => connection.end(this.#signal.reason);
-    this.#signal.addEventListener('abort', onAbort, { once: true });
-    if (this.#signal.aborted) onAbort();
-    try {
-      return await run();
-    } finally {
-      this.#signal.removeEventListener('abort', onAbort);
-    }
-  }
 }
 
 const noServer = reply(451, '4.1', 'no server of the domain could be reached');
-
-function troubleOf(error: RemoteError, connection?: SmtpConnection): Trouble {
-  const status = error.reply.code >= 500 ? 'failed' : 'deferred';
-  if (!error.isQuoted || connection === undefined) return { status, reply: error.reply };
-  return { status, reply: error.reply, remote: { name: connection.host, address: connection.address } };
-}
 
 function tooMany(answers: readonly Answer[]): readonly QueuedRecipient[] {
   return answers

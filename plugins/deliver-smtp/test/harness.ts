@@ -21,8 +21,10 @@ import { createSeededRandom, createVirtualClock, type VirtualClock } from '@post
 import { type DeliverSmtpOptions, schema } from '../src/config.js';
 import { ConnectionPool } from '../src/connection-pool.js';
 import type { Deliverer } from '../src/deliverer.js';
-import { deliver, type SmtpRoute } from '../src/delivery.js';
+import { deliver } from '../src/delivery.js';
 import { Reachability } from '../src/reachability.js';
+import type { SmtpRoute } from '../src/session-maker.js';
+import { type FetchStsPolicy, MtaSts } from '../src/tls/mta-sts.js';
 import { testCertificate } from './certificate.js';
 
 /** What a test may say about a message. */
@@ -49,22 +51,35 @@ const counter = { increase() {} };
 
 /** Makes it. Private addresses are allowed: everything of a test is on loopback. */
 export function createHarness(
-  options: DeliverSmtpOptions & { readonly resolver?: Partial<Resolver>; readonly trusted?: boolean } = {},
+  options: DeliverSmtpOptions & {
+    readonly resolver?: Partial<Resolver>;
+    readonly trusted?: boolean;
+    readonly fetchPolicy?: FetchStsPolicy;
+  } = {},
 ): Harness {
-  const { resolver, trusted = false, ...wished } = options;
+  const { resolver, trusted = false, fetchPolicy, ...wished } = options;
   const config = schema.parse({ allowPrivateAddresses: true, ...wished });
-  const clock = createVirtualClock();
+  // A time at which the certificates of the tests are valid.
+  const clock = createVirtualClock(Date.UTC(2030, 0, 1));
   const none = async () => [];
+  const names: Resolver = {
+    mx: none,
+    addresses: async () => ['127.0.0.1'],
+    txt: none,
+    names: none,
+    ...resolver,
+  };
   const deliverer: Deliverer = {
     config,
     hostname: 'out.example.org',
     ownNames: new Set(['out.example.org', ...config.ownNames]),
-    resolver: { mx: none, addresses: async () => ['127.0.0.1'], txt: none, names: none, ...resolver },
+    resolver: names,
     clock,
     random: createSeededRandom(1),
     log,
     pool: new ConnectionPool(config.reuse, clock),
     reachability: new Reachability(clock),
+    mtaSts: fetchPolicy === undefined ? undefined : new MtaSts({ resolver: names, clock, log, fetchPolicy }),
     secureContext: createSecureContext(trusted ? { ca: testCertificate } : {}),
     counters: { opened: counter, reused: counter },
   };

@@ -14,7 +14,7 @@ export interface Peer {
   content(): Promise<Buffer>;
   /** So many octets. */
   octets(length: number): Promise<Buffer>;
-  secure(): void;
+  secure(how?: { readonly cert: string; readonly key: string }): void;
   readonly socket: Socket;
   readonly messages: Buffer[];
 }
@@ -120,11 +120,11 @@ function peerOf(first: Socket, lines: string[], messages: Buffer[]): Peer {
       received = received.subarray(length);
       return found;
     },
-    secure() {
+    secure(how = { cert: testCertificate, key: testKey }) {
       socket.removeAllListeners('data');
       socket = new TLSSocket(socket, {
         isServer: true,
-        secureContext: createSecureContext({ cert: testCertificate, key: testKey }),
+        secureContext: createSecureContext(how),
       });
       received = Buffer.alloc(0);
       listen();
@@ -142,6 +142,7 @@ export interface PoliteOptions {
   /** The answers to the message; one, or one a recipient. */
   readonly final?: (message: Buffer, accepted: number) => readonly string[];
   readonly isTls?: boolean;
+  readonly certificate?: { readonly cert: string; readonly key: string };
 }
 
 /** A script that speaks SMTP as one should. */
@@ -176,7 +177,7 @@ export function polite(options: PoliteOptions = {}): Script {
       }
       if (verb === 'RCPT' && answer.startsWith('2')) accepted++;
       peer.say(answer);
-      if (verb === 'STAR' && answer.startsWith('220')) peer.secure();
+      if (verb === 'STAR' && answer.startsWith('220')) peer.secure(options.certificate);
       if (verb === 'DATA' && answer.startsWith('354')) {
         const message = await peer.content();
         const count = options.isLmtp === true ? accepted : 1;

@@ -1,7 +1,8 @@
 /** From a connected socket to a session that is ready for MAIL: greeting, EHLO, TLS, EHLO again, login. */
 import { isIP } from 'node:net';
 import type { SecureContext } from 'node:tls';
-import { type Reply, reply, type TlsPolicy } from '@postroad/core';
+import { type Reply, reply, type TlsaRecord, type TlsPolicy } from '@postroad/core';
+import { isDaneMatch } from '../tls/dane.js';
 import { logIn } from './authenticate.js';
 import { noCapabilities, parseCapabilities } from './capabilities.js';
 import { RemoteError } from './remote-error.js';
@@ -15,8 +16,13 @@ export interface SessionOptions {
   readonly helloName: string;
   readonly tls: TlsPolicy | 'implicit';
   readonly secureContext: SecureContext;
-  /** The name that the certificate must have. */
-  readonly certificateName: string;
+  /** The name to ask for (SNI). */
+  readonly serverName: string;
+  /** The names of which the certificate must have one. */
+  readonly certificateNames: readonly string[];
+  /** The certificate must match one of these instead of being signed by a trusted authority (RFC 7672). */
+  readonly tlsa?: readonly TlsaRecord[] | undefined;
+  readonly nowMs: number;
   readonly login?: { readonly name: string; readonly password: string } | undefined;
   /** Passwords without TLS, for next hops on this machine. */
   readonly plaintextLogin: boolean;
@@ -81,16 +87,21 @@ async function startTls(connection: SmtpConnection, options: SessionOptions): Pr
 }
 
 async function secure(connection: SmtpConnection, options: SessionOptions): Promise<void> {
-  const name = options.certificateName;
+  const { serverName, tlsa, certificateNames } = options;
   await connection.secure(
     {
       secureContext: options.secureContext,
-      host: name,
+      host: serverName,
       // RFC 6066 section 3: no addresses as server names.
-      ...(isIP(name) === 0 && { servername: name }),
+      ...(isIP(serverName) === 0 && { servername: serverName }),
     },
     options.timeouts.tlsMs,
   );
+  if (tlsa !== undefined) {
+    const certificate = connection.tls?.getPeerX509Certificate();
+    connection.isVerified =
+      certificate !== undefined && isDaneMatch(certificate, tlsa, certificateNames, options.nowMs);
+  }
   if (options.tls === 'verified' && !connection.isVerified)
     throw new RemoteError('tls', reply(451, '7.5', 'the certificate of the server can not be verified'), {
       cause: connection.tls?.authorizationError,

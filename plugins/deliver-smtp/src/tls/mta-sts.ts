@@ -1,0 +1,74 @@
+/** The MTA-STS policies of other domains: found, fetched, remembered (RFC 8461 sections 3.3 and 5.1). */
+import {
+  type BoundedCache,
+  boundedCache,
+  type Clock,
+  isMailError,
+  type Logger,
+  type Resolver,
+} from '@postroad/core';
+import { type MtaStsPolicy, parseStsPolicy, parseStsRecord } from './mta-sts-policy.js';
+
+/** Gets the text of a policy; rejects when it can not be had. */
+export type FetchStsPolicy = (domain: string, signal: AbortSignal) => Promise<string>;
+
+/** What finding policies needs. */
+export interface MtaStsOptions {
+  readonly resolver: Resolver;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly fetchPolicy: FetchStsPolicy;
+}
+
+interface Known {
+  readonly id: string;
+  readonly policy: MtaStsPolicy;
+}
+
+const entriesMax = 10_000;
+/** RFC 8461 section 3.3: after a failure the policy is not asked for again at once. */
+const retryMs = 300_000;
+
+/** The memory of one server. */
+export class MtaSts {
+  readonly #options: MtaStsOptions;
+  readonly #known: BoundedCache<string, Known>;
+  readonly #failed: BoundedCache<string, string>;
+
+  constructor(options: MtaStsOptions) {
+    this.#options = options;
+    this.#known = boundedCache({ entriesMax, clock: options.clock });
+    this.#failed = boundedCache({ entriesMax, clock: options.clock });
+  }
+
+  /**
+   * The policy of a domain. One that was fetched once holds for its age, whatever becomes of DNS and web server
+   * meanwhile: otherwise whoever can stop an answer could stop TLS.
+   */
+  async policy(domain: string, signal: AbortSignal): Promise<MtaStsPolicy | undefined> {
+    const known = this.#known.get(domain);
+    const id = await this.#announced(domain, signal);
+    if (id === undefined || id === known?.id || this.#failed.get(domain) === id) return known?.policy;
+    try {
+      const policy = parseStsPolicy(await this.#options.fetchPolicy(domain, signal));
+      if (policy === undefined) throw new Error('the policy is not valid');
+      this.#known.set(domain, { id, policy }, policy.maxAgeMs);
+      return policy;
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#options.log.info('an MTA-STS policy could not be fetched', { domain, error });
+      this.#failed.set(domain, id, retryMs);
+      return known?.policy;
+    }
+  }
+
+  async #announced(domain: string, signal: AbortSignal): Promise<string | undefined> {
+    try {
+      return parseStsRecord(await this.#options.resolver.txt(`_mta-sts.${domain}`, signal));
+    } catch (error) {
+      // RFC 8461 section 3.1: no record now is as no new policy; what is known still holds.
+      if (!isMailError(error, 'E_DNS')) throw error;
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,81 @@
+/** How a mail exchanger must prove itself: by DANE (RFC 7672), by MTA-STS (RFC 8461), or as the configuration has it. */
+import {
+  isMailError,
+  type Reply,
+  type Resolver,
+  reply,
+  type TlsaRecord,
+  type TlsPolicy,
+} from '@postroad/core';
+import { usableTlsa } from './dane.js';
+import type { MtaSts } from './mta-sts.js';
+import { isStsHost } from './mta-sts-policy.js';
+
+/** What a session with a host must fulfil. */
+export interface Security {
+  readonly tls: TlsPolicy | 'implicit';
+  /** The certificate must match one of these instead of a public authority's word. */
+  readonly tlsa?: readonly TlsaRecord[];
+  /** Names that the certificate may have. */
+  readonly names: readonly string[];
+}
+
+/** What it is decided from. */
+export interface SecurityOptions {
+  readonly resolver: Resolver;
+  readonly mtaSts: MtaSts | undefined;
+  readonly useDane: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** The host to be asked, for one domain. */
+export interface SecuredHost {
+  readonly domain: string;
+  readonly host: string;
+  readonly port: number;
+  /** What configuration, route and message ask for; the outcome is never less. */
+  readonly wished: TlsPolicy;
+}
+
+/** Decides for one host; a reply when it must not be used now. */
+export async function securityOf(
+  of: SecuredHost,
+  options: SecurityOptions,
+): Promise<Security | { readonly refusal: Reply }> {
+  const plain: Security = { tls: of.wished, names: [of.host] };
+  // Whoever switched TLS off for a destination has their reason.
+  if (of.wished === 'none') return plain;
+  const dane = options.useDane ? await daneOf(of, options) : undefined;
+  if (dane !== undefined) return dane;
+  const policy = await options.mtaSts?.policy(of.domain, options.signal);
+  if (policy?.mode !== 'enforce') return plain;
+  // RFC 8461 section 4.1: a host that the policy does not name must not get the message.
+  if (!isStsHost(policy, of.host))
+    return { refusal: reply(451, '7.5', 'the policy of the domain (MTA-STS) does not name the server') };
+  return { tls: 'verified', names: [of.host] };
+}
+
+/** RFC 7672 section 2.2: TLSA records count only where MX, address and TLSA records are all signed. */
+async function daneOf(
+  of: SecuredHost,
+  { resolver, signal }: SecurityOptions,
+): Promise<Security | { readonly refusal: Reply } | undefined> {
+  const { dnssec } = resolver;
+  if (dnssec === undefined) return undefined;
+  try {
+    const exchangers = await dnssec.mx(of.domain, signal);
+    if (!exchangers.isAuthentic) return undefined;
+    if (!(await dnssec.addresses(of.host, signal)).isAuthentic) return undefined;
+    const found = await dnssec.tlsa(`_${of.port}._tcp.${of.host}`, signal);
+    if (!found.isAuthentic || found.records.length === 0) return undefined;
+    const tlsa = usableTlsa(found.records);
+    const names = [of.host, of.domain];
+    // RFC 7672 section 2.2: records that are there but not usable ask for TLS without proof.
+    if (tlsa.length === 0) return { tls: of.wished === 'verified' ? 'verified' : 'required', names };
+    return { tls: 'verified', tlsa, names };
+  } catch (error) {
+    if (!isMailError(error, 'E_DNS')) throw error;
+    // RFC 7672 section 2.1.2: an answer that is withheld must not turn TLS off.
+    return { refusal: reply(451, '7.5', 'how the server proves itself (DANE) can not be looked up for now') };
+  }
+}

@@ -1,0 +1,216 @@
+import { createHash, X509Certificate } from 'node:crypto';
+import { createServer } from 'node:https';
+import {
+  type DeliveryReport,
+  type DnssecResolver,
+  formatReply,
+  MailError,
+  type Resolver,
+  type TlsaRecord,
+} from '@postroad/core';
+import { createVirtualClock } from '@postroad/core/testing';
+import { afterEach, describe, expect, test } from 'vitest';
+import { createStsFetch } from '../src/tls/fetch-sts-policy.js';
+import { authorityCertificate, leafCertificate, leafKey, testCertificate } from './certificate.js';
+import { createHarness } from './harness.js';
+import { polite, type ScriptedServer, startScriptedServer } from './scripted-server.js';
+
+const closing: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+const offers = ['PIPELINING', 'STARTTLS'];
+const chain = { cert: leafCertificate + authorityCertificate, key: leafKey };
+const mx = { transport: 'mx', domain: 'example.net' } as const;
+const delivered = ['delivered 250 2.0.0 taken'];
+const unproven = ['deferred 451 4.7.5 the certificate of the server can not be verified'];
+
+async function serve(options: Parameters<typeof polite>[0] = {}): Promise<ScriptedServer> {
+  const server = await startScriptedServer(polite({ offers, ...options }));
+  closing.push(() => server.close());
+  return server;
+}
+
+function harness(options: Parameters<typeof createHarness>[0]): ReturnType<typeof createHarness> {
+  const made = createHarness(options);
+  closing.push(() => made.deliverer.pool.close());
+  return made;
+}
+
+const told = (report: DeliveryReport) =>
+  report.outcomes.map(({ status, reply }) => `${status} ${formatReply(reply)}`);
+
+const exchangers = [{ preference: 1, exchange: 'mx.example.net' }];
+const none = async () => [];
+
+describe('DANE', () => {
+  const spki = (certificate: string) =>
+    new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' }) as Buffer;
+  const digest = (name: string, bytes: Buffer) => createHash(name).update(bytes).digest();
+
+  const endEntity: TlsaRecord = {
+    usage: 3,
+    selector: 1,
+    matchingType: 1,
+    certificate: digest('sha256', spki(testCertificate)),
+  };
+  const anchor: TlsaRecord = {
+    usage: 2,
+    selector: 0,
+    matchingType: 2,
+    certificate: digest('sha512', new X509Certificate(authorityCertificate).raw),
+  };
+
+  function withTlsa(
+    records: readonly TlsaRecord[],
+    changes: Partial<DnssecResolver> = {},
+  ): Partial<Resolver> {
+    const vouched = <T>(of: readonly T[]) => ({ records: of, isAuthentic: true });
+    const dnssec: DnssecResolver = {
+      mx: async () => vouched(exchangers),
+      addresses: async () => vouched(['127.0.0.1']),
+      tlsa: async () => vouched(records),
+      ...changes,
+    };
+    return { mx: async () => exchangers, dnssec };
+  }
+
+  test.each([
+    ['the key of the server', endEntity, {}, delivered],
+    ['another key', { ...endEntity, certificate: Buffer.alloc(32) }, {}, unproven],
+    [
+      'the whole certificate',
+      { usage: 3, selector: 0, matchingType: 0, certificate: new X509Certificate(testCertificate).raw },
+      {},
+      delivered,
+    ],
+    ['the authority that signed it', anchor, { certificate: chain }, delivered],
+    ['an authority that did not sign it', anchor, {}, unproven],
+    ['only what is not usable asks for TLS alone, and', { ...endEntity, usage: 1 }, {}, delivered],
+  ])('with %s', async (_name, record, options, expected) => {
+    const server = await serve(options);
+    const report = await harness({ port: server.port, resolver: withTlsa([record]) }).deliver(mx);
+    expect(told(report)).toEqual(expected);
+    expect(report.tls === undefined).toBe(expected !== delivered);
+  });
+
+  test('needs TLS, whatever the server offers', async () => {
+    const server = await serve({ offers: ['PIPELINING'] });
+    expect(told(await harness({ port: server.port, resolver: withTlsa([endEntity]) }).deliver(mx))).toEqual([
+      'deferred 451 4.7.4 the server does not offer TLS, which is required',
+    ]);
+    const switchedOff = harness({ port: server.port, dane: false, resolver: withTlsa([endEntity]) });
+    expect(told(await switchedOff.deliver(mx))).toEqual(delivered);
+  });
+
+  test('does not count where a link is not signed', async () => {
+    const server = await serve({ offers: ['PIPELINING'] });
+    const unsigned = async <T>(records: readonly T[]) => ({ records, isAuthentic: false });
+    for (const changes of [
+      { mx: () => unsigned(exchangers) },
+      { addresses: () => unsigned(['127.0.0.1']) },
+      { tlsa: () => unsigned([endEntity]) },
+      { tlsa: async () => ({ records: [], isAuthentic: true }) },
+    ]) {
+      const { deliver } = harness({ port: server.port, resolver: withTlsa([endEntity], changes) });
+      expect(told(await deliver(mx))).toEqual(delivered);
+    }
+  });
+
+  test('waits while the answer is withheld', async () => {
+    const server = await serve();
+    const resolver = withTlsa([], { tlsa: () => Promise.reject(new MailError('E_DNS', 'no')) });
+    expect(told(await harness({ port: server.port, resolver }).deliver(mx))).toEqual([
+      'deferred 451 4.7.5 how the server proves itself (DANE) can not be looked up for now',
+    ]);
+    expect(server.connections).toBe(0);
+  });
+});
+
+describe('MTA-STS', () => {
+  const resolver: Partial<Resolver> = {
+    mx: async () => exchangers,
+    txt: async (name) => (name === '_mta-sts.example.net' ? ['v=STSv1; id=1;'] : []),
+  };
+  const policy = (mode: string, host = '*.example.net') =>
+    `version: STSv1\nmode: ${mode}\nmx: ${host}\nmax_age: 86400\n`;
+
+  test.each([
+    ['enforced needs a certificate that can be verified', policy('enforce'), false, unproven],
+    ['enforced is fulfilled by one', policy('enforce'), true, delivered],
+    [
+      'enforced names the servers',
+      policy('enforce', 'other.example.net'),
+      true,
+      ['deferred 451 4.7.5 the policy of the domain (MTA-STS) does not name the server'],
+    ],
+    ['in testing changes nothing', policy('testing', 'other.example.net'), false, delivered],
+    ['that is not valid changes nothing', policy('enforce').replace('STSv1', 'STSv9'), false, delivered],
+  ])('%s', async (_name, text, trusted, expected) => {
+    const server = await serve();
+    const { deliver } = harness({ port: server.port, resolver, trusted, fetchPolicy: async () => text });
+    expect(told(await deliver(mx))).toEqual(expected);
+  });
+
+  test('holds while it can not be fetched again, and is replaced when it can', async () => {
+    const server = await serve();
+    let id = '1';
+    let fetched: string | undefined = policy('enforce');
+    const { deliver, clock } = harness({
+      port: server.port,
+      resolver: { ...resolver, txt: async () => (id === '' ? [] : [`v=STSv1; id=${id};`]) },
+      fetchPolicy: async () => fetched ?? Promise.reject(new Error('not now')),
+    });
+    expect(told(await deliver(mx))).toEqual(unproven);
+    [id, fetched] = ['2', undefined];
+    expect(told(await deliver(mx))).toEqual(unproven);
+    id = '';
+    expect(told(await deliver(mx))).toEqual(unproven);
+    [id, fetched] = ['2', policy('none')];
+    await clock.advance(300_000);
+    expect(told(await deliver(mx))).toEqual(delivered);
+  });
+
+  test('is fetched over HTTPS by its name', async () => {
+    const answers = { type: 'text/plain; charset=utf-8', status: 200, text: policy('enforce') };
+    const web = createServer(
+      { cert: leafCertificate + authorityCertificate, key: leafKey },
+      (request, response) => {
+        const isKnown =
+          request.url === '/.well-known/mta-sts.txt' &&
+          request.headers.host?.startsWith('mta-sts.example.net');
+        response.writeHead(isKnown === true ? answers.status : 404, {
+          'content-type': answers.type,
+          location: '/',
+        });
+        response.end(answers.text);
+      },
+    );
+    await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
+    closing.push(() => new Promise((resolve) => web.close(() => resolve())));
+    const { port } = web.address() as { port: number };
+    const names: Resolver = { mx: none, addresses: async () => ['127.0.0.1'], txt: none, names: none };
+    const base = {
+      resolver: names,
+      clock: createVirtualClock(),
+      timeoutMs: 1_000,
+      port,
+      allowPrivateAddresses: true,
+    };
+    const fetch = createStsFetch({ ...base, ca: authorityCertificate });
+    const { signal } = new AbortController();
+    expect(await fetch('example.net', signal)).toBe(policy('enforce'));
+    await expect(createStsFetch(base)('example.net', signal)).rejects.toThrow(/certificate/);
+    await expect(fetch('other.example', signal)).rejects.toThrow(/altnames/i);
+    await expect(
+      createStsFetch({ ...base, allowPrivateAddresses: false })('example.net', signal),
+    ).rejects.toThrow(/no address/);
+    answers.text = 'x'.repeat(70_000);
+    await expect(fetch('example.net', signal)).rejects.toThrow(/too large/);
+    answers.status = 302;
+    await expect(fetch('example.net', signal)).rejects.toThrow(/302/);
+    [answers.status, answers.type] = [200, 'text/html'];
+    await expect(fetch('example.net', signal)).rejects.toThrow(/text\/html/);
+  });
+});
