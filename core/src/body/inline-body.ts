@@ -1,4 +1,5 @@
 /** Bodies in memory: small messages, and the ones that tests and DSNs make. */
+import { isAscii } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { type Body, type ByteRange, findHeaderEnd, headerOctetsMax, lazyHeader } from './body.js';
 
@@ -36,6 +37,5 @@ export function bodyFromBytes(bytes: Uint8Array): Body {
 
 /** Whether any octet is above 127. */
 export function hasOctetAbove127(bytes: Uint8Array): boolean {
-  for (let at = 0; at < bytes.length; at++) if ((bytes[at] as number) > 127) return true;
-  return false;
+  return !isAscii(bytes);
 }

@@ -60,8 +60,11 @@ export function readEntityFields(header: Buffer): EntityFields {
 export function readEntityFacts(fields: EntityFields, isInDigest: boolean): EntityFacts {
   const disposition = fields.get('content-disposition');
   const language = fields.get('content-language');
+  const { type, subtype, parameters } = readContentType(fields.get('content-type'), isInDigest);
   return {
-    ...readContentType(fields.get('content-type'), isInDigest),
+    type,
+    subtype,
+    parameters,
     id: fields.get('content-id') ?? null,
     description: fields.get('content-description') ?? null,
     encoding: readEncoding(fields.get('content-transfer-encoding')),

@@ -5,6 +5,7 @@
  */
 import type { Body } from '../body/body.js';
 import { type EntityFields, readEntityFacts, readEntityFields, readEnvelope } from './entity-header.js';
+import { impliedChild, type Mutable, newPart } from './new-part.js';
 import type { MessageEnvelope, MessageStructure, MimePart } from './structure.js';
 import { structureLimits } from './structure-limits.js';
 
@@ -24,8 +25,6 @@ export async function parseStructure(prefix: string, body: Body): Promise<Parsed
   else for await (const chunk of body.open()) parser.feed(asBuffer(chunk));
   return parser.finish();
 }
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** An entity being read. */
 interface Frame {
@@ -177,7 +176,7 @@ class StructureParser {
     this.#header = undefined;
     const fields = readEntityFields(lines.length === 1 ? (lines[0] as Buffer) : Buffer.concat(lines));
     const parent = this.#frames.at(-1);
-    const part = this.#newPart(fields, parent, bodyStart);
+    const part = this.#makePart(fields, parent, bodyStart);
     if (parent === undefined) this.#setTop(fields, part);
     else if (parent.part.type === 'message')
       parent.part.message = { envelope: readEnvelope(fields), structure: part };
@@ -189,18 +188,10 @@ class StructureParser {
     this.#top = { envelope: readEnvelope(fields), references: fields.get('references') ?? null, part };
   }
 
-  #newPart(fields: EntityFields, parent: Frame | undefined, bodyStart: number): Mutable<MimePart> {
+  #makePart(fields: EntityFields, parent: Frame | undefined, bodyStart: number): Mutable<MimePart> {
     const isInDigest = parent?.part.type === 'multipart' && parent.part.subtype === 'digest';
     this.#parts++;
-    return {
-      ...readEntityFacts(fields, isInDigest),
-      headerStart: this.#headerStart,
-      bodyStart,
-      bodyEnd: bodyStart,
-      lines: 0,
-      children: [],
-      message: null,
-    };
+    return newPart(readEntityFacts(fields, isInDigest), this.#headerStart, bodyStart);
   }
 
   #openFrame(part: Mutable<MimePart>, bodyStart: number): void {
@@ -255,19 +246,6 @@ class StructureParser {
       }
     }
   }
-}
-
-/** A multipart in which no part was found shows its whole body as plain text. */
-function impliedChild(parent: MimePart): MimePart {
-  return {
-    ...readEntityFacts(new Map(), false),
-    headerStart: parent.bodyStart,
-    bodyStart: parent.bodyStart,
-    bodyEnd: parent.bodyEnd,
-    lines: parent.lines,
-    children: [],
-    message: null,
-  };
 }
 
 function isMessage(part: MimePart): boolean {

@@ -31,3 +31,6 @@ export const storeLmdbConfig = z.strictObject({
 
 /** The checked options. */
 export type StoreLmdbConfig = z.output<typeof storeLmdbConfig>;
+
+/** The options as they are written. */
+export type StoreLmdbInput = z.input<typeof storeLmdbConfig>;

@@ -1,3 +1,3 @@
 /** The mailbox store on LMDB. */
-export { type StoreLmdbConfig, storeLmdbConfig } from './config.js';
-export { storeLmdb } from './store-lmdb.js';
+export { type StoreLmdbConfig, type StoreLmdbInput, storeLmdbConfig } from './config.js';
+export { createStoreLmdb, type StoreLmdbEnvironment, storeLmdb } from './store-lmdb.js';

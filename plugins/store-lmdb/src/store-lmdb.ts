@@ -1,8 +1,8 @@
 /** The plugin `store-lmdb`. */
 import { resolve } from 'node:path';
 import { Clock, definePlugin, MailboxStore, MailError, messageOf } from '@postroad/core';
-import { storeLmdbConfig } from './config.js';
-import { openMailboxStore } from './mailbox-store-lmdb.js';
+import { type StoreLmdbInput, storeLmdbConfig } from './config.js';
+import { type OpenStore, openMailboxStore } from './mailbox-store-lmdb.js';
 
 /**
  * Provides `MailboxStore` on LMDB: nothing to install, one directory. The environment is opened at the start and
@@ -21,19 +21,40 @@ export const storeLmdb = definePlugin({
       laterStore(() => store),
     );
     onStart(async () => {
-      const directory = resolve(config.directory);
-      const open = async () =>
-        openMailboxStore({
-          ...config,
-          directory,
-          nowMs: () => services.clock.now(),
-          startedAtMs: Math.floor(performance.timeOrigin),
-          onError: (what, error) => log.error(what, { error: messageOf(error) }),
-        }).store;
-      store = await keep(`store-lmdb ${directory}`, open, (kept) => kept.close());
+      const onError = (what: string, error: unknown) => log.error(what, { error: messageOf(error) });
+      const open = async () => createStoreLmdb(config, { nowMs: () => services.clock.now(), onError });
+      store = await keep(`store-lmdb ${resolve(config.directory)}`, open, (kept) => kept.close());
     });
   },
 });
+
+/** What a store opened by hand takes from its program. */
+export interface StoreLmdbEnvironment {
+  /** The time in milliseconds since 1970. */
+  readonly nowMs: () => number;
+  /** Gets what went wrong where nobody waits for an answer; nothing happens to it by default. */
+  readonly onError?: (what: string, error: unknown) => void;
+}
+
+/**
+ * Opens the store in a directory, for programs without an MTA; the caller closes it. A server may have the same
+ * directory open: both see each other's changes, but notices stay within a process. Throws `E_MAILBOX_STORE`.
+ */
+export function createStoreLmdb(config: StoreLmdbInput, environment: StoreLmdbEnvironment): MailboxStore {
+  return openStoreLmdb(config, environment).store;
+}
+
+/** The same with what lies below it, for commands. */
+export function openStoreLmdb(config: StoreLmdbInput, environment: StoreLmdbEnvironment): OpenStore {
+  const checked = storeLmdbConfig.parse(config);
+  return openMailboxStore({
+    ...checked,
+    directory: resolve(checked.directory),
+    nowMs: environment.nowMs,
+    startedAtMs: Math.floor(performance.timeOrigin),
+    onError: environment.onError ?? (() => undefined),
+  });
+}
 
 /** The store as others get it in their setup, before it is open. */
 function laterStore(current: () => MailboxStore | undefined): MailboxStore {
