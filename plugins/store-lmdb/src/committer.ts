@@ -102,6 +102,8 @@ export class Committer {
       change.flush();
       return { job, change, value };
     });
+    // A keyword keeps its first spelling even when the change that brought it found no message.
+    for (const spelling of group.keywords.values()) if (spelling.isChanged) group.isChanged = true;
     if (group.isChanged) this.#writeRecords(group);
     return [outcomes, group.isChanged];
   }
