@@ -33,10 +33,10 @@ export const accessPop3 = definePlugin({
   setup({ config, services, log, metrics, onStart, keep }) {
     const { authenticator, store, clock, listeners, certificates } = services;
     const { limits, markSeen } = config;
-    const retrieved = metrics.counter('pop3_messages_retrieved', 'Messages sent by RETR and TOP');
+    const retrieved = metrics.counter('pop3_messages_retrieved_total', 'Messages sent by RETR and TOP');
     const sessions = createSessionCounts(
       limits.connectionsPerAddressMax,
-      metrics.gauge('pop3_sessions', 'POP3 sessions that are open'),
+      metrics.gauge('pop3_sessions_open', 'POP3 sessions that are open'),
     );
     onStart(async () => {
       const hasCertificate = certificates?.isAvailable === true;

@@ -119,7 +119,8 @@ async function logIn(session: Session, mechanism: string, shown: SaslPassword): 
   }
   const { accountId } = result.identity;
   if (!server.locks.acquire(accountId, connection.id)) {
-    // RFC 2449 section 8.1.1.
+    // RFC 2449 section 8.1.1: the login was right, but it does not count.
+    connection.identity = undefined;
     wire.write('-ERR [IN-USE] another session has this mailbox\r\n');
     return;
   }
@@ -127,6 +128,7 @@ async function logIn(session: Session, mechanism: string, shown: SaslPassword): 
     session.maildrop = await openMaildrop(server.store, accountId, server.markSeen);
   } catch (error) {
     server.locks.release(connection.id);
+    connection.identity = undefined;
     server.log.error('pop3 inbox can not be opened', {
       connection: connection.id,
       account: accountId,
