@@ -1,4 +1,4 @@
-/** What the command's exit status says; documented in docs/guides/run-it.md. */
+/** What the command's exit status says; documented in docs/run-it.md. */
 import { type ErrorCode, isMailError } from '../errors.js';
 
 /** The statuses, after sysexits.h where it has one. */

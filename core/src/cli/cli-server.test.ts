@@ -1,0 +1,98 @@
+import { once } from 'node:events';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { config, directory, plugin, postroad, send, start, timeoutMs, write } from './cli.test.kit.js';
+
+describe('with a running server', { timeout: timeoutMs }, () => {
+  it('lists, shows and changes the queue', async () => {
+    const { port } = await start();
+    expect((await stat(join(directory, 'run', 'control.sock'))).mode & 0o777).toBe(0o600);
+    expect((await postroad('queue', 'list')).stdout).toBe('Nothing in the queue matches.\n');
+    await send(port, 'one@first.example');
+    await send(port, 'two@second.example');
+    const listed = await postroad('queue', 'list', '--domain', 'First.example', '--json');
+    const recipient = JSON.parse(listed.stdout) as { messageId: string; address: unknown };
+    expect(recipient.address).toEqual({ localPart: 'one', domain: 'first.example' });
+    const id = recipient.messageId;
+    const shown = await postroad('queue', 'show', id);
+    expect(shown.stdout).toContain('From        <sender@here.example>');
+    expect(shown.stdout).toContain('Subject     A  [31mred [0m letter');
+    expect(shown.stdout).not.toContain('\u001b');
+    expect((await postroad('queue', 'hold', id, '--reason', 'asked')).stdout).toBe('Held: 1 recipient.\n');
+    const table = (await postroad('queue', 'list', '--state', 'held')).stdout.split('\n');
+    expect(table[0]).toMatch(/^MESSAGE +RECIPIENT +STATE/);
+    expect(table[1]).toMatch(/one@first\.example +held +.*asked/);
+    expect((await postroad('queue', 'release', id, '--json')).stdout).toBe('{"changed":1}\n');
+    expect((await postroad('queue', 'retry', '--site', 'nowhere')).stdout).toBe('Made due: 0 recipients.\n');
+    expect(await postroad('queue', 'delete')).toMatchObject({ status: 64, stdout: '' });
+    expect((await postroad('queue', 'delete', '--all')).stdout).toBe('Deleted: 2 recipients.\n');
+    expect(await postroad('queue', 'show', id)).toMatchObject({ status: 66, stdout: '' });
+  });
+
+  it('stops when told, and the command waits for it', async () => {
+    const { child } = await start();
+    const exited = once(child, 'exit');
+    expect(await postroad('stop', '--drain', '1')).toMatchObject({
+      status: 0,
+      stdout: 'The server has stopped.\n',
+    });
+    expect(await exited).toEqual([0, null]);
+    expect((await postroad('stop')).status).toBe(69);
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('stops on %s and leaves no socket behind', async (signal) => {
+    const { child } = await start();
+    child.kill(signal);
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    await expect(stat(join(directory, 'run', 'control.sock'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('starts again after a kill -9', async () => {
+    const { child } = await start();
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const again = await start();
+    expect((await postroad('queue', 'list')).status).toBe(0);
+    again.child.kill('SIGTERM');
+    expect(await once(again.child, 'exit')).toEqual([0, null]);
+  });
+
+  it('refuses a second server on the same socket', async () => {
+    await start();
+    const second = await postroad('start');
+    expect(second).toMatchObject({
+      status: 69,
+      stderr: expect.stringContaining('another server is running'),
+    });
+    expect((await postroad('queue', 'list')).status).toBe(0);
+  });
+
+  it('reloads by command and by SIGHUP; a broken configuration keeps the old one and says why', async () => {
+    const { child, logged } = await start();
+    await write('postroad.config.yaml', config.replace('level: warn', 'level: info').replace('mx.', 'new.'));
+    expect(await postroad('reload')).toMatchObject({
+      status: 0,
+      stdout: 'The server has reloaded its configuration.\n',
+    });
+    await logged('"event":"reloaded"');
+    await write('postroad.config.yaml', config.replace('hostname: ', 'hostname: 1 #'));
+    const refused = await postroad('reload');
+    expect(refused.status).toBe(78);
+    expect(refused.stderr).toContain('postroad.config.yaml:2: hostname: expected string, received number');
+    child.kill('SIGHUP');
+    const line = JSON.parse(await logged('reload failed')) as { reason: string };
+    expect(line.reason).toContain('hostname: expected string');
+    expect((await postroad('queue', 'list')).status).toBe(0);
+  });
+
+  it('reads changed plugins at a reload, and watches them with --watch', async () => {
+    await write('postroad.config.yaml', config.replace('level: warn', 'level: info'));
+    const { logged } = await start('--watch');
+    await write('route-nowhere.ts', plugin.replace("'not now'", '({'));
+    const line = JSON.parse(await logged('reload failed')) as { reason: string };
+    expect(line.reason).toMatch(/route-nowhere\.ts:\d+/);
+    await write('route-nowhere.ts', plugin.replace('not now', 'later'));
+    await logged('"event":"reloaded"');
+  });
+});

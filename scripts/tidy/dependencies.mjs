@@ -1,0 +1,152 @@
+// Who may depend on whom (docs/architecture.md).
+import { readFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { dirname, join, normalize } from 'node:path';
+
+/**
+ * The folders and files of core/src from the bottom up. What runs may import from its own layer or from those above
+ * it in this list; types may come from anywhere, because they are gone when the code runs.
+ */
+const layers = [
+  ['values', 'errors', 'version', 'cache'],
+  ['body', 'mime', 'dns', 'mailbox'],
+  ['context', 'di'],
+  ['hooks', 'services'],
+  ['plugin'],
+  ['stages', 'smtp'],
+  ['memory'],
+  ['server', 'config', 'control'],
+  ['mta', 'mta-options'],
+  ['cli', 'testing'],
+  ['index'],
+];
+
+/** Imports that go against the order, with the reason. */
+const upward = new Map([
+  ['core/src/plugin/load.ts', 'plugins that are compiled in memory get this very core, which is its index'],
+]);
+
+const rankOf = new Map(layers.flatMap((names, rank) => names.map((name) => [name, rank])));
+const builtins = new Set(builtinModules);
+
+export function checkDependencies({ root, sources, report }) {
+  const importers = new Map();
+  for (const source of sources) {
+    for (const one of source.imports) {
+      if (source.path.startsWith('core/src/')) checkCore(source, one, importers, report);
+      else if (source.path.startsWith('plugins/')) checkPlugin(root, source, one, report);
+    }
+  }
+  for (const [name, files] of importers) {
+    if (files.size < 2) continue;
+    report(
+      'one-importer',
+      [...files].sort().join(', '),
+      `only one file of core may import ${name}: let the others ask that one`,
+    );
+  }
+}
+
+function checkCore(source, one, importers, report) {
+  const { specifier } = one;
+  const place = `${source.path}:${one.line}`;
+  if (specifier.startsWith('.')) {
+    checkLayer(source, one, report);
+    return;
+  }
+  if (isBuiltin(specifier)) return;
+  if (specifier.startsWith('@postroad/')) {
+    report('core-imports-plugin', place, `core may not import ${specifier}: provide it by a token`);
+    return;
+  }
+  // A patch of the language, not a library: what needs it may ask for it.
+  if (specifier === 'reflect-metadata') return;
+  // The contract suites are test code of their users.
+  if (source.isTest || source.path.startsWith('core/src/testing/')) return;
+  const name = packageOf(specifier);
+  importers.set(name, (importers.get(name) ?? new Set()).add(source.path));
+}
+
+function checkLayer(source, one, report) {
+  if (one.isType || source.isTest || upward.has(source.path)) return;
+  const from = layerOf(source.path);
+  const to = layerOf(join(dirname(source.path), one.specifier));
+  const fromRank = rankOf.get(from);
+  const toRank = rankOf.get(to);
+  const place = `${source.path}:${one.line}`;
+  if (fromRank === undefined || toRank === undefined) {
+    report(
+      'layer',
+      place,
+      `${fromRank === undefined ? from : to} is in no layer: give it one in scripts/tidy/dependencies.mjs`,
+    );
+    return;
+  }
+  if (toRank <= fromRank) return;
+  report(
+    'layer',
+    place,
+    `${from} may not use ${to}, which is above it: pass in what it needs, or move the code`,
+  );
+}
+
+function layerOf(path) {
+  const [first = ''] = normalize(path)
+    .replace(/^core\/src\//, '')
+    .split('/');
+  return first.replace(/\.[jt]s$/, '');
+}
+
+function checkPlugin(root, source, one, report) {
+  const { specifier, line } = one;
+  const place = `${source.path}:${line}`;
+  const folder = source.path.split('/').slice(0, 2).join('/');
+  if (specifier.startsWith('.')) {
+    const target = normalize(join(dirname(source.path), specifier));
+    if (!target.startsWith(`${folder}/`))
+      report('plugin-imports', place, `${specifier} is outside of the plugin`);
+    return;
+  }
+  if (isBuiltin(specifier)) return;
+  if (specifier.startsWith('@postroad/')) {
+    const allowed = [
+      '@postroad/core',
+      ...(source.isTest ? ['@postroad/core/testing', nameOf(root, folder)] : []),
+    ];
+    if (allowed.includes(specifier)) return;
+    report(
+      'plugin-imports',
+      place,
+      `a plugin imports @postroad/core only, not ${specifier}: share through a token`,
+    );
+    return;
+  }
+  if (source.isTest) return;
+  const name = packageOf(specifier);
+  if (name in (manifestOf(root, folder).dependencies ?? {})) return;
+  report('plugin-imports', place, `${name} is not among the dependencies of ${folder}/package.json`);
+}
+
+const manifests = new Map();
+
+function manifestOf(root, folder) {
+  if (!manifests.has(folder)) {
+    manifests.set(folder, JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')));
+  }
+  return manifests.get(folder);
+}
+
+function nameOf(root, folder) {
+  return manifestOf(root, folder).name;
+}
+
+function isBuiltin(specifier) {
+  return specifier.startsWith('node:') || builtins.has(specifier);
+}
+
+function packageOf(specifier) {
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+}
