@@ -49,15 +49,28 @@ describe('dot-stuffing', () => {
     const letters = ['.', '\r\n', 'a', '\r\n.', '..', 'é', '\u0000', ' '];
     for (let round = 0; round < 500; round++) {
       const text = Array.from(
-        { length: 1 + Math.floor(random.number() * 40) },
+        { length: 1 + Math.floor(random.number() * 120) },
         () => letters[Math.floor(random.number() * letters.length)],
       ).join('');
       const content = Buffer.from(`${text}\r\n`);
-      const chunks = cut(content, random.number);
+      const chunks = round % 2 === 0 ? cut(content, random.number) : [content];
       expect(unstuff(stuff(chunks)), `seed ${seed}`).toBe(content.toString('latin1'));
-      expect(stuff(chunks), `seed ${seed}`).toBe(stuff([content]));
+      expect(stuff(cut(content, random.number)), `seed ${seed}`).toBe(stuff([content]));
     }
   });
+});
+
+it('a message of nothing but dots is handed on in few pieces', () => {
+  let pieces = 0;
+  let octets = 0;
+  const stuffer = new DotStuffer((piece) => {
+    pieces++;
+    octets += piece.length;
+  });
+  stuffer.push(Buffer.alloc(3_000_000, '.\r\n'));
+  stuffer.end();
+  expect(octets).toBe(4_000_003);
+  expect(pieces).toBeLessThan(150);
 });
 
 describe('the limit of TOP', () => {
