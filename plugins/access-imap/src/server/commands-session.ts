@@ -86,6 +86,8 @@ export async function idle(session: Session): Promise<Outcome> {
   session.onNews = pump.request;
   try {
     pump.request();
+    session.isBusy = false;
+    if (session.isOver) return ok('idle ended');
     const event = await wire.next();
     if (event?.kind === 'line' && event.octets.toUpperCase() === 'DONE') return ok('idle ended');
     if (event === undefined) session.isOver = true;

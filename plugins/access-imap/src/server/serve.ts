@@ -25,14 +25,16 @@ export async function serveConnection(
   }
   const onDrain = () => {
     session.isOver = true;
-    session.untagged('BYE the server is going down');
-    session.wire.close();
+    session.farewell = 'BYE the server is going down';
+    // A command under way is finished first; its end sees `isOver`.
+    if (!session.isBusy) session.wire.close(`* ${session.farewell}\r\n`);
   };
   signal.addEventListener('abort', onDrain, { once: true });
   const timer = watchIdleTime(session);
   try {
     session.untagged(`OK [CAPABILITY ${capabilities(session)}] ${server.hostname} ready`);
     await readCommands(session);
+    if (session.farewell !== undefined) session.untagged(session.farewell);
   } finally {
     timer.cancel();
     signal.removeEventListener('abort', onDrain);
@@ -52,6 +54,7 @@ async function readCommands(session: Session): Promise<void> {
       const event = await wire.next();
       if (event === undefined) return;
       session.lastActivityMs = session.server.clock.monotonic();
+      session.isBusy = true;
       if (event.kind === 'command') await runCommand(session, event.command, arrivals);
       else if (event.kind === 'literal') await answerLiteral(session, event, arrivals);
       else if (event.kind === 'fault') {
@@ -59,6 +62,7 @@ async function readCommands(session: Session): Promise<void> {
         refuse(session, event.tag, bad(event.text), event.isFatal);
       }
       if (wire.output.isFull) await wire.output.drain();
+      session.isBusy = false;
     }
   } finally {
     await dropArrivals(arrivals);
@@ -139,6 +143,7 @@ function watchIdleTime(session: Session): Timer {
       return;
     }
     session.isOver = true;
+    session.farewell = undefined;
     session.untagged('BYE you have been silent for too long');
     if (session.wire.output.isBlocked) session.wire.destroy();
     else session.wire.close();

@@ -53,6 +53,10 @@ export class Session {
   badCommands = 0;
   /** Set by LOGOUT, a fatal fault or the end of the server: no more commands are read. */
   isOver = false;
+  /** Whether a command is being carried out, other than waiting in IDLE. */
+  isBusy = false;
+  /** What the client is told when the command under way has ended. */
+  farewell: string | undefined;
   /** Called after a change of the selected mailbox; set while the client idles. */
   onNews: (() => void) | undefined;
   #stopWatching: (() => void) | undefined;

@@ -104,8 +104,9 @@ export class Wire {
     this.#attach(inflate);
   }
 
-  /** Sends what has gathered and closes; the client gets a moment to read it. */
-  close(): void {
+  /** Sends what has gathered, then `farewell`, and closes; the client gets a moment to read it. */
+  close(farewell = ''): void {
+    if (!this.#isEnded) this.output.write(farewell);
     this.output.flush();
     this.#isEnded = true;
     this.output.end();
