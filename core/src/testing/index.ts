@@ -18,6 +18,8 @@ export {
 export { expectNothingLeaked, filesUnder, lookAtOpenThings, type OpenThings } from './leaks.js';
 export { sampleMessage } from './sample-message.js';
 export { createSeededRandom } from './seeded-random.js';
+export { BrokenPromise } from './simulation/ledger.js';
+export { type SimulationOptions, type SimulationResult, simulateQueue } from './simulation/simulate-queue.js';
 export {
   type LoggedLine,
   startTestMta,

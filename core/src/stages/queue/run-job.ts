@@ -1,13 +1,16 @@
 /** Beginning deliveries while there are slots, and what follows from each. */
+import { reply } from '../../values/reply.js';
 import type { DeliveryReport } from '../../values/report.js';
 import { attempt } from './attempt.js';
 import { noOutcomeReply } from './conclude.js';
 import type { DeliveryJob } from './delivery-job.js';
-import { giveBackJob } from './give-back.js';
 import type { Hands } from './hands.js';
 import { settleEnded } from './settle-ended.js';
 import { judgeReport } from './site-health.js';
-import { deferForSite } from './take-recipients.js';
+import { deferJob } from './take-recipients.js';
+
+/** RFC 3463 section 3.5: X.4.5, mail system congestion. */
+const congestedReply = reply(451, '4.5', 'no delivery to the site could begin in time');
 
 /** Begins what may begin now. */
 export function beginJobs(hands: Hands): void {
@@ -25,9 +28,10 @@ async function run(hands: Hands, job: DeliveryJob): Promise<void> {
   const leaseEndsMs = Math.min(...job.recipients.map((one) => one.dueAtMs));
   const leftMs = leaseEndsMs - clock.now();
   if (leftMs < options.leaseMs / 2) {
-    // It waited for its turn too long to be tried in what is left of the lease.
+    // It waited for its turn too long to be tried in what is left of the lease. It counts as a try: else a site whose
+    // every delivery hangs would keep it from its delay warning and from the end of its lifetime.
     hands.sites.ended(job);
-    giveBackJob(hands, job);
+    await deferJob(hands, job, { reply: congestedReply });
     forget(hands, job);
     return;
   }
@@ -64,7 +68,7 @@ function learn(hands: Hands, job: DeliveryJob, report: DeliveryReport): void {
   const dead = sites.dead(job.site, nowMs);
   if (dead === undefined) return;
   for (const waiting of sites.takeWaiting(job.site)) {
-    const deferred = deferForSite(hands, waiting, dead).then(() => forget(hands, waiting));
+    const deferred = deferJob(hands, waiting, dead.outcome, dead).then(() => forget(hands, waiting));
     hands.track(deferred);
   }
 }

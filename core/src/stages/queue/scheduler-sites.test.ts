@@ -160,4 +160,18 @@ describe('scheduler, sites', () => {
     await it.clock.settle();
     expect(order).toEqual(['first', 'a4', 'b1', 'a1', 'b2', 'a2', 'a3']);
   });
+
+  it('ends recipients that wait behind deliveries that hang', async () => {
+    const it = setUp((request) => (request.message.reversePath === null ? {} : new Promise(() => {})), {
+      deliveriesPerSiteMax: 1,
+      leaseMs: 30 * minute,
+    });
+    await it.scheduler.start();
+    const expiresAtMs = startMs + 60 * minute;
+    for (let at = 0; at < 5; at++) {
+      await it.put(sampleMessage(`m${at}`, [{ to: 'bob@b.test' }], { expiresAtMs }));
+    }
+    await it.clock.advance(120 * minute);
+    expect(it.settled.filter((one) => one.status === 'expired')).toHaveLength(5);
+  });
 });

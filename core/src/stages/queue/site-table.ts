@@ -82,9 +82,13 @@ export function createSiteTable(options: SchedulerOptions): SiteTable {
     return site.isFull;
   }
 
-  /** Twice the free slots: one site alone may take two thirds of all, a hundred slow ones leave some to others. */
+  /**
+   * A quarter of the slots is kept for sites that have none; of the others a site may have twice as many as are free.
+   * So one site alone may take half of all, and however many are slow, there is a slot for the next.
+   */
   function mayBegin(site: Site, nowMs: number): boolean {
-    if (site.isSuspended || site.active >= 2 * (options.deliveriesMax - active)) return false;
+    const free = options.deliveriesMax - active - (options.deliveriesMax >> 2);
+    if (site.isSuspended || (site.active > 0 && site.active >= 2 * free)) return false;
     return site.active < site.health.window(nowMs) && (site.rate?.allowedAtMs(nowMs) ?? nowMs) <= nowMs;
   }
 

@@ -1,5 +1,6 @@
 /** What happens to leased recipients before their delivery has its place in a line. */
 import type { QueuedMessage, QueuedRecipient } from '../../services/queue-store.js';
+import type { RecipientOutcome } from '../../values/report.js';
 import { type DeliveryJob, gatherJobs } from './delivery-job.js';
 import { giveBackJob, setAside } from './give-back.js';
 import type { Hands } from './hands.js';
@@ -24,24 +25,29 @@ export async function takeRecipients(
   hands.passing -= sorted.refused.length;
 }
 
-/** Ends deliveries of a site that is left alone as the site's last answer would: deferred, untried. */
-export async function deferForSite(hands: Hands, job: DeliveryJob, dead: DeadSite): Promise<void> {
+/** Ends a delivery that is not tried as if it had been deferred with these words. */
+export async function deferJob(
+  hands: Hands,
+  job: DeliveryJob,
+  said: Pick<RecipientOutcome, 'reply' | 'remote'>,
+  dead?: DeadSite,
+): Promise<void> {
   const recipients = job.recipients.map((recipient) => {
-    return { recipient, outcome: { ...dead.outcome, index: recipient.index, status: 'deferred' } } as const;
+    return { recipient, outcome: { ...said, index: recipient.index, status: 'deferred' } } as const;
   });
   await settleEnded(hands, {
     message: job.message,
     site: job.site,
     recipients,
     successKind: 'relayed',
-    notBeforeMs: dead.isAppointed ? dead.untilMs : undefined,
+    notBeforeMs: dead?.isAppointed === true ? dead.untilMs : undefined,
   });
 }
 
 function lineUp(hands: Hands, job: DeliveryJob): void {
   const dead = hands.sites.dead(job.site, hands.parts.clock.now());
   if (dead !== undefined) {
-    const deferred = deferForSite(hands, job, dead).then(() => {
+    const deferred = deferJob(hands, job, dead.outcome, dead).then(() => {
       hands.passing -= job.recipients.length;
     });
     hands.track(deferred);

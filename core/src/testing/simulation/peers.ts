@@ -1,0 +1,173 @@
+/** The network of the simulation: what the servers of other domains do. */
+import type { Clock } from '../../services/clock.js';
+import type { Random } from '../../services/random.js';
+import type { DeliveryRequest } from '../../stages/queue/scheduler-policy.js';
+import { reply } from '../../values/reply.js';
+import type { DeliveryReport, RecipientOutcome } from '../../values/report.js';
+import { BrokenPromise, type Ledger } from './ledger.js';
+
+/** How a peer behaves. */
+export const peerKinds = [
+  'good',
+  'slow',
+  'refusing',
+  'greylisting',
+  'dead',
+  'rising',
+  'flaky',
+  'lying',
+  'throwing',
+  'silent',
+  'hanging',
+  'busy',
+] as const;
+
+/** One of them. */
+export type PeerKind = (typeof peerKinds)[number];
+
+/** The peers. */
+export interface Peers {
+  deliver(request: DeliveryRequest, signal: AbortSignal, isAlive: () => boolean): Promise<DeliveryReport>;
+  /** Every connection is cut: the process at our end is gone. */
+  cut(): void;
+  /** Longest time between a message's arrival and its first try, for peers that are good. */
+  readonly longestWaitMs: number;
+}
+
+/** What peers are made of. */
+export interface PeersOptions {
+  readonly kinds: ReadonlyMap<string, PeerKind>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly ledger: Ledger;
+  readonly startMs: number;
+  readonly limits: { readonly deliveriesMax: number; readonly deliveriesPerSiteMax: number };
+}
+
+const ok = reply(250, '0.0', 'taken');
+const refused = reply(550, '1.1', 'no such user');
+const greylisted = reply(451, '7.1', 'come back later');
+const unreachable = reply(451, '4.1', 'connection refused');
+const busy = reply(421, '4.5', 'too busy');
+
+/** A network. */
+export function createPeers(options: PeersOptions): Peers {
+  const { clock, random, ledger } = options;
+  const active = new Map<string, number>();
+  const seen = new Map<string, number>();
+  let total = 0;
+  let epoch = 0;
+  let longestWaitMs = 0;
+
+  function enter(request: DeliveryRequest): void {
+    const ofSite = (active.get(request.site) ?? 0) + 1;
+    active.set(request.site, ofSite);
+    total++;
+    if (total > options.limits.deliveriesMax) throw new BrokenPromise(`${total} deliveries at once`);
+    if (ofSite > options.limits.deliveriesPerSiteMax) {
+      throw new BrokenPromise(`${ofSite} deliveries at once to ${request.site}`);
+    }
+  }
+
+  function leave(request: DeliveryRequest): void {
+    total--;
+    active.set(request.site, (active.get(request.site) ?? 1) - 1);
+  }
+
+  function kindOf(request: DeliveryRequest): PeerKind {
+    const kind = options.kinds.get(request.site.slice('mx:'.length)) ?? 'good';
+    if (kind === 'rising') return clock.now() > options.startMs + 1_200_000 ? 'good' : 'dead';
+    if (kind !== 'flaky') return kind;
+    const choices: readonly PeerKind[] = ['good', 'dead', 'greylisting', 'lying', 'silent', 'busy', 'slow'];
+    return choices[Math.floor(random.number() * choices.length)] ?? 'good';
+  }
+
+  function latencyMs(kind: PeerKind): number {
+    return kind === 'slow' ? 1000 * Math.floor(random.number() * 400) : Math.floor(random.number() * 900);
+  }
+
+  function answer(request: DeliveryRequest, kind: PeerKind): DeliveryReport {
+    const say = (
+      one: (recipient: DeliveryRequest['recipients'][number]) => Omit<RecipientOutcome, 'index'>,
+    ) => {
+      return request.recipients.map((recipient) => ({ index: recipient.index, ...one(recipient) }));
+    };
+    const deferred = (said: typeof ok) => say(() => ({ status: 'deferred', reply: said }));
+    switch (kind) {
+      case 'refusing':
+        return { outcomes: say(() => ({ status: 'failed', reply: refused })) };
+      case 'greylisting':
+        return { outcomes: say((one) => greylist(request, one.index)) };
+      case 'dead':
+        return { outcomes: deferred(unreachable) };
+      case 'busy':
+        return { outcomes: deferred(busy), siteRetryAtMs: clock.now() + 300_000 };
+      case 'silent':
+        return { outcomes: [] };
+      case 'throwing':
+        throw new Error('the deliverer has a bug');
+      case 'lying':
+        take(request);
+        for (const one of request.recipients) ledger.lied(one);
+        return { outcomes: deferred(reply(451, '3.0', 'reset after the final dot')) };
+      default:
+        take(request);
+        return { outcomes: say(() => ({ status: 'delivered', reply: ok })) };
+    }
+  }
+
+  function greylist(request: DeliveryRequest, index: number): Omit<RecipientOutcome, 'index'> {
+    const key = `${request.message.id}/${index}`;
+    const firstAtMs = seen.get(key) ?? clock.now();
+    seen.set(key, firstAtMs);
+    if (clock.now() - firstAtMs < 240_000) return { status: 'deferred', reply: greylisted };
+    const recipient = request.recipients.find((one) => one.index === index);
+    if (recipient !== undefined) ledger.taken(request.message, recipient);
+    return { status: 'delivered', reply: ok };
+  }
+
+  function take(request: DeliveryRequest): void {
+    for (const one of request.recipients) ledger.taken(request.message, one);
+  }
+
+  return {
+    async deliver(request, signal, isAlive) {
+      const mine = epoch;
+      enter(request);
+      try {
+        const kind = kindOf(request);
+        noteWait(request);
+        if (kind === 'hanging') await untilAborted(signal);
+        else await clock.sleep(latencyMs(kind), signal).catch(() => undefined);
+        if (!isAlive() || mine !== epoch) return await new Promise(() => {});
+        if (signal.aborted) return { outcomes: [] };
+        return answer(request, kind);
+      } finally {
+        if (mine === epoch) leave(request);
+      }
+    },
+    cut() {
+      epoch++;
+      active.clear();
+      total = 0;
+    },
+    get longestWaitMs() {
+      return longestWaitMs;
+    },
+  };
+
+  function noteWait(request: DeliveryRequest): void {
+    if (options.kinds.get(request.site.slice('mx:'.length)) !== 'good') return;
+    // Those whose hold was asked for, and those that were deferred before, have waited for other reasons.
+    if (request.recipients.some((one) => one.attempts > 1 || one.address.localPart.startsWith('later')))
+      return;
+    longestWaitMs = Math.max(longestWaitMs, clock.now() - request.message.receivedAtMs);
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
