@@ -57,6 +57,18 @@ describe('scheduler, sites', () => {
     expect(sent).toEqual([0, 10 * minute]);
   });
 
+  it('leaves a dead site alone for no longer than the retries wait', async () => {
+    let isUp = false;
+    const it = setUp(() => (isUp ? {} : refused), { retryDelaysMs: [500], retryJitter: 0 });
+    await it.scheduler.start();
+    await it.put(sampleMessage('m1', [{ to: 'bob@b.test' }]));
+    await it.clock.advance(10_000);
+    expect(it.deliveries.length).toBeGreaterThan(10);
+    isUp = true;
+    await it.clock.advance(1_100);
+    expect(it.settled).toHaveLength(1);
+  });
+
   it('stops trying a site that is dead, and probes it with one delivery', async () => {
     let isUp = false;
     const it = setUp(() => (isUp ? {} : refused));

@@ -34,8 +34,13 @@ const troublesUntilDead = 3;
 const pauseMsMin = 60_000;
 const pauseMsMax = 30 * 60_000;
 
-/** A site that nothing is known of. */
-export function createSiteHealth(windowMax: number): SiteHealth {
+/**
+ * A site that nothing is known of. It is never left alone for longer than the schedule of retries waits: who asks for
+ * quick retries gets them.
+ */
+export function createSiteHealth(windowMax: number, retryDelaysMs: readonly number[]): SiteHealth {
+  const pauseMsFirst = Math.min(pauseMsMin, ...retryDelaysMs.slice(0, 1));
+  const pauseMsLast = Math.min(pauseMsMax, Math.max(pauseMsFirst, ...retryDelaysMs));
   let window = Math.min(windowStart, windowMax);
   // Until the first trouble the window grows by one with each success; then by one with each full window of them.
   let hasHadTrouble = false;
@@ -65,7 +70,7 @@ export function createSiteHealth(windowMax: number): SiteHealth {
       // A delivery that began before the site was left alone tells nothing new.
       if (dead !== undefined && nowMs < dead.untilMs) return;
       if (dead === undefined && troubles < troublesUntilDead) return;
-      const pauseMs = Math.min(pauseMsMax, pauseMsMin * 2 ** pauses++) * (1 + random / 10);
+      const pauseMs = Math.min(pauseMsLast, pauseMsFirst * 2 ** pauses++) * (1 + random / 10);
       dead = { untilMs: nowMs + pauseMs, outcome, isAppointed: false };
     },
     leaveAlone(untilMs, outcome) {

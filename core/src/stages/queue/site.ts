@@ -25,7 +25,7 @@ export function createSite(name: string, options: SchedulerOptions, rule: SiteRu
   return {
     name,
     waiting: createWaitingLine(),
-    health: createSiteHealth(rule?.deliveriesMax ?? options.deliveriesPerSiteMax),
+    health: createSiteHealth(rule?.deliveriesMax ?? options.deliveriesPerSiteMax, options.retryDelaysMs),
     rate,
     active: 0,
     recipients: 0,
