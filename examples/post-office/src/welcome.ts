@@ -47,7 +47,7 @@ function accountLines(options: PostOfficeOptions, accounts: readonly ShownAccoun
 }
 
 function addUser({ domain }: PostOfficeOptions): string {
-  return `Add one: postroad user add you@${domain}`;
+  return `Add one: npx postroad user add you@${domain} --config examples/post-office`;
 }
 
 /** Sending with curl, reading with curl over IMAP and POP3. */
