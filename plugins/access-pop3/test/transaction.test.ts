@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { messages, type Pop3Fixture, startPop3, startWithMail, uidsOf } from './start-pop3.js';
+import { messages, type Pop3Fixture, startWithMail, uidsOf } from './start-pop3.js';
 
 const login = `
   S: +OK ...
@@ -286,35 +286,5 @@ describe('POP3 after the login', () => {
     );
     Object.assign(pop3.store, { expunge });
     expect(await uidsOf(pop3.store)).toEqual([1, 2, 3]);
-  });
-});
-
-describe('POP3 with UTF-8 in a header', () => {
-  const text = 'Subject: café\n\nbody\n';
-
-  it('gives the message as it is, or refuses it to a client that has not said UTF8', async () => {
-    await using asIs = await startPop3();
-    await asIs.file(text);
-    await asIs.play(`${login}S: +OK ...\nC: RETR 1\nS: +OK ...\nS: Subject: café\nS: ...\nS: .${bye}`);
-    await using strict = await startPop3({ utf8Messages: 'refuse' });
-    await strict.file(text);
-    await strict.play(
-      `${login}S: +OK ...\nC: RETR 1\nS: -ERR [UTF8] ...\nC: TOP 1 0\nS: -ERR [UTF8] ...${bye}`,
-    );
-    await strict.play(`
-      S: +OK ...
-      C: UTF8
-      S: +OK ...
-      C: USER alice@example.org
-      C: PASS wonder land
-      S: +OK ...
-      S: +OK 1 ...
-      C: RETR 1
-      S: +OK ...
-      S: Subject: café
-      S: ...
-      S: .
-      ${bye}
-    `);
   });
 });
