@@ -27,15 +27,20 @@ export class Bodies {
 
   /** Makes a body ready to be committed; a large one is a durable file then, unless the store has it already. */
   async prepare({ body }: NewMessage, options: { readonly isNeeded: boolean }): Promise<PreparedBody> {
-    const key = body.sha256;
+    const key = keyOf(body);
     const facts = { sizeBytes: body.sizeBytes, headerSizeBytes: body.headerSizeBytes, has8bit: body.has8bit };
     if (body.sizeBytes <= this.#inlineBytesMax) {
       const octets = body.inline ?? (await readBody(body, this.#inlineBytesMax));
       return { key, encoded: encodeBody({ ...facts, file: '', octets }) };
     }
     if (!options.isNeeded && this.#tables.bodies.doesExist(key)) return { key };
-    const file = await this.#files.place(body);
+    const file = await this.#files.place(body, key);
     return { key, file, encoded: encodeBody({ ...facts, file, octets: body.headerBytes }) };
+  }
+
+  /** The key under which a body is stored. */
+  key(body: Body): string {
+    return keyOf(body);
   }
 
   /** The whole content of a message; the caller releases it. */
@@ -72,4 +77,10 @@ export class Bodies {
     };
     return Object.assign(Object.create(body) as Body, held);
   }
+}
+
+/** The digest of the octets; for a large body put together from parts a key of its own kind, so as not to read it twice. */
+function keyOf(body: Body): string {
+  if (body.inline !== undefined) return bodyFromBytes(body.inline).sha256;
+  return body.file === undefined ? `parts-${body.sha256}` : body.sha256;
 }

@@ -1,4 +1,6 @@
 /** Large bodies as files: `bodies/xx/<digest>.<maker>-<number>`. A name is used once, so that none is ever replaced. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Body, MailError } from '@postroad/core';
@@ -34,12 +36,12 @@ export class BodyFiles {
 
   /**
    * Makes a durable file of a body and returns its name. The body's own file is linked where that is possible.
-   * Nothing is left behind on failure, which is `E_MAILBOX_STORE`.
+   * Nothing is left behind on failure, which is `E_MAILBOX_STORE`. `key` is the body's.
    */
-  async place(body: Body): Promise<string> {
+  async place(body: Body, key: string): Promise<string> {
     const { startedAtMs } = this.#options;
     const maker = `${process.pid}-${Math.floor(startedAtMs / 1000).toString(36)}`;
-    const name = `${body.sha256}.${maker}-${++this.#last}`;
+    const name = `${key}.${maker}-${++this.#last}`;
     try {
       await this.#makeDirectory(name.slice(0, 2));
       if (!(await this.#linked(body, name))) await this.#copy(body, name);
@@ -51,6 +53,18 @@ export class BodyFiles {
       this.remove(name);
       throw new MailError('E_MAILBOX_STORE', 'a message body could not be stored', { cause });
     }
+  }
+
+  /** The SHA-256 of a file in hex; `undefined` when it can't be read. */
+  async digest(name: string): Promise<string | undefined> {
+    const hash = createHash('sha256');
+    try {
+      for await (const chunk of createReadStream(this.path(name))) hash.update(chunk as Uint8Array);
+    } catch (error) {
+      this.#options.onError(error);
+      return undefined;
+    }
+    return hash.digest('hex');
   }
 
   /** Keeps a file for a reader even when it is removed meanwhile. */
