@@ -62,7 +62,7 @@ function checkFunctions(source, report) {
     const opened = openFunction(line);
     if (opened === undefined) continue;
     const end = endOfFunction(lines, at, opened.indent);
-    const length = end - at + 1;
+    const length = end - at + 1 - nestedLines(lines, at, end);
     if (length > functionLinesMax) {
       report(
         'function-lines',
@@ -72,6 +72,19 @@ function checkFunctions(source, report) {
       );
     }
   }
+}
+
+/** Lines of functions inside: each is read, and measured, by itself. What is left is the length of a closure's own text. */
+function nestedLines(lines, from, end) {
+  let nested = 0;
+  for (let at = from + 1; at < end; at += 1) {
+    const opened = openFunction(lines[at]);
+    if (opened === undefined) continue;
+    const last = Math.min(endOfFunction(lines, at, opened.indent), end);
+    nested += last - at;
+    at = last;
+  }
+  return nested;
 }
 
 function openFunction(line) {
