@@ -180,6 +180,7 @@ export {
   type Vouched,
 } from './services/resolver.js';
 export { type BodyWriter, Spool } from './services/spool.js';
+export { systemClock } from './services/system-clock.js';
 export { createReceiver } from './smtp/create-receiver.js';
 export {
   type BeginAnswer,

@@ -4,7 +4,7 @@ import type { Clock, Timer } from './clock.js';
 /** The longest delay that Node's timers take; a longer one would fire at once. */
 const timerDelayMsMax = 2_147_483_647;
 
-/** The system's clock. */
+/** The machine's clock: what a server uses by default, and what commands that run without a server use. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),

@@ -9,6 +9,7 @@ import {
   type MailboxStore,
   MailError,
   type PluginCommand,
+  systemClock,
 } from '@postroad/core';
 import { checkStore } from './check-store.js';
 import type { StoreLmdbConfig } from './config.js';
@@ -122,16 +123,12 @@ async function check(
 }
 
 async function withStore(config: StoreLmdbConfig, work: (open: OpenStore) => Promise<void>): Promise<void> {
-  const open = openStoreLmdb(config, { nowMs });
+  const open = openStoreLmdb(config, { nowMs: () => systemClock.now() });
   try {
     await work(open);
   } finally {
     await open.store.close();
   }
-}
-
-function nowMs(): number {
-  return Math.floor(performance.timeOrigin + performance.now());
 }
 
 /** Accounts whose id is their key; others can be asked for by id. */
