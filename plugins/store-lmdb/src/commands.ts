@@ -93,7 +93,7 @@ export const mailboxCommands: readonly PluginCommand<StoreLmdbConfig>[] = [
         await spool.open();
         const isDirectory = (await stat(path)).isDirectory();
         const all = isDirectory ? await countMaildir(path) : undefined;
-        const messages = isDirectory ? readMaildir(path, spool) : readMbox(path, spool, nowMs());
+        const messages = isDirectory ? readMaildir(path, spool) : readMbox(path, spool, systemClock.now());
         const onProgress = (done: number) => progress(terminal, 'read', done, all);
         const result = await importMessages(open.engine, open.store, messages, {
           accountId,
