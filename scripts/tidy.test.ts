@@ -103,6 +103,7 @@ describe('shape', () => {
         'core/src/values/one.ts': `function one() {\n${body(59)}}\n`,
         'core/src/values/two.ts': `const two = async (\n  a: string,\n): Promise<void> => {\n${body(60)}};\n`,
         'core/src/values/three.ts': `class A {\n  three(\n    a: string,\n  ): void {\n${body(60, 4)}  }\n}\n`,
+        'core/src/values/factory.ts': `function factory() {\n  return {\n    a() {\n${body(50, 6)}    },\n    b() {\n${body(50, 6)}    },\n  };\n}\n`,
         'core/src/values/four.ts': `function four(\n  a: { b: string },\n): { c: string } {\n${body(60)}}\n`,
       }),
     ).toEqual([
