@@ -17,12 +17,6 @@ const banned = [
     except: (path) => sources.has(path),
   },
   {
-    rule: 'performance-now',
-    pattern: /\bperformance\.now\(/g,
-    advice: timeAdvice,
-    except: (path) => sources.has(path),
-  },
-  {
     rule: 'timer',
     pattern: /(?<![.\w])set(?:Timeout|Interval)\(/g,
     advice: timeAdvice,
