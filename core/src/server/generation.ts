@@ -12,7 +12,9 @@ import { type Scope, setupScope } from '../plugin/scope.js';
 import { Authenticator } from '../services/authenticator.js';
 import { Directory } from '../services/directory.js';
 import type { Logger } from '../services/logger.js';
-import { createAuthenticator } from '../stages/authenticate.js';
+import { MailboxStore } from '../services/mailbox-store.js';
+import { type AccountQuotas, createAccountQuotas } from '../stages/account-quota.js';
+import { type AuthenticateOptions, createAuthenticator } from '../stages/authenticate.js';
 import { bindDefaults, type DefaultServices } from './default-services.js';
 import type { House } from './house.js';
 import { type ResolvedListener, resolveListener } from './listener-defaults.js';
@@ -35,6 +37,7 @@ export interface Generation {
   readonly taps: OrderedTaps;
   readonly listeners: readonly BuiltListener[];
   readonly defaults: DefaultServices;
+  readonly quotas: AccountQuotas;
   /** The key under which it keeps things. */
   readonly holder: object;
 }
@@ -49,7 +52,14 @@ export function buildGeneration(house: House, options: MtaOptions, number: numbe
   );
   let hooks: CompiledHooks | undefined;
   const defaults = bindDefaults(house, options, container, declared, log);
-  bindAuthenticator(container, declared, () => hooks as CompiledHooks, log, house);
+  const quotas = createAccountQuotas({
+    directory: () => find(container, Directory),
+    store: () => find(container, MailboxStore),
+    clock: house.clock,
+    log,
+  });
+  const authenticate = { quotas, log, metrics: house.metrics };
+  bindAuthenticator(container, declared, { ...authenticate, hooks: () => hooks as CompiledHooks });
   const common = {
     hostname: options.hostname,
     log,
@@ -65,14 +75,14 @@ export function buildGeneration(house: House, options: MtaOptions, number: numbe
     const resolved = resolveListener(one, defaults.certificates.isAvailable);
     const child = container.child();
     let own: CompiledHooks | undefined;
-    bindAuthenticator(child, new Set(), () => own as CompiledHooks, log, house);
+    bindAuthenticator(child, new Set(), { ...authenticate, hooks: () => own as CompiledHooks });
     const listener = { name: resolved.name, role: resolved.role };
     const ownScope = setupScope({ ...common, uses: resolved.plugins, container: child, listener });
     const ownTaps = orderAll([...scope.taps, ...ownScope.taps]);
     own = compileHooks(ownTaps, services);
     return { options: resolved, scope: ownScope, hooks: own, taps: ownTaps };
   });
-  return { number, options, log, scope, hooks, taps, listeners, defaults, holder };
+  return { number, options, log, scope, hooks, taps, listeners, defaults, quotas, holder };
 }
 
 /** All scopes, the server's first. */
@@ -83,13 +93,11 @@ export function scopesOf(generation: Generation): readonly Scope[] {
 function bindAuthenticator(
   container: ServiceContainer,
   declared: ReadonlySet<symbol>,
-  hooks: () => CompiledHooks,
-  log: Logger,
-  house: House,
+  options: Omit<AuthenticateOptions, 'directory'>,
 ): void {
   if (declared.has(Authenticator.id)) return;
   const directory = () => find(container, Directory);
-  container.bind(Authenticator, createAuthenticator({ hooks, directory, log, metrics: house.metrics }));
+  container.bind(Authenticator, createAuthenticator({ ...options, directory }));
 }
 
 /** A service if somebody provides it. */

@@ -98,6 +98,7 @@ function createSchedulerOf(house: House, generation: Generation): Scheduler {
   const policy = createDeliverPolicy({
     hooks: () => generation.hooks,
     store: () => find(container, MailboxStore),
+    quotas: generation.quotas,
     hostname: generation.options.hostname,
     clock,
     random,

@@ -7,11 +7,13 @@ import type { Logger } from '../services/logger.js';
 import type { Metrics } from '../services/metrics.js';
 import type { Credentials, Identity } from '../values/identity.js';
 import { reply } from '../values/reply.js';
+import type { AccountQuotas } from './account-quota.js';
 
 /** What the stage works with. Functions, because hooks are compiled after the services are made. */
 export interface AuthenticateOptions {
   readonly hooks: () => CompiledHooks;
   readonly directory: () => Directory | undefined;
+  readonly quotas: AccountQuotas;
   readonly log: Logger;
   readonly metrics: Metrics;
 }
@@ -75,6 +77,7 @@ async function askDirectory(
     if (account === undefined || !mayActAs(credentials, account.login)) {
       return { status: 'refused', reply: refusedReply };
     }
+    await options.quotas.apply(account);
     const identity: Identity = {
       accountId: account.id,
       login: account.login,

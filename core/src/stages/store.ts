@@ -11,6 +11,7 @@ import { type HeaderSection, parseHeader } from '../values/header.js';
 import { type Reply, reply } from '../values/reply.js';
 import type { DeliveryReport, RecipientOutcome } from '../values/report.js';
 import type { LocalRoute, Route } from '../values/route.js';
+import type { AccountQuotas } from './account-quota.js';
 import type { DeliveryRequest } from './queue/scheduler-policy.js';
 
 /** What the stage works with. */
@@ -18,6 +19,7 @@ export interface StoreOptions {
   readonly hooks: () => CompiledHooks;
   /** Absent when no plugin provides one: local mail is then deferred, and the log says why. */
   readonly store: () => MailboxStore | undefined;
+  readonly quotas: AccountQuotas;
   readonly hostname: string;
   readonly log: Logger;
 }
@@ -78,6 +80,7 @@ async function file(
     options.log.error('local mail has no mailbox store: name a store plugin', { message: message.id });
     return planned.map(({ recipient }) => outcomeOf(options, recipient, failedDecision.reply));
   }
+  await options.quotas.applyTo(new Set(planned.map(({ filing }) => filing.accountId)));
   // RFC 5321 section 4.4: the final delivery writes the reverse-path down.
   const prefix = `Return-Path: <${formatReversePath(message.reversePath)}>\r\n${message.headerPrefix}`;
   try {
