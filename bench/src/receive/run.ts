@@ -1,5 +1,5 @@
 /**
- * `npm run bench receive`: accept and discard, our receiver beside a bare smtp-server and beside a sink that does
+ * `npm run bench -- receive`: accept and discard, our receiver beside a bare smtp-server and beside a sink that does
  * nothing else, which is what the runtime allows. Every point is measured on each, one after the other, several times
  * over, and the medians are compared: only such ratios mean anything on a machine that does other work too. CPU is the
  * server's own.
@@ -55,6 +55,7 @@ export async function run(args: readonly string[]): Promise<void> {
     for (const point of points.filter((candidate) => candidate.name.includes(only))) {
       console.log(await measurePoint(point, runs, load, processes));
     }
+    if ('durable'.includes(only)) for (const line of await measureDurable(runs, load)) console.log(line);
     if (!'idle'.includes(only)) return;
     for (const name of servers) console.log(await measureIdle(load, name));
   } finally {
@@ -68,10 +69,11 @@ interface Server {
   readonly port: number;
 }
 
-async function startServer(name: string): Promise<Server> {
+async function startServer(name: ServerName | 'durable'): Promise<Server> {
   const process = fork(new URL(`./server-${name}.js`, import.meta.url));
-  const [message] = (await once(process, 'message')) as [ServerMessage];
-  if (message.kind !== 'ready') throw new Error(`${name} did not start`);
+  const ended = once(process, 'exit').then(() => [undefined]);
+  const [message] = (await Promise.race([once(process, 'message'), ended])) as [ServerMessage | undefined];
+  if (message?.kind !== 'ready') throw new Error(`the server ${name} did not start`);
   return { process, port: message.port };
 }
 
@@ -99,6 +101,33 @@ async function measurePoint(
     medians(samples['smtp-server']),
     medians(samples.minimal),
   );
+}
+
+/** Durable accept: the whole server up to its queue on disk, beside the receiver that keeps nothing. */
+async function measureDurable(runs: number, load: ChildProcess): Promise<string[]> {
+  const names = ['durable', 'postroad'] as const;
+  const processes = [await startServer(names[0]), await startServer(names[1])] as const;
+  const lines: string[] = [];
+  try {
+    for (const server of processes) await order(load, { ...plain, port: server.port, messages: 4_000 });
+    for (const mode of ['plain', 'pipelined'] as const) {
+      const point = { ...plain, mode, name: `10 KB, 50, ${mode}`, messages: 6_000 };
+      const samples: [Sample[], Sample[]] = [[], []];
+      for (let count = 0; count < runs; count++) {
+        samples[0].push(await measure(point, load, processes[0]));
+        samples[1].push(await measure(point, load, processes[1]));
+      }
+      const [kept, dropped] = [medians(samples[0]), medians(samples[1])];
+      const part = ((kept.rate / dropped.rate) * 100).toFixed(0);
+      const cpu = `${kept.cpuPer1000.toFixed(3)} CPU s/1000 (${dropped.cpuPer1000.toFixed(3)} for nothing)`;
+      lines.push(
+        `durable, ${point.name}: ${kept.rate.toFixed(0)}/s, ${part} % of accept and discard, ${cpu}`,
+      );
+    }
+  } finally {
+    for (const server of processes) server.process.disconnect();
+  }
+  return lines;
 }
 
 /** The octets that one idle connection costs, said hello and waiting, in a process that has done nothing before. */

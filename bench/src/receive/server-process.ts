@@ -3,10 +3,12 @@ import type { Server } from 'node:net';
 
 /** Listens on loopback, tells the parent, and answers `use`. */
 export function reportServer(server: Server): void {
-  server.listen(0, '127.0.0.1', () => {
-    const { port } = server.address() as { port: number };
-    process.send?.({ kind: 'ready', port });
-  });
+  server.listen(0, '127.0.0.1', () => reportUse((server.address() as { port: number }).port));
+}
+
+/** Tells the parent the port, answers `use`, and ends with the parent. */
+export function reportUse(port: number): void {
+  process.send?.({ kind: 'ready', port });
   process.on('message', (message) => {
     if (message !== 'use') return;
     const { user, system } = process.cpuUsage();
