@@ -9,6 +9,10 @@ const benches: Readonly<
     about: 'messages accepted and discarded, beside smtp-server',
     load: () => import('./receive/run.js'),
   },
+  queue: {
+    about: 'a million waiting recipients, and slow destinations',
+    load: () => import('./queue/run.js'),
+  },
   store: { about: 'filing and reading mailboxes, in process', load: () => import('./store.js') },
   relay: { about: 'messages accepted durably and delivered by SMTP', load: () => import('./relay.js') },
 };

@@ -1,8 +1,7 @@
 /** What operators do to recipients. */
 import { changedRecipient, type QueueChange } from '@postroad/core';
 import type { Batch } from './commit-queue.js';
-import { countParked } from './lease-step.js';
-import { activate, park, putLeased, type QueueState, recipientGone, unpark } from './queue-state.js';
+import { park, putLeased, type QueueState, recipientGone, unpark } from './queue-state.js';
 import type { StoredRecipient } from './record-codec.js';
 import { firstDueAtMs } from './site-cursor.js';
 
@@ -26,7 +25,6 @@ export function changeStep(
     if (next === stored.recipient) continue;
     changed++;
     sites.add(stored.recipient.site);
-    activate(state, batch, stored.recipient.messageId, () => countParked(state, stored.recipient.messageId));
     unpark(state, batch, stored.recipient);
     if (next === undefined) recipientGone(state, batch, stored);
     else park(state, batch, { ...stored, recipient: next });

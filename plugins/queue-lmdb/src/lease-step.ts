@@ -2,9 +2,9 @@
 import { type LeaseRequest, leasedRecipient, type QueuedRecipient } from '@postroad/core';
 import type { Batch } from './commit-queue.js';
 import { pop, push } from './heap.js';
-import { type DueEntry, recipientKey, recipientRange } from './keys.js';
+import { type DueEntry, recipientKey } from './keys.js';
 import { setAside } from './quarantine.js';
-import { activate, putLeased, type QueueState, unpark } from './queue-state.js';
+import { putLeased, type QueueState, unpark } from './queue-state.js';
 import { decodeRecipient, type StoredRecipient } from './record-codec.js';
 import { openSiteCursor, type SiteCursor } from './site-cursor.js';
 
@@ -59,7 +59,6 @@ function leaseOne(
     return undefined;
   }
   unpark(state, batch, stored.recipient);
-  activate(state, batch, entry.messageId, () => countParked(state, entry.messageId));
   const recipient = leasedRecipient(stored.recipient, request.lease, request.nowMs);
   putLeased(state, batch, { ...stored, recipient });
   return recipient;
@@ -79,11 +78,6 @@ function readParked(state: QueueState, batch: Batch, entry: DueEntry): StoredRec
     setAside(state, batch, 'recipients', key, record);
     return undefined;
   }
-}
-
-/** How many recipients of a message are not leased, as of the last commit. */
-export function countParked(state: QueueState, id: string): number {
-  return state.environment.recipients.getKeysCount(recipientRange(id));
 }
 
 function setHead(state: QueueState, batch: Batch, cursor: SiteCursor): void {

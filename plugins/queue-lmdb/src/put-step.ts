@@ -7,7 +7,7 @@ import {
   type QueuedRecipient,
 } from '@postroad/core';
 import type { Batch } from './commit-queue.js';
-import { activate, add, park, putLeased, type QueueState } from './queue-state.js';
+import { add, park, putLeased, type QueueState } from './queue-state.js';
 import { encodeMessage } from './record-codec.js';
 
 /** A message that is ready to be written: its body is durable, its record made. */
@@ -38,16 +38,12 @@ export function putStep(state: QueueState, batch: Batch, prepared: PreparedMessa
   add(state, batch, 'messages', 1);
   const file = prepared.isBodyInFile ? { isBodyInFile: true } : {};
   for (const recipient of prepared.recipients) {
-    if (recipient.state === 'leased') {
-      activate(state, batch, id, () => prepared.recipients.length);
-      putLeased(state, batch, { recipient, ...file });
-    } else park(state, batch, { recipient, ...file });
+    if (recipient.state === 'leased') putLeased(state, batch, { recipient, ...file });
+    else park(state, batch, { recipient, ...file });
   }
-  // So that a second one of the same commit is seen.
-  activate(state, batch, id, () => prepared.recipients.length);
 }
 
-/** Whether a message of this id is queued. */
+/** Whether a message of this id is queued, or being put in with this commit. */
 export function isKnown(state: QueueState, id: string): boolean {
   return state.active.has(id) || state.environment.messages.doesExist(id);
 }

@@ -4,14 +4,14 @@ import type { BodyFiles } from './body-files.js';
 import type { Batch } from './commit-queue.js';
 import type { Environment } from './environment.js';
 import { empty } from './environment.js';
-import { dueKey, recipientKey } from './keys.js';
+import { dueKey, recipientKey, recipientRange } from './keys.js';
 import { encodeRecipient, type StoredRecipient } from './record-codec.js';
 import type { SiteHeads } from './site-heads.js';
 
-/** A message with leased recipients. */
+/** A message that is at work: it has leased recipients, or the commit that is being prepared touches it. */
 export interface ActiveMessage {
-  /** All its recipients in the store, leased or not. */
-  remaining: number;
+  /** Recipients that this commit adds to those that are not leased, less those it takes from them. */
+  parkedDelta: number;
   readonly leased: Map<number, StoredRecipient>;
 }
 
@@ -45,6 +45,7 @@ export function park(state: QueueState, batch: Batch, stored: StoredRecipient): 
   const record = encodeRecipient(stored);
   const key = recipientKey(recipient.messageId, recipient.index);
   batch.write(() => environment.recipients.put(key, record));
+  countParked(state, batch, recipient.messageId, 1);
   add(state, batch, recipient.state, 1);
   if (recipient.state === 'held') return;
   const due = dueKey(recipient);
@@ -57,16 +58,17 @@ export function unpark(state: QueueState, batch: Batch, recipient: QueuedRecipie
   const { environment } = state;
   const key = recipientKey(recipient.messageId, recipient.index);
   batch.write(() => environment.recipients.remove(key));
+  countParked(state, batch, recipient.messageId, -1);
   add(state, batch, recipient.state, -1);
   if (recipient.state === 'held') return;
   const due = dueKey(recipient);
   batch.write(() => environment.due.remove(due));
 }
 
-/** Writes a recipient as leased. Its message must be active. */
+/** Writes a recipient as leased. */
 export function putLeased(state: QueueState, batch: Batch, stored: StoredRecipient): void {
   const { recipient } = stored;
-  const active = state.active.get(recipient.messageId) as ActiveMessage;
+  const active = activate(state, batch, recipient.messageId);
   const before = active.leased.get(recipient.index);
   active.leased.set(recipient.index, stored);
   batch.undo(() => {
@@ -91,31 +93,40 @@ export function removeLeased(state: QueueState, batch: Batch, stored: StoredReci
   batch.write(() => state.environment.leased.remove(key));
 }
 
-/** Makes a message active with so many recipients, when it is not. */
-export function activate(
-  state: QueueState,
-  batch: Batch,
-  id: string,
-  remaining: () => number,
-): ActiveMessage {
+/** The message's entry, made when there is none. */
+export function activate(state: QueueState, batch: Batch, id: string): ActiveMessage {
   state.touched.add(id);
   const known = state.active.get(id);
   if (known !== undefined) return known;
-  const active: ActiveMessage = { remaining: remaining(), leased: new Map() };
+  const active: ActiveMessage = { parkedDelta: 0, leased: new Map() };
   state.active.set(id, active);
   batch.undo(() => state.active.delete(id));
   return active;
 }
 
-/** An active message has lost a recipient; the message goes with its last one. */
+/** A message has lost a recipient that is neither leased nor parked any more; it goes with its last one. */
 export function recipientGone(state: QueueState, batch: Batch, stored: StoredRecipient): void {
   const id = stored.recipient.messageId;
-  const active = state.active.get(id) as ActiveMessage;
-  active.remaining--;
+  if (!hasRecipients(state, id)) removeMessage(state, batch, id, stored.isBodyInFile === true);
+}
+
+function hasRecipients(state: QueueState, id: string): boolean {
+  const active = state.active.get(id);
+  if (active !== undefined && active.leased.size > 0) return true;
+  const delta = active?.parkedDelta ?? 0;
+  const { recipients } = state.environment;
+  const range = recipientRange(id);
+  // Only a change by an operator takes parked recipients away without leasing them, and needs to count.
+  if (delta < 0) return recipients.getKeysCount(range) + delta > 0;
+  return delta > 0 || recipients.getKeysCount({ ...range, limit: 1 }) > 0;
+}
+
+function countParked(state: QueueState, batch: Batch, id: string, by: number): void {
+  const active = activate(state, batch, id);
+  active.parkedDelta += by;
   batch.undo(() => {
-    active.remaining++;
+    active.parkedDelta -= by;
   });
-  if (active.remaining === 0) removeMessage(state, batch, id, stored.isBodyInFile === true);
 }
 
 /** Removes a message that has no recipient left. */
@@ -128,7 +139,12 @@ export function removeMessage(state: QueueState, batch: Batch, id: string, isBod
 
 /** Forgets messages without leases. Only between commits: then what the databases say is the whole truth. */
 export function forgetIdle(state: QueueState): void {
-  for (const id of state.touched) if (state.active.get(id)?.leased.size === 0) state.active.delete(id);
+  for (const id of state.touched) {
+    const active = state.active.get(id);
+    if (active === undefined) continue;
+    active.parkedDelta = 0;
+    if (active.leased.size === 0) state.active.delete(id);
+  }
   state.touched.clear();
 }
 

@@ -1,10 +1,11 @@
 /** What happens at every start: leases of owners that are gone end, and what a crash left behind is removed. */
-import { changedRecipient, recoveredRecipient } from '@postroad/core';
+import { recoveredRecipient } from '@postroad/core';
 import type { Batch } from './commit-queue.js';
-import { countParked } from './lease-step.js';
+import { recipientRange } from './keys.js';
 import { setAside } from './quarantine.js';
-import { activate, type Counters, park, type QueueState, recipientGone } from './queue-state.js';
+import { type Counters, putLeased, type QueueState } from './queue-state.js';
 import { decodeRecipient, type StoredRecipient } from './record-codec.js';
+import { endLease } from './settle-step.js';
 import { sitesOfIndex } from './site-cursor.js';
 
 const countersKey = 'counters';
@@ -35,42 +36,32 @@ export interface RecoveryStep {
   readonly isDone: boolean;
 }
 
-/** Ends some leases of owners that are gone. Alone in its commit. */
+/**
+ * Ends some leases of owners that are gone. Alone in its commit. The leases are taken into memory first, all those of
+ * the message too that comes last, so that it is known which message has recipients left.
+ */
 export function recoverStep(state: QueueState, batch: Batch, nowMs: number, limit: number): RecoveryStep {
   const entries = [...state.environment.leased.getRange({ limit })];
+  const isDone = entries.length < limit;
+  const lastId = entries.at(-1)?.key.split('/')[0];
+  if (!isDone && lastId !== undefined) {
+    const last = entries.at(-1)?.key as string;
+    entries.push(
+      ...state.environment.leased.getRange({ start: `${last}\u0000`, end: recipientRange(lastId).end }),
+    );
+  }
   const quarantined: string[] = [];
-  let recovered = 0;
+  const recovered: StoredRecipient[] = [];
   for (const { key, value } of entries) {
     const stored = tryDecode(value);
-    if (stored === undefined) {
-      quarantined.push(setAside(state, batch, 'leased', key, value));
-      continue;
+    if (stored === undefined) quarantined.push(setAside(state, batch, 'leased', key, value));
+    else {
+      putLeased(state, batch, stored);
+      recovered.push(stored);
     }
-    recoverOne(state, batch, key, stored, nowMs);
-    recovered++;
   }
-  return { recovered, quarantined, isDone: entries.length < limit };
-}
-
-function recoverOne(
-  state: QueueState,
-  batch: Batch,
-  key: string,
-  stored: StoredRecipient,
-  nowMs: number,
-): void {
-  const { ordered, ...rest } = stored;
-  const ready = recoveredRecipient(stored.recipient, nowMs);
-  const next = ordered === undefined ? ready : changedRecipient(ready, ordered);
-  const id = stored.recipient.messageId;
-  activate(state, batch, id, () => countAll(state, id));
-  batch.write(() => state.environment.leased.remove(key));
-  if (next === undefined) recipientGone(state, batch, stored);
-  else park(state, batch, { ...rest, recipient: next });
-}
-
-function countAll(state: QueueState, id: string): number {
-  return countParked(state, id) + state.environment.leased.getKeysCount({ start: `${id}/`, end: `${id}0` });
+  for (const stored of recovered) endLease(state, batch, stored, recoveredRecipient(stored.recipient, nowMs));
+  return { recovered: recovered.length, quarantined, isDone };
 }
 
 function tryDecode(record: Buffer): StoredRecipient | undefined {

@@ -20,7 +20,7 @@ export function settleStep(
   for (const settlement of settlements) {
     const stored = state.active.get(settlement.messageId)?.leased.get(settlement.index);
     if (stored === undefined || stored.recipient.leaseOwner !== owner) continue;
-    end(state, batch, stored, settledRecipient(stored.recipient, settlement));
+    endLease(state, batch, stored, settledRecipient(stored.recipient, settlement));
   }
 }
 
@@ -31,14 +31,15 @@ export function lapseStep(state: QueueState, batch: Batch, nowMs: number, owner?
     for (const stored of [...active.leased.values()]) {
       const { dueAtMs, leaseOwner } = stored.recipient;
       if (dueAtMs > nowMs && (owner === undefined || leaseOwner === owner)) continue;
-      end(state, batch, stored, recoveredRecipient(stored.recipient, nowMs));
+      endLease(state, batch, stored, recoveredRecipient(stored.recipient, nowMs));
       lapsed++;
     }
   }
   return lapsed;
 }
 
-function end(
+/** Ends a lease: the recipient is parked as `next` says, changed by what an operator wants of it, or removed. */
+export function endLease(
   state: QueueState,
   batch: Batch,
   stored: StoredRecipient,
