@@ -3,6 +3,7 @@
  * file of the plugin that uses libmime, libqp and iconv-lite. Nothing here fails: what is broken is read as well as it
  * can be.
  */
+import { isAscii } from 'node:buffer';
 import iconv from 'iconv-lite';
 import libmime from 'libmime';
 import libqp from 'libqp';
@@ -34,9 +35,21 @@ export function transferDecoder(encoding: string): ChunkDecoder<Buffer> {
 /** Turns octets of a charset into text chunk by chunk; an unknown charset is read as UTF-8. */
 export function charsetDecoder(charset: string | undefined): ChunkDecoder<string> {
   const name = charset !== undefined && iconv.encodingExists(charset) ? charset : 'utf-8';
-  const decoder = iconv.getDecoder(name);
-  return { write: (chunk) => decoder.write(chunk), end: () => decoder.end() ?? '' };
+  let decoder: { write(chunk: Buffer): string; end(): string | undefined } | undefined;
+  const mayBeAscii = asciiBasedPattern.test(name);
+  return {
+    write(chunk) {
+      // Most text is ASCII, and most charsets begin with it: nothing to decode until something else comes.
+      if (mayBeAscii && decoder === undefined && isAscii(chunk)) return chunk.toString('latin1');
+      decoder ??= iconv.getDecoder(name);
+      return decoder.write(chunk);
+    },
+    end: () => decoder?.end() ?? '',
+  };
 }
+
+/** Charsets in which octets below 128 are ASCII, whatever came before. */
+const asciiBasedPattern = /^(?:us-ascii|ascii|utf-?8|iso-8859-\d{1,2}|windows-125\d|koi8-[ru])$/i;
 
 const empty = Buffer.alloc(0);
 

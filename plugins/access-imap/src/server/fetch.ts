@@ -124,7 +124,37 @@ async function fetchMessages(
     const seen = plan.setsSeen ? await setSeen(session, view, batch) : undefined;
     const ids = batch.map((index) => (view.entries[index] as MailboxEntry).messageId);
     const messages = await session.server.store.messages(ids);
-    if (!(await writeBatch(session, view, plan, batch, messages, seen))) isWhole = false;
+    const isWritten =
+      plan.bodyItems.length === 0
+        ? writeStructures(session, view, plan, batch, messages)
+        : await writeBatch(session, view, plan, batch, messages, seen);
+    if (!isWritten) isWhole = false;
+    if (session.wire.output.isFull) await session.wire.output.drain();
+  }
+  return isWhole;
+}
+
+/** Writes what needs no octets of messages, without waiting. */
+function writeStructures(
+  session: Session,
+  view: View,
+  plan: Plan,
+  batch: readonly number[],
+  messages: readonly (StoredMessage | undefined)[],
+): boolean {
+  const { output } = session.wire;
+  let isWhole = true;
+  for (let at = 0; at < batch.length; at++) {
+    const message = messages[at];
+    if (message === undefined) {
+      isWhole = false;
+      continue;
+    }
+    const index = batch[at] as number;
+    const entry = view.entries[index] as MailboxEntry;
+    let text = entryText(plan, entry);
+    for (const write of plan.messageWriters) text += text === '' ? write(message) : ` ${write(message)}`;
+    output.write(`* ${fetchHead(session, index, entry)}${text})\r\n`);
   }
   return isWhole;
 }
@@ -137,19 +167,20 @@ async function writeBatch(
   messages: readonly (StoredMessage | undefined)[],
   seen: ReadonlySet<number> | undefined,
 ): Promise<boolean> {
-  const bodies = plan.bodyItems.length === 0 ? [] : await openAll(session, messages);
+  const bodies = await openAll(session, messages);
   let isWhole = true;
   try {
     for (let at = 0; at < batch.length; at++) {
       const index = batch[at] as number;
       const entry = view.entries[index] as MailboxEntry;
       const message = messages[at];
-      if (message === undefined || (plan.bodyItems.length > 0 && bodies[at] === undefined)) {
+      const body = bodies[at];
+      if (message === undefined || body === undefined) {
         isWhole = false;
         continue;
       }
       const flags = seen?.has(entry.uid) ? seenText(session, plan, entry) : '';
-      await writeMessage(session, plan, index, entry, message, bodies[at], flags);
+      await writeMessage(session, plan, index, entry, message, body, flags);
       if (session.wire.isEnded) break;
     }
   } catch (error) {
@@ -168,7 +199,7 @@ async function writeMessage(
   index: number,
   entry: MailboxEntry,
   message: StoredMessage,
-  body: Body | undefined,
+  body: Body,
   flags: string,
 ): Promise<void> {
   const { output } = session.wire;
@@ -177,12 +208,10 @@ async function writeMessage(
   if (flags !== '') text += (text === '' ? '' : ' ') + flags;
   output.write(`* ${fetchHead(session, index, entry)}${text}`);
   let isFirst = text === '';
-  if (body !== undefined) {
-    for (const item of plan.bodyItems) {
-      if (!isFirst) output.write(' ');
-      isFirst = false;
-      if (!(await writeBodyItem(session, item, message, body))) plan.faults.hasUnknownEncoding = true;
-    }
+  for (const item of plan.bodyItems) {
+    if (!isFirst) output.write(' ');
+    isFirst = false;
+    if (!(await writeBodyItem(session, item, message, body))) plan.faults.hasUnknownEncoding = true;
   }
   output.write(')\r\n');
   if (output.isFull) await output.drain();

@@ -1,8 +1,8 @@
 /** Running a search program over the selected mailbox, cheapest knowledge first. */
-import type { Body, StoredMessage } from '@postroad/core';
+import type { Body, MailboxEntry, StoredMessage } from '@postroad/core';
 import { type SearchKey, writeString } from '../protocol/index.js';
 import { foldText } from './fold.js';
-import { type Candidate, matchMessage, type SearchContext } from './match-message.js';
+import { type Candidate, foldProgram, matchMessage, type SearchContext } from './match-message.js';
 import { containsText, headerText } from './scan-text.js';
 import type { Session } from './session.js';
 import type { View } from './view.js';
@@ -23,30 +23,86 @@ export async function findMessages(
   isUid: boolean,
   tag: string,
 ): Promise<number[]> {
-  const context: SearchContext = {
-    nowMs: session.server.clock.now(),
-    count: view.count,
-    lastUid: view.lastUid,
-    saved: new Set(session.savedResult),
+  const search: Search = {
+    session,
+    view,
+    program: foldProgram(program),
+    context: {
+      nowMs: session.server.clock.now(),
+      count: view.count,
+      lastUid: view.lastUid,
+      saved: new Set(session.savedResult),
+    },
+    progress: progressTeller(session, tag, view.count),
   };
   const found: number[] = [];
-  const open: Candidate[] = [];
+  const open = matchEntries(search, isUid, found);
+  if (open.length === 0) return found;
+  const isOnlyOpen = found.length === 0;
+  for (let from = 0; from < open.length && !session.wire.isEnded; from += batchSize) {
+    await matchBatch(search, open.slice(from, from + batchSize), found);
+  }
+  return isOnlyOpen ? found : found.sort((a, b) => a - b);
+}
+
+/** One search under way. */
+interface Search {
+  readonly session: Session;
+  readonly view: View;
+  readonly program: SearchKey;
+  readonly context: SearchContext;
+  readonly progress: (done: number) => void;
+}
+
+/** Decides what the entries alone can decide; returns the indexes of the others. */
+function matchEntries({ view, program, context }: Search, isUid: boolean, found: number[]): number[] {
+  const open: number[] = [];
   const { entries } = view;
+  const candidate: Candidate = {
+    entry: entries[0] as MailboxEntry,
+    number: 0,
+    message: undefined,
+    content: undefined,
+  };
   for (let index = 0; index < entries.length; index++) {
-    const entry = entries[index] as Candidate['entry'];
+    const entry = entries[index] as MailboxEntry;
     const isGhost = view.hasPendingExpunges && view.isGhost(entry.uid);
     if (isGhost && isUid) continue;
-    const candidate = { entry, number: index + 1 };
+    candidate.entry = entry;
+    candidate.number = index + 1;
     const fits = matchMessage(program, candidate, context);
     if (fits === true) found.push(index);
-    else if (fits === undefined && !isGhost) open.push(candidate);
+    else if (fits === undefined && !isGhost) open.push(index);
   }
-  if (open.length === 0) return found;
-  const progress = progressTeller(session, tag, entries.length);
-  for (let from = 0; from < open.length && !session.wire.isEnded; from += batchSize) {
-    await matchBatch(session, program, context, open.slice(from, from + batchSize), found, progress);
+  return open;
+}
+
+async function matchBatch(search: Search, batch: readonly number[], found: number[]): Promise<void> {
+  const { session, view, program, context } = search;
+  const entries = batch.map((index) => view.entries[index] as MailboxEntry);
+  const messages = await session.server.store.messages(entries.map((entry) => entry.messageId));
+  const candidate: Candidate = {
+    entry: entries[0] as MailboxEntry,
+    number: 0,
+    message: undefined,
+    content: undefined,
+  };
+  for (let at = 0; at < batch.length; at++) {
+    const message = messages[at];
+    // Expunged by another connection meanwhile: it can't be told to fit.
+    if (message === undefined) continue;
+    candidate.entry = entries[at] as MailboxEntry;
+    candidate.number = (batch[at] as number) + 1;
+    candidate.message = message;
+    candidate.content = undefined;
+    let fits = matchMessage(program, candidate, context);
+    if (fits === undefined) {
+      search.progress(candidate.number);
+      fits = await matchContent(search, candidate, message);
+      if (session.wire.isEnded) return;
+    }
+    if (fits) found.push(batch[at] as number);
   }
-  return found.sort((a, b) => a - b);
 }
 
 /** Tells how far a long search is (RFC 9585), so that the client sees that it goes on. */
@@ -61,43 +117,17 @@ function progressTeller(session: Session, tag: string, total: number): (done: nu
   };
 }
 
-async function matchBatch(
-  session: Session,
-  program: SearchKey,
-  context: SearchContext,
-  batch: readonly Candidate[],
-  found: number[],
-  progress: (done: number) => void,
-): Promise<void> {
-  const messages = await session.server.store.messages(batch.map(({ entry }) => entry.messageId));
-  for (let at = 0; at < batch.length; at++) {
-    const message = messages[at];
-    // Expunged by another connection meanwhile: it can't be told to fit.
-    if (message === undefined) continue;
-    const candidate: Candidate = { ...(batch[at] as Candidate), message };
-    let fits = matchMessage(program, candidate, context);
-    fits ??= await matchContent(session, program, context, candidate, message);
-    progress(candidate.number);
-    if (fits) found.push(candidate.number - 1);
-    if (session.wire.isEnded) return;
-  }
-}
-
 /** Opens the message and answers one key after the other, until the program is decided. */
-async function matchContent(
-  session: Session,
-  program: SearchKey,
-  context: SearchContext,
-  candidate: Candidate,
-  message: StoredMessage,
-): Promise<boolean> {
+async function matchContent(search: Search, candidate: Candidate, message: StoredMessage): Promise<boolean> {
+  const { session, program, context } = search;
   const body = await session.server.store.open(message.messageId);
   if (body === undefined) return false;
   const content = new Map<SearchKey, boolean>();
   try {
     for (const key of contentKeys(program)) {
       content.set(key, await answer(key, message, body));
-      const fits = matchMessage(program, { ...candidate, content }, context);
+      candidate.content = content;
+      const fits = matchMessage(program, candidate, context);
       if (fits !== undefined) return fits;
     }
     return false;
@@ -126,7 +156,8 @@ function contentKeys(program: SearchKey): ContentKey[] {
 }
 
 async function answer(key: ContentKey, message: StoredMessage, body: Body): Promise<boolean> {
-  const folded = foldText(key.text);
+  // The program's texts are folded already.
+  const folded = key.text;
   if (key.key !== 'header') return folded === '' || containsText(message, body, folded, key.key === 'text');
   const { headerStart, bodyStart } = message.structure;
   const lines = (await headerText(body, { start: headerStart, end: bodyStart })).split('\n');

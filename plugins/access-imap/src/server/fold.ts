@@ -3,5 +3,7 @@ import { isAscii } from '../protocol/index.js';
 
 /** The form in which two texts are compared. */
 export function foldText(text: string): string {
-  return isAscii(text) ? text.toLowerCase() : text.normalize('NFKD').toLowerCase().normalize('NFKD');
+  // For long texts the length in octets is the quicker way to see whether all is ASCII.
+  const isPlain = text.length > 256 ? Buffer.byteLength(text) === text.length : isAscii(text);
+  return isPlain ? text.toLowerCase() : text.normalize('NFKD').toLowerCase().normalize('NFKD');
 }

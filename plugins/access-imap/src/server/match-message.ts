@@ -16,14 +16,32 @@ export interface SearchContext {
   readonly saved: ReadonlySet<number>;
 }
 
-/** What is known of a message. */
+/** What is known of a message; one object serves for all messages of a search. */
 export interface Candidate {
-  readonly entry: MailboxEntry;
+  entry: MailboxEntry;
   /** Its sequence number. */
-  readonly number: number;
-  readonly message?: StoredMessage;
+  number: number;
+  message: StoredMessage | undefined;
   /** Answers of the keys that need the content. */
-  readonly content?: ReadonlyMap<SearchKey, boolean>;
+  content: ReadonlyMap<SearchKey, boolean> | undefined;
+}
+
+/** The program with its texts in the form in which they are compared; made once per search. */
+export function foldProgram(program: SearchKey): SearchKey {
+  switch (program.key) {
+    case 'and':
+      return { key: 'and', keys: program.keys.map(foldProgram) };
+    case 'or':
+      return { key: 'or', left: foldProgram(program.left), right: foldProgram(program.right) };
+    case 'not':
+      return { key: 'not', of: foldProgram(program.of) };
+    case 'header':
+    case 'body':
+    case 'text':
+      return { ...program, text: foldText(program.text) };
+    default:
+      return program;
+  }
 }
 
 /** Whether the candidate fits; `undefined` when what is known does not tell. */
@@ -149,7 +167,7 @@ function matchEnvelope(
   if (message === undefined || !isEnvelopeField(key.field)) return undefined;
   const text = envelopeText(message.envelope, key.field);
   if (text === null) return false;
-  return key.text === '' || text.includes(foldText(key.text));
+  return key.text === '' || text.includes(key.text);
 }
 
 type EnvelopeField = 'from' | 'to' | 'cc' | 'bcc' | 'subject' | 'message-id' | 'in-reply-to';

@@ -57,19 +57,28 @@ function textParts(structure: MimePart): MimePart[] {
   return found;
 }
 
-async function partContains(body: Body, part: MimePart, folded: string): Promise<boolean> {
+function partContains(body: Body, part: MimePart, folded: string): boolean | Promise<boolean> {
   const transfer = transferDecoder(part.encoding);
-  const charset = part.parameters.find(([name]) => name === 'charset')?.[1];
-  const decoder = charsetDecoder(charset);
+  const decoder = charsetDecoder(part.parameters.find(([name]) => name === 'charset')?.[1]);
   let tail = '';
-  const found = (text: string) => {
+  const isIn = (text: string) => {
     const joined = tail + foldText(text);
     tail = joined.slice(Math.max(0, joined.length - folded.length + 1));
     return joined.includes(folded);
   };
-  for await (const chunk of body.open({ start: part.bodyStart, end: part.bodyEnd })) {
-    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    if (found(decoder.write(transfer.write(bytes)))) return true;
-  }
-  return found(decoder.write(transfer.end()) + decoder.end());
+  const take = (chunk: Uint8Array) =>
+    isIn(decoder.write(transfer.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))));
+  const end = () => isIn(decoder.write(transfer.end()) + decoder.end());
+  if (body.inline !== undefined) return take(body.inline.subarray(part.bodyStart, part.bodyEnd)) || end();
+  return streamUntil(body.open({ start: part.bodyStart, end: part.bodyEnd }), take).then(
+    (found) => found || end(),
+  );
+}
+
+async function streamUntil(
+  chunks: AsyncIterable<Uint8Array>,
+  isFound: (chunk: Uint8Array) => boolean,
+): Promise<boolean> {
+  for await (const chunk of chunks) if (isFound(chunk)) return true;
+  return false;
 }
