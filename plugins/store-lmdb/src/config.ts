@@ -27,6 +27,20 @@ export const storeLmdbConfig = z.strictObject({
     .min(1)
     .default(10_000)
     .describe('Messages whose envelope and structure are kept in memory; about 2 KB each.'),
+  trashDaysMax: z
+    .number()
+    .positive()
+    .optional()
+    .describe(
+      'Messages that have been in Trash for so many days are removed; they stay when it is not given.',
+    ),
+  junkDaysMax: z
+    .number()
+    .positive()
+    .optional()
+    .describe(
+      'Messages that have been in Junk for so many days are removed; they stay when it is not given.',
+    ),
 });
 
 /** The checked options. */

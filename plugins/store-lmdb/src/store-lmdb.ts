@@ -1,63 +1,82 @@
 /** The plugin `store-lmdb`. */
 import { resolve } from 'node:path';
-import { Clock, definePlugin, MailboxStore, MailError, messageOf } from '@postroad/core';
+import {
+  Clock,
+  Directory,
+  definePlugin,
+  delegateStore,
+  MailboxStore,
+  MailError,
+  messageOf,
+  optional,
+  type SpecialUse,
+  type Timer,
+  withDirectoryQuota,
+} from '@postroad/core';
 import { mailboxCommands } from './commands.js';
-import { storeLmdbConfig } from './config.js';
-import { createStoreLmdb } from './open-store-lmdb.js';
+import { type StoreLmdbConfig, storeLmdbConfig } from './config.js';
+import { expireMessages, type Lifetimes } from './expire-messages.js';
+import type { OpenStore } from './mailbox-store-lmdb.js';
+import { openStoreLmdb } from './open-store-lmdb.js';
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
 
 /**
  * Provides `MailboxStore` on LMDB: nothing to install, one directory. The environment is opened at the start and
- * shared with the next generation of a reload.
+ * shared with the next generation of a reload. With a `Directory`, its quotas are kept.
  */
 export const storeLmdb = definePlugin({
   name: 'store-lmdb',
   description: 'Mailboxes in LMDB, large message bodies in files beside it.',
   config: storeLmdbConfig,
-  needs: { clock: Clock },
+  needs: { clock: Clock, directory: optional(Directory) },
   provides: [MailboxStore],
   commands: mailboxCommands,
-  setup({ config, services, log, provide, onStart, keep }) {
-    let store: MailboxStore | undefined;
+  setup({ config, services, log, provide, onStart, defer, keep }) {
+    const { clock, directory } = services;
+    let opened: OpenStore | undefined;
+    const onError = (what: string, error: unknown) => log.error(what, { error: messageOf(error) });
+    const store = delegateStore(() => {
+      if (opened !== undefined) return opened.store;
+      throw new MailError('E_STATE', 'the mailbox store is used before it is started');
+    });
+    const onDirectoryError = (error: unknown) => onError('the quota of an account could not be read', error);
     provide(
       MailboxStore,
-      laterStore(() => store),
+      directory === undefined ? store : withDirectoryQuota(store, directory, onDirectoryError),
     );
+    const closing = new AbortController();
+    let timer: Timer | undefined;
+    const lifetimes = lifetimesOf(config);
+    const expire = async (open: OpenStore): Promise<void> => {
+      try {
+        const removed = await expireMessages(open.engine, open.store, lifetimes, closing.signal);
+        if (removed > 0) log.info('old messages removed from Trash and Junk', { removed });
+      } catch (error) {
+        if (!closing.signal.aborted) onError('old messages could not be removed', error);
+      }
+      if (!closing.signal.aborted) timer = clock.after(hourMs, () => void expire(open));
+    };
     onStart(async () => {
-      const onError = (what: string, error: unknown) => log.error(what, { error: messageOf(error) });
-      const open = async () => createStoreLmdb(config, { nowMs: () => services.clock.now(), onError });
-      store = await keep(`store-lmdb ${resolve(config.directory)}`, open, (kept) => kept.close());
+      const open = async () => openStoreLmdb(config, { nowMs: () => clock.now(), onError });
+      opened = await keep(`store-lmdb ${resolve(config.directory)}`, open, (kept) => kept.store.close());
+      const kept = opened;
+      if (lifetimes.size > 0) timer = clock.after(0, () => void expire(kept));
+    });
+    defer(() => {
+      closing.abort();
+      timer?.cancel();
     });
   },
 });
 
-/** The store as others get it in their setup, before it is open. */
-function laterStore(current: () => MailboxStore | undefined): MailboxStore {
-  const store = () => {
-    const opened = current();
-    if (opened === undefined)
-      throw new MailError('E_STATE', 'the mailbox store is used before it is started');
-    return opened;
-  };
-  return {
-    mailboxes: async (accountId) => store().mailboxes(accountId),
-    mailboxByName: async (accountId, name) => store().mailboxByName(accountId, name),
-    mailbox: async (mailboxId) => store().mailbox(mailboxId),
-    createMailbox: async (accountId, name, options) => store().createMailbox(accountId, name, options),
-    renameMailbox: async (mailboxId, name) => store().renameMailbox(mailboxId, name),
-    deleteMailbox: async (mailboxId) => store().deleteMailbox(mailboxId),
-    setSubscribed: async (mailboxId, isSubscribed) => store().setSubscribed(mailboxId, isSubscribed),
-    file: async (message, filings) => store().file(message, filings),
-    entries: async (mailboxId, range) => store().entries(mailboxId, range),
-    changeFlags: async (mailboxId, uids, change) => store().changeFlags(mailboxId, uids, change),
-    copy: async (mailboxId, uids, target) => store().copy(mailboxId, uids, target),
-    move: async (mailboxId, uids, target) => store().move(mailboxId, uids, target),
-    expunge: async (mailboxId, uids) => store().expunge(mailboxId, uids),
-    changes: async (mailboxId, modSeq) => store().changes(mailboxId, modSeq),
-    messages: async (messageIds) => store().messages(messageIds),
-    open: async (messageId) => store().open(messageId),
-    quota: async (accountId) => store().quota(accountId),
-    setQuota: async (accountId, limitBytes) => store().setQuota(accountId, limitBytes),
-    watch: (accountId, listener) => store().watch(accountId, listener),
-    close: async () => store().close(),
-  };
+function lifetimesOf(config: StoreLmdbConfig): Lifetimes {
+  const days: readonly (readonly [SpecialUse, number | undefined])[] = [
+    ['Trash', config.trashDaysMax],
+    ['Junk', config.junkDaysMax],
+  ];
+  return new Map(
+    days.flatMap(([use, count]) => (count === undefined ? [] : [[use, count * dayMs] as const])),
+  );
 }

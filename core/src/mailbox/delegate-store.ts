@@ -1,0 +1,31 @@
+/** A mailbox store in front of another. */
+import type { MailboxStore } from '../services/mailbox-store.js';
+
+/**
+ * A store whose every method asks `current` for the store that does the work, so that it may be opened later, and that
+ * others can spread and change. What `current` throws, the method rejects with; `watch` throws it.
+ */
+export function delegateStore(current: () => MailboxStore): MailboxStore {
+  return {
+    mailboxes: async (accountId) => current().mailboxes(accountId),
+    mailboxByName: async (accountId, name) => current().mailboxByName(accountId, name),
+    mailbox: async (mailboxId) => current().mailbox(mailboxId),
+    createMailbox: async (accountId, name, options) => current().createMailbox(accountId, name, options),
+    renameMailbox: async (mailboxId, name) => current().renameMailbox(mailboxId, name),
+    deleteMailbox: async (mailboxId) => current().deleteMailbox(mailboxId),
+    setSubscribed: async (mailboxId, isSubscribed) => current().setSubscribed(mailboxId, isSubscribed),
+    file: async (message, filings) => current().file(message, filings),
+    entries: async (mailboxId, range) => current().entries(mailboxId, range),
+    changeFlags: async (mailboxId, uids, change) => current().changeFlags(mailboxId, uids, change),
+    copy: async (mailboxId, uids, target) => current().copy(mailboxId, uids, target),
+    move: async (mailboxId, uids, target) => current().move(mailboxId, uids, target),
+    expunge: async (mailboxId, uids) => current().expunge(mailboxId, uids),
+    changes: async (mailboxId, modSeq) => current().changes(mailboxId, modSeq),
+    messages: async (messageIds) => current().messages(messageIds),
+    open: async (messageId) => current().open(messageId),
+    quota: async (accountId) => current().quota(accountId),
+    setQuota: async (accountId, limitBytes) => current().setQuota(accountId, limitBytes),
+    watch: (accountId, listener) => current().watch(accountId, listener),
+    close: async () => current().close(),
+  };
+}
