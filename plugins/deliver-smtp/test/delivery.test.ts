@@ -729,9 +729,13 @@ describe('a bad peer', () => {
     await expect
       .poll(() => (at === '' ? server.connections === 1 : server.lines.some((line) => line.startsWith(at))))
       .toBe(true);
-    // The wait begins a moment after the server has read the command.
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    await clock.advance(5_001);
+    let isDone = false;
+    const mark = () => {
+      isDone = true;
+    };
+    delivered.then(mark, mark);
+    // The wait begins a moment after the server has read the command: time passes until it is over.
+    while (!isDone) await clock.advance(5_001);
     expect(told(await delivered)).toEqual(['deferred 451 4.4.2 the server did not answer in time']);
   });
 
