@@ -1,0 +1,77 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { accept, definePlugin, type SettledEvent } from '@postroad/core';
+import { startTestMta } from '@postroad/core/testing';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { deliverMaildir } from './deliver-maildir.js';
+import { maildirFor } from './maildir.js';
+
+let directory = '';
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'postroad-maildir-'));
+});
+afterEach(async () => {
+  await rm(directory, { recursive: true });
+});
+
+const acceptAll = definePlugin({
+  name: 'check-test',
+  setup({ tap }) {
+    tap('recipient', () => accept());
+  },
+});
+
+const content = 'Subject: x\r\n\r\n.dot\r\nü\r\n';
+
+test('puts the message unchanged into the directory of each recipient', async () => {
+  const settled: SettledEvent[] = [];
+  const watch = definePlugin({
+    name: 'observe-test',
+    setup({ tap }) {
+      tap('recipient', () => accept());
+      tap('settled', (event) => void settled.push(event));
+    },
+  });
+  const domains = { 'example.org': join(directory, '{domain}', '{localPart}') };
+  await using server = await startTestMta({ plugins: [deliverMaildir({ domains }), watch()] });
+  const recipients = ['Alice', 'bob'].map((localPart) => ({ address: { localPart, domain: 'example.org' } }));
+  const reversePath = { localPart: 'carol', domain: 'example.net' };
+  await server.mta.submit({ reversePath, recipients }, Buffer.from(content));
+  await expect.poll(() => settled.map(({ status }) => status)).toEqual(['delivered', 'delivered']);
+  for (const [name, address] of [
+    ['alice', 'Alice@example.org'],
+    ['bob', 'bob@example.org'],
+  ] as const) {
+    const maildir = join(directory, 'example.org', name);
+    const [file = ''] = await readdir(join(maildir, 'new'));
+    const text = await readFile(join(maildir, 'new', file), 'utf8');
+    expect(text.startsWith(`Return-Path: <carol@example.net>\r\nDelivered-To: ${address}\r\n`)).toBe(true);
+    expect(text.endsWith(content)).toBe(true);
+    expect(await readdir(join(maildir, 'tmp'))).toEqual([]);
+  }
+});
+
+test('defers when the directory can not be written', async () => {
+  await writeFile(join(directory, 'file'), '');
+  const domains = { 'example.org': join(directory, 'file', 'x') };
+  await using server = await startTestMta({ plugins: [deliverMaildir({ domains }), acceptAll()] });
+  const recipients = [{ address: { localPart: 'a', domain: 'example.org' } }];
+  await server.mta.submit({ reversePath: null, recipients }, Buffer.from(content));
+  await server.whenLogged('a message could not be put into a Maildir');
+  await expect.poll(async () => (await server.mta.queue.count()).byState.waiting).toBe(1);
+});
+
+test.each([
+  ['../../etc', '%2e%2e%2f..%2fetc'],
+  ['/etc/passwd', '%2fetc%2fpasswd'],
+  ['..', '%2e%2e'],
+  ['.hidden', '%2ehidden'],
+  ['a/b', 'a%2fb'],
+  ['Bü', 'b%c3%bc'],
+  ['a\u0000b', 'a%00b'],
+  ['{domain}', '%7bdomain%7d'],
+  ['a+tag', 'a+tag'],
+])('the address %j can not lead out of the directory', (localPart, name) => {
+  expect(maildirFor('/mail/{localPart}', { localPart, domain: 'example.org' })).toBe(`/mail/${name}`);
+});
