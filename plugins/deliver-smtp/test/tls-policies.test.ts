@@ -1,45 +1,19 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { createServer } from 'node:https';
-import {
-  type DeliveryReport,
-  type DnssecResolver,
-  formatReply,
-  MailError,
-  type Resolver,
-  type TlsaRecord,
-} from '@postroad/core';
+import { type DnssecResolver, MailError, type Resolver, type TlsaRecord } from '@postroad/core';
 import { createVirtualClock } from '@postroad/core/testing';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createStsFetch } from '../src/tls/fetch-sts-policy.js';
 import { authorityCertificate, leafCertificate, leafKey, testCertificate } from './certificate.js';
-import { createHarness } from './harness.js';
-import { polite, type ScriptedServer, startScriptedServer } from './scripted-server.js';
-
-const closing: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
+import { closeLater, harness, mx, serve as serveScript, told } from './scene.js';
+import { polite } from './scripted-server.js';
 
 const offers = ['PIPELINING', 'STARTTLS'];
 const chain = { cert: leafCertificate + authorityCertificate, key: leafKey };
-const mx = { transport: 'mx', domain: 'example.net' } as const;
 const delivered = ['delivered 250 2.0.0 taken'];
 const unproven = ['deferred 451 4.7.5 the certificate of the server can not be verified'];
 
-async function serve(options: Parameters<typeof polite>[0] = {}): Promise<ScriptedServer> {
-  const server = await startScriptedServer(polite({ offers, ...options }));
-  closing.push(() => server.close());
-  return server;
-}
-
-function harness(options: Parameters<typeof createHarness>[0]): ReturnType<typeof createHarness> {
-  const made = createHarness(options);
-  closing.push(() => made.deliverer.pool.close());
-  return made;
-}
-
-const told = (report: DeliveryReport) =>
-  report.outcomes.map(({ status, reply }) => `${status} ${formatReply(reply)}`);
+const serve = (options: Parameters<typeof polite>[0] = {}) => serveScript(polite({ offers, ...options }));
 
 const exchangers = [{ preference: 1, exchange: 'mx.example.net' }];
 const none = async () => [];
@@ -188,7 +162,7 @@ describe('MTA-STS', () => {
       },
     );
     await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
-    closing.push(() => new Promise((resolve) => web.close(() => resolve())));
+    closeLater(() => new Promise((resolve) => web.close(() => resolve())));
     const { port } = web.address() as { port: number };
     const names: Resolver = { mx: none, addresses: async () => ['127.0.0.1'], txt: none, names: none };
     const base = {
