@@ -140,4 +140,29 @@ describe('store-lmdb', () => {
       [names.living, names.foreign, (kept as string).split('/')[1]].sort(),
     );
   });
+
+  it('goes on when another process changes the same store', async () => {
+    const { store } = openMailboxStore(testOptions(directory));
+    const id = (await store.mailboxByName('alice', 'INBOX'))?.id ?? '';
+    const filings = [{ accountId: 'alice', mailbox: { id }, flags: ['\\Seen'] }];
+    const other = runAndKill(0, 60);
+    const own: number[] = [];
+    let isOver = false;
+    const ended = other.then(() => {
+      isOver = true;
+    });
+    for (let number = 0; !isOver; number++) {
+      const [filed] = await store.file(messageNamed(`own-${number * 4}`), filings);
+      if (filed?.status === 'filed') own.push(filed.uid);
+      expect((await store.entries(id)).map((entry) => entry.uid)).toContain(own.at(-1));
+    }
+    await ended;
+    const { filed } = expected(await other);
+    expect(new Set([...own, ...filed.keys()]).size, 'no UID twice').toBe(own.length + filed.size);
+    const cached = await store.entries(id);
+    await store.close();
+    const again = openMailboxStore(testOptions(directory));
+    expect(await again.store.entries(id)).toEqual(cached);
+    await again.store.close();
+  }, 120_000);
 });

@@ -58,7 +58,7 @@ export class Engine {
       changeLogMax: options.changeLogMax,
       nowMs: options.nowMs,
     };
-    this.#committer = new Committer(environment, (change) => this.#afterCommit(change));
+    this.#committer = new Committer(environment, (change) => this.#told(change));
   }
 
   /** Makes a change durable. See `Committer.run`. */
@@ -111,6 +111,17 @@ export class Engine {
     await this.#committer.idle();
     await this.files.settled();
     await this.tables.root.close();
+  }
+
+  /** What is committed is acknowledged, whatever happens to caches and watchers. */
+  #told(change: Change): void {
+    try {
+      this.#afterCommit(change);
+    } catch (error) {
+      this.cache.clear();
+      this.#messages.clear();
+      this.options.onError('a change could not be told', error);
+    }
   }
 
   #afterCommit(change: Change): void {

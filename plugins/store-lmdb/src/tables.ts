@@ -7,8 +7,8 @@
  * - `shares`: how many show a message or a body, when it is more than one;
  * - `files`: names of body files; `threads`: [account, Message-ID] → thread; `keywords`: account → spellings.
  */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { AccountRecord, MailboxRecord } from './records.js';
 
@@ -47,6 +47,8 @@ export function openTables(directory: string): Tables {
     eventTurnBatching: false,
     commitDelay: 0,
   });
+  // A power cut must not take the file's name, once something in it was acknowledged.
+  for (const path of [directory, dirname(directory)]) syncDirectory(path);
   const pairs = { encoding: 'binary', keyEncoder: pairKeyEncoder } as const;
   return {
     root,
@@ -63,6 +65,15 @@ export function openTables(directory: string): Tables {
     threads: root.openDB('threads', {}),
     keywords: root.openDB('keywords', {}),
   };
+}
+
+function syncDirectory(path: string): void {
+  const handle = openSync(path, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
 }
 
 /** A key for the tables of pairs; numbers below 2^32 and 2^53. */
