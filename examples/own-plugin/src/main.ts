@@ -1,1 +1,0 @@
-console.log('own-plugin: not written yet');
