@@ -64,7 +64,6 @@ export {
 } from './hooks/table.js';
 export { ChangeNotices } from './mailbox/change-notices.js';
 export { delegateStore } from './mailbox/delegate-store.js';
-export { withDirectoryQuota } from './mailbox/directory-quota.js';
 export { EntryIndex, sortedUids } from './mailbox/entry-index.js';
 export { changedFlags, KeywordSpelling, normaliseFlags } from './mailbox/flags.js';
 export {

@@ -2,16 +2,13 @@
 import { resolve } from 'node:path';
 import {
   Clock,
-  Directory,
   definePlugin,
   delegateStore,
   MailboxStore,
   MailError,
   messageOf,
-  optional,
   type SpecialUse,
   type Timer,
-  withDirectoryQuota,
 } from '@postroad/core';
 import { mailboxCommands } from './commands.js';
 import { type StoreLmdbConfig, storeLmdbConfig } from './config.js';
@@ -24,28 +21,24 @@ const dayMs = 24 * hourMs;
 
 /**
  * Provides `MailboxStore` on LMDB: nothing to install, one directory. The environment is opened at the start and
- * shared with the next generation of a reload. With a `Directory`, its quotas are kept.
+ * shared with the next generation of a reload.
  */
 export const storeLmdb = definePlugin({
   name: 'store-lmdb',
   description: 'Mailboxes in LMDB, large message bodies in files beside it.',
   config: storeLmdbConfig,
-  needs: { clock: Clock, directory: optional(Directory) },
+  needs: { clock: Clock },
   provides: [MailboxStore],
   commands: mailboxCommands,
   setup({ config, services, log, provide, onStart, defer, keep }) {
-    const { clock, directory } = services;
+    const { clock } = services;
     let opened: OpenStore | undefined;
     const onError = (what: string, error: unknown) => log.error(what, { error: messageOf(error) });
     const store = delegateStore(() => {
       if (opened !== undefined) return opened.store;
       throw new MailError('E_STATE', 'the mailbox store is used before it is started');
     });
-    const onDirectoryError = (error: unknown) => onError('the quota of an account could not be read', error);
-    provide(
-      MailboxStore,
-      directory === undefined ? store : withDirectoryQuota(store, directory, onDirectoryError),
-    );
+    provide(MailboxStore, store);
     const closing = new AbortController();
     let timer: Timer | undefined;
     const lifetimes = lifetimesOf(config);
