@@ -25,6 +25,10 @@ export interface ListenerOptions {
   readonly plaintextAuth?: boolean;
   readonly profile?: 'strict' | 'legacy';
   readonly greetingDelayMs?: number;
+  /** Proxies, as addresses or networks in CIDR form, that send a PROXY header (version 1 or 2) and must send one. */
+  readonly proxyFrom?: readonly string[];
+  /** Clients, as addresses or networks, that may use XCLIENT and XFORWARD: filters and proxies of one's own. */
+  readonly xclientFrom?: readonly string[];
   readonly limits?: Partial<ReceiverLimits>;
   /** Plugins that see only this listener's connections. */
   readonly plugins?: readonly PluginUse[];

@@ -42,6 +42,16 @@ const listenerShape = {
   plaintextAuth: z.boolean().optional().describe('Passwords without TLS; only on loopback.'),
   profile: z.enum(['strict', 'legacy']).optional(),
   greetingDelayMs: milliseconds.optional(),
+  proxyFrom: z
+    .array(z.string())
+    .optional()
+    .describe(
+      'Proxies, as addresses or networks in CIDR form, that must send a PROXY header (version 1 or 2).',
+    ),
+  xclientFrom: z
+    .array(z.string())
+    .optional()
+    .describe('Clients, as addresses or networks, that may use XCLIENT and XFORWARD.'),
   limits: limits.optional(),
   plugins: plugins.optional().describe("Plugins that see only this listener's connections."),
 } satisfies ShapeOf<ListenerOptions>;

@@ -1,7 +1,8 @@
 /** A listener's options with every default filled in, and the combinations that are refused. */
-import { MailError } from '../errors.js';
+import { MailError, messageOf } from '../errors.js';
 import type { ListenerOptions } from '../mta-options.js';
 import type { PluginUse } from '../plugin/define.js';
+import { type AddressTest, createAddressTest } from '../services/address-test.js';
 import type { ListenerTls } from '../services/listeners.js';
 import { defaultReceiverLimits, type ReceiverLimits } from '../smtp/receiver.js';
 
@@ -18,6 +19,8 @@ export interface ResolvedListener {
   readonly isPlaintextAuthAllowed: boolean;
   readonly profile: 'strict' | 'legacy';
   readonly greetingDelayMs: number;
+  readonly isProxy: AddressTest | undefined;
+  readonly isTrustedForwarder: AddressTest | undefined;
   readonly limits: ReceiverLimits;
   readonly plugins: readonly PluginUse[];
 }
@@ -55,9 +58,24 @@ export function resolveListener(options: ListenerOptions, hasCertificate: boolea
     isPlaintextAuthAllowed,
     profile: options.profile ?? 'strict',
     greetingDelayMs: options.greetingDelayMs ?? 0,
+    isProxy: addressTest(name, 'proxyFrom', options.proxyFrom),
+    isTrustedForwarder: addressTest(name, 'xclientFrom', options.xclientFrom),
     limits: { ...defaultReceiverLimits, ...options.limits },
     plugins: options.plugins ?? [],
   };
+}
+
+function addressTest(
+  listener: string,
+  option: string,
+  networks: readonly string[] = [],
+): AddressTest | undefined {
+  if (networks.length === 0) return undefined;
+  try {
+    return createAddressTest(networks);
+  } catch (cause) {
+    throw new MailError('E_CONFIG', `listener ${listener}: ${option}: ${messageOf(cause)}`, { cause });
+  }
 }
 
 function isLoopback(host: string | undefined): boolean {

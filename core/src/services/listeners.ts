@@ -20,6 +20,8 @@ export interface ListenOptions {
   readonly tls: ListenerTls;
   /** Most connections at once; more are told `overloadText` and closed. */
   readonly connectionsMax?: number;
+  /** Peers that send a PROXY header before anything else, and must: who else does is not believed. */
+  readonly isProxy?: (address: string) => boolean;
   /** Sent before closing a connection over the limit, such as `* BYE too many connections\r\n`. */
   readonly overloadText?: string;
   /**

@@ -7,7 +7,9 @@ import type { Certificates } from './certificates.js';
 import type { Clock } from './clock.js';
 import type { ClientSocket, ListenOptions } from './listeners.js';
 import type { Logger } from './logger.js';
+import type { ProxyHeader } from './proxy-header.js';
 import type { Random } from './random.js';
+import { readProxyHeader } from './read-proxy-header.js';
 
 /** How long a client may take for its handshake. */
 const handshakeTimeoutMs = 30_000;
@@ -27,15 +29,18 @@ export async function serveSocket(
   signal: AbortSignal,
   services: ServeServices,
 ): Promise<void> {
-  const connection = connectionOf(socket, options, services);
-  const log = services.log.child({ connection: connection.id, listener: options.name });
+  let log = services.log.child({ listener: options.name });
   socket.on('error', (error) => log.debug('socket failed', { error }));
-  socket.once('close', () => connection.close());
   try {
+    const isProxied = options.isProxy?.(plainAddress(socket.remoteAddress)) === true;
+    const header = isProxied ? await readProxyHeader(socket, services.clock) : undefined;
+    const connection = connectionOf(socket, options, services, header);
+    log = log.child({ connection: connection.id });
+    socket.once('close', () => connection.close());
     const client = await clientOf(socket, connection, options, services);
     await options.serve(client, signal);
   } catch (error) {
-    log.info('connection failed', { remoteAddress: connection.remoteAddress, error });
+    log.info('connection failed', { remoteAddress: plainAddress(socket.remoteAddress), error });
     socket.destroy();
   }
 }
@@ -50,16 +55,21 @@ async function clientOf(
   return { socket: options.tls === 'implicit' ? await startTls() : socket, connection, startTls };
 }
 
-function connectionOf(socket: Socket, options: ListenOptions, services: ServeServices): ConnectionState {
+function connectionOf(
+  socket: Socket,
+  options: ListenOptions,
+  services: ServeServices,
+  header: ProxyHeader | undefined,
+): ConnectionState {
   return new ConnectionState({
     id: services.random.id(),
     protocol: options.protocol,
     role: options.role,
     listener: options.name,
-    remoteAddress: plainAddress(socket.remoteAddress),
-    remotePort: socket.remotePort ?? 0,
-    localAddress: plainAddress(socket.localAddress),
-    localPort: socket.localPort ?? 0,
+    remoteAddress: header?.source?.address ?? plainAddress(socket.remoteAddress),
+    remotePort: header?.source?.port ?? socket.remotePort ?? 0,
+    localAddress: header?.destination?.address ?? plainAddress(socket.localAddress),
+    localPort: header?.destination?.port ?? socket.localPort ?? 0,
     openedAtMs: services.clock.now(),
   });
 }

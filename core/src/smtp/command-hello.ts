@@ -1,6 +1,7 @@
 /** EHLO, HELO, LHLO: who the client says it is, and what it may use. */
 import { parseDomain } from '../values/address.js';
 import { reply } from '../values/reply.js';
+import { mayForward } from './command-xclient.js';
 import { type OfferState, offeredExtensions } from './extensions.js';
 import type { ReceiverAnswer } from './receiver.js';
 import { replies } from './replies.js';
@@ -51,6 +52,7 @@ function stateOf(session: ReceivingSession): OfferState {
     role: session.peer.role,
     isTls: session.isTls,
     isLoggedIn: session.peer.identity !== undefined,
+    mayForward: mayForward(session),
     nowMs: session.shared.options.clock.now(),
   };
 }

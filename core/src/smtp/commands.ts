@@ -6,6 +6,7 @@ import { sayHello } from './command-hello.js';
 import { beginTransaction } from './command-mail.js';
 import { addRecipient } from './command-rcpt.js';
 import { startTls } from './command-starttls.js';
+import { takeClient, takeForwarded } from './command-xclient.js';
 import { replies } from './replies.js';
 import type { ReceivingSession } from './session.js';
 
@@ -31,6 +32,8 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['VRFY', { run: verify, takesUtf8: true }],
   ['EXPN', { run: (session) => session.refuse('EXPN', replies.expnOff), takesUtf8: true }],
   ['HELP', { run: (session) => session.say(replies.help) }],
+  ['XCLIENT', { run: takeClient }],
+  ['XFORWARD', { run: takeForwarded }],
   ['STARTTLS', { run: startTls }],
   ['AUTH', { run: authenticate }],
 ]);

@@ -1,5 +1,6 @@
 /** What EHLO and LHLO offer. */
 import type { ListenerRole } from '../context/connection.js';
+import { xclientNames, xforwardNames } from './command-xclient.js';
 import type { ReceiverOptions } from './receiver.js';
 
 /** What changes the offer from connection to connection. */
@@ -7,6 +8,8 @@ export interface OfferState {
   readonly role: ListenerRole;
   readonly isTls: boolean;
   readonly isLoggedIn: boolean;
+  /** Whether XCLIENT and XFORWARD may be used. */
+  readonly mayForward: boolean;
   readonly nowMs: number;
 }
 
@@ -37,6 +40,7 @@ export function offeredExtensions(options: ReceiverOptions, state: OfferState): 
   // RFC 3207 section 4.2: not once TLS is active.
   if (options.tls === 'starttls' && !state.isTls) lines.push('STARTTLS');
   if (mayLogIn(options, state.isTls) && !state.isLoggedIn) lines.push('AUTH PLAIN LOGIN'); // RFC 4954
+  if (state.mayForward) lines.push(`XCLIENT ${xclientNames}`, `XFORWARD ${xforwardNames}`);
   return lines;
 }
 

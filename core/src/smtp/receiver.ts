@@ -33,7 +33,10 @@ export interface BeginAnswer extends ReceiverAnswer {
  * that can answer at once returns the answer itself, not a promise.
  */
 export interface ReceiverPolicy {
-  /** Before the greeting; a refusal is said instead of it. `undefined`: greet. */
+  /**
+   * Before the greeting; a refusal is said instead of it. `undefined`: greet. Asked again for the same connection
+   * after XCLIENT has changed who the client is.
+   */
   connect(connection: ConnectionState): MaybePromise<ReceiverAnswer | undefined>;
   /** After EHLO, HELO, LHLO; `undefined`: say the extensions. */
   hello(connection: ConnectionState, name: string): MaybePromise<ReceiverAnswer | undefined>;
@@ -56,7 +59,7 @@ export interface ReceiverPolicy {
   message(transaction: TransactionState, body: Body): MaybePromise<readonly ReceiverAnswer[]>;
   /** Something was refused by the protocol itself, for observers and metrics. */
   refused(connection: Connection, transaction: Transaction | undefined, at: string, reply: Reply): void;
-  /** The connection is gone; called once for each `connect`. */
+  /** The connection is gone; called once for a connection that `connect` was asked about. */
   closed(connection: ConnectionState): void;
 }
 
@@ -120,6 +123,8 @@ export interface ReceiverOptions {
   readonly profile: 'strict' | 'legacy';
   /** Waits this long before the greeting and turns away who talks first; 0 greets at once. */
   readonly greetingDelayMs: number;
+  /** Who may say by XCLIENT and XFORWARD whom it speaks for; nobody when absent. */
+  readonly isTrustedForwarder?: (address: string) => boolean;
   readonly limits: ReceiverLimits;
   readonly policy: ReceiverPolicy;
   readonly clock: Clock;

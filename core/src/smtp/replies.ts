@@ -28,6 +28,7 @@ export const replies = {
   mailFirst: reply(503, '5.1', 'MAIL first'),
   recipientFirst: reply(503, '5.1', 'RCPT first'),
   noRecipients: reply(554, '5.1', 'no valid recipients'),
+  notAllowed: reply(550, '7.0', 'not allowed'),
   nestedMail: reply(503, '5.1', 'a transaction is under way'),
   tlsRequired: reply(530, '7.0', 'STARTTLS first'),
   tlsNotOffered: reply(502, '5.1', 'TLS is not offered'),

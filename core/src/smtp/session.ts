@@ -34,6 +34,8 @@ export class ReceivingSession extends BaseConnection {
   /** Messages of this connection that came whole. */
   messages = 0;
   isGone = false;
+  /** XCLIENT has put another client in the place of the one that connected. */
+  isForwarded = false;
   readonly times: SessionTimes;
   readonly #released: () => void;
   readonly #reader = new SessionReader();
