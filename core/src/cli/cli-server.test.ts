@@ -19,6 +19,10 @@ describe('with a running server', { timeout: timeoutMs }, () => {
     expect(shown.stdout).toContain('From        <sender@here.example>');
     expect(shown.stdout).toContain('Subject     A  [31mred [0m letter');
     expect(shown.stdout).not.toContain('\u001b');
+    // The answer is that of a decorated class with an injected clock, from a file that nobody compiled.
+    await expect
+      .poll(async () => (await postroad('queue', 'show', id)).stdout, { timeout: timeoutMs })
+      .toContain('451 4.4.1 not now');
     expect((await postroad('queue', 'hold', id, '--reason', 'asked')).stdout).toBe('Held: 1 recipient.\n');
     const table = (await postroad('queue', 'list', '--state', 'held')).stdout.split('\n');
     expect(table[0]).toMatch(/^MESSAGE +RECIPIENT +STATE/);

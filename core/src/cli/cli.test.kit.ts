@@ -6,9 +6,12 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Readable, Writable } from 'node:stream';
+import { PassThrough, type Readable, type Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach } from 'vitest';
+import { runCli } from './run-cli.js';
+import type { CliHost } from './terminal.js';
 
 /** Each test starts several processes, on machines that may be busy. */
 export const timeoutMs = 120_000;
@@ -36,11 +39,19 @@ class ClockAnswers implements Answers {
   text(): string { return this.#clock.now() > 0 ? 'not now' : 'never'; }
 }
 
+export const answers = definePlugin({
+  name: 'answers',
+  provides: [Answers],
+  setup({ provideClass }) {
+    provideClass(Answers, ClockAnswers);
+  },
+});
+
 export const routeNowhere = definePlugin({
   name: 'route-nowhere',
   description: 'Lets every message wait.',
   config: z.strictObject({ detail: z.string().default('4.1'), file: z.string().optional() }),
-  provides: [Answers],
+  needs: { answers: Answers },
   commands: [
     {
       name: 'secret keep',
@@ -51,15 +62,12 @@ export const routeNowhere = definePlugin({
       },
     },
   ],
-  setup({ config, tap, provideClass, onStart }) {
-    const answers = new ClockAnswers({ now: () => 1 } as Clock);
-    provideClass(Answers, ClockAnswers);
-    onStart(() => undefined);
+  setup({ config, services, tap }) {
     tap('recipient', () => accept());
     tap('route', (_envelope, { address }) => ({ transport: 'mx', domain: address.domain }));
     tap('deliver', ({ recipients }) => ({
       outcomes: recipients.map(({ index }) => ({
-        index, status: 'deferred' as const, reply: { code: 451, detail: config.detail, text: answers.text() },
+        index, status: 'deferred' as const, reply: { code: 451, detail: config.detail, text: services.answers.text() },
       })),
     }));
   },
@@ -74,7 +82,8 @@ log: { level: warn }
 drainMs: 1000
 plugins:
   - "@postroad/core#queueMemory"
-  - { use: ./route-nowhere.ts, file: nowhere.txt }
+  - { use: "./route-nowhere.ts#routeNowhere", file: nowhere.txt }
+  - "./route-nowhere.ts#answers"
 listeners:
   - { name: relay, host: 127.0.0.1, port: 0, role: relay }
 `;
@@ -130,6 +139,23 @@ export async function ended(child: Child, input = ''): Promise<Ended> {
   });
   const [status] = (await once(child, 'close')) as [number | null];
   return { status, stdout, stderr };
+}
+
+/** Runs the command line in this process: quick, for what needs no process of its own. */
+export async function postroadHere(args: readonly string[], input = ''): Promise<Ended> {
+  const written = { stdout: '', stderr: '' };
+  const stream = (name: 'stdout' | 'stderr') =>
+    new PassThrough().on('data', (chunk) => {
+      written[name] += String(chunk);
+    });
+  const stdin = new PassThrough();
+  stdin.end(input);
+  const [stdout, stderr] = [stream('stdout'), stream('stderr')];
+  // Not of a terminal: what `isTTY` is not there for.
+  const streams = { stdin, stdout, stderr } as unknown as Pick<CliHost, 'stdin' | 'stdout' | 'stderr'>;
+  const status = await runCli(args, { ...streams, environment: { HOME: directory }, directory });
+  await Promise.all([stdout, stderr].map((one) => finished(one.end())));
+  return { status, ...written };
 }
 
 /** Runs the command to its end. */

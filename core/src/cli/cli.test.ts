@@ -1,45 +1,45 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { config, directory, ended, postroad, run, timeoutMs, write } from './cli.test.kit.js';
+import { config, directory, postroad, postroadHere, timeoutMs, write } from './cli.test.kit.js';
 
 describe('without a server', { timeout: timeoutMs }, () => {
   it('checks, explains and prints the schema with the options of plugins', async () => {
+    // As a process of its own, once.
     expect(await postroad('check')).toEqual({
       status: 0,
-      stdout: 'postroad.config.yaml is right: 2 plugins, 1 listener.\n',
+      stdout: 'postroad.config.yaml is right: 3 plugins, 1 listener.\n',
       stderr: '',
     });
-    const explained = await postroad('explain');
+    const explained = await postroadHere(['explain']);
     expect(explained.stdout).toMatch(/ {2}recipient +decide +route-nowhere → refuse when nobody decides/);
-    const json = JSON.parse((await postroad('explain', '--json')).stdout) as { services: unknown[] };
-    expect(json.services).toContainEqual({ token: 'route-nowhere.answers', provider: 'route-nowhere' });
-    const schema = JSON.parse((await postroad('schema')).stdout) as { $defs: Record<string, unknown> };
+    const json = JSON.parse((await postroadHere(['explain', '--json'])).stdout) as { services: unknown[] };
+    expect(json.services).toContainEqual({ token: 'route-nowhere.answers', provider: 'answers' });
+    const schema = JSON.parse((await postroadHere(['schema'])).stdout) as { $defs: Record<string, unknown> };
     expect(schema.$defs['route-nowhere']).toMatchObject({
-      properties: { use: { const: './route-nowhere.ts' }, detail: { default: '4.1' } },
+      properties: { use: { const: './route-nowhere.ts#routeNowhere' }, detail: { default: '4.1' } },
     });
   });
 
   it('runs the commands of plugins with their checked configuration, and reads secrets from a pipe', async () => {
-    const child = run('secret', 'keep', 'alice', '--json');
-    const { status, stdout } = await ended(child, 'wonderland\n');
+    const { status, stdout } = await postroadHere(['secret', 'keep', 'alice', '--json'], 'wonderland\n');
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toEqual({ name: 'alice', length: 10, file: join(directory, 'nowhere.txt') });
-    const without = await postroad('secret', 'keep', 'alice');
+    const without = await postroadHere(['secret', 'keep', 'alice']);
     expect(without).toMatchObject({ status: 64, stderr: expect.stringContaining('a secret is needed') });
   });
 
   it('gives help everywhere, also without a configuration', async () => {
-    const all = await postroad('--help');
+    const all = await postroadHere(['--help']);
     expect(all.stdout).toContain('secret keep');
-    expect((await postroad('queue')).stdout).toContain('queue release');
-    const list = await postroad('queue', 'list', '--help');
+    expect((await postroadHere(['queue'])).stdout).toContain('queue release');
+    const list = await postroadHere(['queue', 'list', '--help']);
     expect(list.stdout).toMatch(/Examples:\n {2}postroad queue list/);
-    expect((await postroad('secret', 'keep', '--help')).stdout).toContain(
+    expect((await postroadHere(['secret', 'keep', '--help'])).stdout).toContain(
       'Usage: postroad secret keep <name>',
     );
     await rm(join(directory, 'postroad.config.yaml'));
-    const bare = await postroad('help');
+    const bare = await postroadHere(['help']);
     expect(bare).toMatchObject({ status: 0, stdout: expect.stringContaining('Plugins add commands') });
   });
 
@@ -55,7 +55,7 @@ describe('without a server', { timeout: timeoutMs }, () => {
     [['stop', '--drain', 'x'], 69, 'no server is running'],
     [['check', '--config', 'nowhere.yaml'], 78, 'there is no such file'],
   ])('%j fails with %i and says why', async (args, status, text) => {
-    const failed = await postroad(...args);
+    const failed = await postroadHere([...args]);
     expect(failed).toMatchObject({ status, stdout: '' });
     expect(failed.stderr).toContain(`postroad: `);
     expect(failed.stderr).toContain(text);
@@ -66,12 +66,12 @@ describe('without a server', { timeout: timeoutMs }, () => {
       'postroad.config.yaml',
       config.replace('file: nowhere', 'fiel: nowhere').replace('hostname', 'hostnam'),
     );
-    const plain = await postroad('check');
+    const plain = await postroadHere(['check']);
     expect(plain.status).toBe(78);
     expect(plain.stderr).toContain(
       'postroad.config.yaml:8: plugins[1].fiel (plugin route-nowhere): unknown key (did you mean file?)',
     );
-    const json = await postroad('check', '--json');
+    const json = await postroadHere(['check', '--json']);
     expect(json.status).toBe(78);
     const { error } = JSON.parse(json.stderr) as { error: { code: string; issues: unknown[] } };
     expect(error.code).toBe('E_CONFIG');
@@ -86,12 +86,12 @@ describe('without a server', { timeout: timeoutMs }, () => {
     ],
     [
       'the same plugin twice',
-      config.replace('listeners:', '  - ./route-nowhere.ts\nlisteners:'),
-      /route-nowhere/,
+      config.replace('listeners:', '  - ./route-nowhere.ts#answers\nlisteners:'),
+      /plugin answers stands twice/,
     ],
   ])('does not start with %s', async (_, text, expected) => {
     await write('postroad.config.yaml', text);
-    const failed = await postroad('start');
+    const failed = await postroadHere(['start']);
     expect(failed.status).toBe(78);
     expect(failed.stderr).toMatch(expected);
   });

@@ -44,12 +44,14 @@ describe('a plugin by path', () => {
     expect(plugin.definition.needs?.clock).toBe(Clock);
   });
 
-  it.each(['again.ts', 'again.js', 'again.mjs'])('is read afresh each time: %s', async (name) => {
+  it.each(['again.ts', 'again.js', 'again.mjs'])('is read afresh by each loader: %s', async (name) => {
     await write('package.json', '{ "type": "module" }');
     await write(name, plain('first'));
     expect((await loader.plugin(`./${name}`)).definition.name).toBe('check-first');
     await write(name, plain('second'));
-    expect((await loader.plugin(`./${name}`)).definition.name).toBe('check-second');
+    expect((await loader.plugin(`./${name}`)).definition.name).toBe('check-first');
+    const next = await createModuleLoader(directory);
+    expect((await next.plugin(`./${name}`)).definition.name).toBe('check-second');
   });
 
   it('reads what it imports afresh too', async () => {
@@ -61,7 +63,24 @@ describe('a plugin by path', () => {
     );
     expect((await loader.plugin('./importing.ts')).definition.name).toBe('check-one');
     await write('name.ts', `export const name = 'check-two';`);
-    expect((await loader.plugin('./importing.ts')).definition.name).toBe('check-two');
+    const next = await createModuleLoader(directory);
+    expect((await next.plugin('./importing.ts')).definition.name).toBe('check-two');
+  });
+
+  it('is run once for all that name or import it', async () => {
+    await write(
+      'shared.ts',
+      `export const shared = { count: 0 };` +
+        plain('shared').replace('export const shared', 'export const checkShared'),
+    );
+    await write('one.ts', `import { shared } from './shared.ts'; shared.count += 1;` + plain('one'));
+    await write('two.ts', `import { shared } from './shared.ts'; shared.count += 1;` + plain('two'));
+    const own = await createModuleLoader(directory);
+    await own.plugin('./one.ts');
+    await own.plugin('./two.ts');
+    await own.plugin('./two.ts');
+    const exports = await own.module(join(directory, 'shared.ts'));
+    expect(exports.shared).toEqual({ count: 2 });
   });
 
   it('is chosen by name when a module exports several', async () => {

@@ -1,7 +1,8 @@
 /**
  * Loads plugins and configuration modules by package name or path. The one importer of jiti, which compiles TypeScript
- * in memory: no build step. Files named by a path are read afresh each time, so that a reload sees them changed;
- * installed packages are Node's, and stay as they were first loaded until the process ends.
+ * in memory: no build step. Files named by a path, and the TypeScript they import, are read afresh by each loader, so
+ * that a reload sees them changed. JavaScript that they import, and installed packages, are Node's and stay as they were
+ * first loaded until the process ends.
  */
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
@@ -18,7 +19,7 @@ const coreName = '@postroad/core';
 /** What a module exports. */
 export type ModuleExports = Readonly<Record<string, unknown>>;
 
-/** Loads on behalf of one directory: paths and packages are looked up from there. */
+/** Loads on behalf of one directory: paths and packages are looked up from there. It runs each file once. */
 export interface ModuleLoader {
   /** Runs a TypeScript or JavaScript file and gives its exports. Throws `E_PLUGIN_LOAD` with file, line and reason. */
   module(file: string): Promise<ModuleExports>;
@@ -41,11 +42,12 @@ export async function createModuleLoader(directory: string): Promise<ModuleLoade
     fsCache: false,
     virtualModules: { [coreName]: core },
   });
+  const place: LoadPlace = { core, directory, jiti, cache: {} };
   return {
-    module: (file) => loadFile(jiti, file),
+    module: (file) => loadFile(place, file),
     async plugin(specifier) {
       const { target, exportName } = splitSpecifier(specifier);
-      const exports = await loadTarget(target, { core, directory, jiti });
+      const exports = await loadTarget(target, place);
       const plugin = choosePlugin(specifier, exports, exportName);
       checkCoreRange(specifier, plugin);
       return plugin;
@@ -57,26 +59,26 @@ interface LoadPlace {
   readonly core: ModuleExports;
   readonly directory: string;
   readonly jiti: Jiti;
+  /** What this loader has run: a file is run once, however many name or import it. */
+  readonly cache: Jiti['cache'];
 }
 
-function loadTarget(
-  target: string,
-  { core, directory, jiti }: LoadPlace,
-): ModuleExports | Promise<ModuleExports> {
+function loadTarget(target: string, place: LoadPlace): ModuleExports | Promise<ModuleExports> {
   // The core has a few plugins of its own, such as the engines in memory.
-  if (target === coreName) return core;
-  if (isPath(target)) return loadFile(jiti, resolve(directory, target));
-  return loadPackage(jiti, target, directory);
+  if (target === coreName) return place.core;
+  if (isPath(target)) return loadFile(place, resolve(place.directory, target));
+  return loadPackage(place.jiti, target, place.directory);
 }
 
-async function loadFile(jiti: Jiti, file: string): Promise<ModuleExports> {
+async function loadFile({ jiti, cache }: LoadPlace, file: string): Promise<ModuleExports> {
+  const known = cache[file];
+  if (known?.loaded === true) return asExports(known.exports);
   let source = '';
   try {
     source = await readFile(file, 'utf8');
     // JavaScript is compiled too: Node would keep the first version of it, and find another core or none.
-    return asExports(
-      await jiti.evalModule(source, { filename: file, id: file, forceTranspile: true, async: true }),
-    );
+    const options = { filename: file, id: file, forceTranspile: true, async: true, cache };
+    return asExports(await jiti.evalModule(source, options));
   } catch (cause) {
     throw new MailError('E_PLUGIN_LOAD', describeLoadFailure(file, source, cause), { cause });
   }
