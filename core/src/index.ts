@@ -154,7 +154,13 @@ export {
   type StoredMessage,
 } from './services/mailbox-store.js';
 export { type Counter, type Gauge, type MetricSample, Metrics } from './services/metrics.js';
-export { Queue } from './services/queue.js';
+export {
+  type MessageTrace,
+  Queue,
+  type Suspension,
+  type SuspensionTarget,
+  type TraceEntry,
+} from './services/queue.js';
 export {
   type Lease,
   type LeaseRequest,

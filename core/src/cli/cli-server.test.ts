@@ -34,6 +34,23 @@ describe('with a running server', { timeout: timeoutMs }, () => {
     expect(await postroad('queue', 'show', id)).toMatchObject({ status: 66, stdout: '' });
   });
 
+  it('suspends, resumes and traces', async () => {
+    const { port } = await start();
+    const suspended = await postroad('queue', 'suspend', '--domain', 'first.example', '--reason', 'asked');
+    expect(suspended.stdout).toBe('Suspended: domain first.example until it is resumed (asked)\n');
+    await send(port, 'one@first.example');
+    expect((await postroad('queue', 'suspensions')).stdout).toContain('domain first.example');
+    const traced = await postroad('trace', 'one@first.example');
+    expect(traced.stdout).toContain('from <sender@here.example>');
+    expect(traced.stdout).toMatch(/suspended +one@first\.example/);
+    expect((await postroad('queue', 'resume', '--domain', 'first.example')).stdout).toBe('Resumed.\n');
+    expect((await postroad('queue', 'resume', '--domain', 'first.example')).stdout).toBe(
+      'It was not suspended.\n',
+    );
+    expect(await postroad('queue', 'suspend')).toMatchObject({ status: 64 });
+    expect((await postroad('trace', 'nobody')).stdout).toContain('No message');
+  });
+
   it('stops when told, and the command waits for it', async () => {
     const { child } = await start();
     const exited = once(child, 'exit');

@@ -8,6 +8,7 @@ import { checkCommand, explainCommand, schemaCommand } from './commands/check.js
 import { queueCommands } from './commands/queue.js';
 import { reloadCommand, stopCommand } from './commands/server.js';
 import { startCommand } from './commands/start.js';
+import { suspendCommands } from './commands/suspend.js';
 import { exitStatus, exitStatusOf } from './exit-status.js';
 import { helpOfAll, helpOfCommand, helpOfGroup } from './help.js';
 import { parseArguments, splitCommandLine } from './parse-arguments.js';
@@ -19,6 +20,7 @@ const coreCommands: readonly CliCommand[] = [
   checkCommand,
   explainCommand,
   ...queueCommands,
+  ...suspendCommands,
   reloadCommand,
   stopCommand,
   schemaCommand,

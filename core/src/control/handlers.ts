@@ -1,6 +1,6 @@
 /** The commands that a running server carries out. */
 import { MailError } from '../errors.js';
-import type { Queue } from '../services/queue.js';
+import type { Queue, SuspensionTarget } from '../services/queue.js';
 import type { QueuedMessage, QueueFilter, RecipientState } from '../services/queue-store.js';
 import { type ControlCall, type ControlHandler, controlLimits } from './protocol.js';
 
@@ -34,6 +34,10 @@ export function controlHandlers(server: Controlled): Readonly<Record<string, Con
     }),
     'queue.release': async (given) => ({ changed: await server.queue.release(readChangeFilter(given)) }),
     'queue.delete': async (given) => ({ changed: await server.queue.delete(readChangeFilter(given)) }),
+    'queue.suspend': (given) => server.queue.suspend(readTarget(given), readSuspension(given)),
+    'queue.resume': async (given) => ({ resumed: await server.queue.resume(readTarget(given)) }),
+    'queue.suspensions': () => server.queue.suspensions(),
+    'queue.trace': (given) => server.queue.trace(readText(given, 'query') ?? ''),
     explain: () => server.explain(),
     reload: async () => {
       await server.reload();
@@ -107,6 +111,20 @@ function readFilter(value: unknown): QueueFilter {
     throw new MailError('E_USAGE', `a state is one of ${states.join(', ')}`);
   }
   return filter as QueueFilter;
+}
+
+function readTarget({ kind, value }: Given): SuspensionTarget {
+  const isKnown = kind === 'site' || kind === 'domain' || kind === 'account';
+  if (isKnown && typeof value === 'string' && value !== '') return { kind, value };
+  throw new MailError('E_USAGE', 'name a site, a domain or an account');
+}
+
+function readSuspension(given: Given): { readonly reason: string; readonly untilMs?: number } {
+  const reason = readText(given, 'reason') ?? 'suspended by the operator';
+  const { untilMs } = given;
+  if (untilMs === undefined) return { reason };
+  if (typeof untilMs === 'number' && Number.isFinite(untilMs)) return { reason, untilMs };
+  throw new MailError('E_USAGE', 'untilMs is a moment in milliseconds');
 }
 
 function readLimit(given: Given): number {

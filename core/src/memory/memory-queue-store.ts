@@ -33,6 +33,7 @@ interface Entry {
 /** A store in memory. It may be closed and started again: the recipients stay, as on a disk. */
 export function createMemoryQueueStore(): QueueStore {
   const entries = new Map<string, Entry>();
+  const facts = new Map<string, string>();
   const due = createDueIndex((one) => entries.get(one.messageId)?.recipients.get(one.index) === one);
 
   function store(recipient: QueuedRecipient): void {
@@ -182,6 +183,11 @@ export function createMemoryQueueStore(): QueueStore {
     },
     change: async (filter, wanted) => change(filter, wanted),
     count: async (filter = {}) => count(filter),
+    async remember(name, fact) {
+      if (fact === undefined) facts.delete(name);
+      else facts.set(name, fact);
+    },
+    recall: async (name) => facts.get(name),
     async close() {},
   };
 }

@@ -83,5 +83,9 @@ export function currentQueue(house: House): Queue {
     release: async (filter) => queue().release(filter),
     delete: async (filter) => queue().delete(filter),
     change: async (filter, change) => queue().change(filter, change),
+    suspend: async (target, options) => queue().suspend(target, options),
+    resume: async (target) => queue().resume(target),
+    suspensions: async () => queue().suspensions(),
+    trace: async (query) => queue().trace(query),
   };
 }

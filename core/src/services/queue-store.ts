@@ -201,6 +201,10 @@ export interface QueueStore {
   /** Applies an operator's change; resolves with the number of recipients changed. */
   change(filter: QueueFilter, change: QueueChange): Promise<number>;
   count(filter?: QueueFilter): Promise<QueueCounts>;
+  /** Keeps a small fact of the scheduler's, such as what is suspended, durably; `undefined` removes it. */
+  remember(name: string, fact: string | undefined): Promise<void>;
+  /** A fact that was remembered. */
+  recall(name: string): Promise<string | undefined>;
   close(): Promise<void>;
 }
 

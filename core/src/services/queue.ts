@@ -2,6 +2,43 @@
 import { token } from '../di/token.js';
 import type { QueueChange, QueueCounts, QueuedMessage, QueueFilter, QueuePage } from './queue-store.js';
 
+/** What can be suspended: a site, a recipient's domain, or the account that a message came from. */
+export interface SuspensionTarget {
+  readonly kind: 'site' | 'domain' | 'account';
+  readonly value: string;
+}
+
+/** Deliveries that an operator has suspended. */
+export interface Suspension extends SuspensionTarget {
+  readonly reason: string;
+  readonly sinceMs: number;
+  /** When it ends by itself; without it an operator ends it. */
+  readonly untilMs?: number;
+}
+
+/** Something that happened to a message. */
+export interface TraceEntry {
+  readonly atMs: number;
+  /** `queued`, `delivered`, `deferred`, `failed`, `bounced`, `expired`, `dropped`, `suspended`, `held` or `congested`. */
+  readonly event: string;
+  /** The recipient's address; absent when it is about the whole message. */
+  readonly recipient?: string;
+  readonly site?: string;
+  readonly remote?: string;
+  /** What the remote, or we, said. */
+  readonly reply?: string;
+  readonly detail?: string;
+}
+
+/** The story of a message, oldest first. */
+export interface MessageTrace {
+  readonly messageId: string;
+  /** Its Message-ID field, when it has one. */
+  readonly messageIdField?: string;
+  readonly reversePath: string;
+  readonly entries: readonly TraceEntry[];
+}
+
 /** The queue's operations; changes take effect in the running scheduler at once. */
 export interface Queue {
   list(filter: QueueFilter, options: { readonly after?: string; readonly limit: number }): Promise<QueuePage>;
@@ -12,6 +49,19 @@ export interface Queue {
   release(filter: QueueFilter): Promise<number>;
   delete(filter: QueueFilter): Promise<number>;
   change(filter: QueueFilter, change: QueueChange): Promise<number>;
+  /** Begins no deliveries to the target until it is resumed or the moment comes; kept over restarts. */
+  suspend(
+    target: SuspensionTarget,
+    options: { readonly reason: string; readonly untilMs?: number },
+  ): Promise<Suspension>;
+  /** Ends a suspension; `false` when there is none. */
+  resume(target: SuspensionTarget): Promise<boolean>;
+  suspensions(): Promise<readonly Suspension[]>;
+  /**
+   * What happened to messages of this id, Message-ID, sender or recipient, the newest message first. Of the messages that
+   * this process has handled lately only: the memory for it is bounded.
+   */
+  trace(query: string): Promise<readonly MessageTrace[]>;
 }
 
 /** The token of the running queue. */

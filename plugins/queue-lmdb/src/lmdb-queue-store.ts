@@ -174,6 +174,15 @@ export async function openLmdbQueueStore(options: LmdbQueueOptions): Promise<Que
       return changed;
     },
     count: (filter) => count(filter),
+    remember: (name, fact) =>
+      commits.run({
+        prepare(batch) {
+          const key = `fact/${name}`;
+          if (fact === undefined) batch.write(() => environment.facts.remove(key));
+          else batch.write(() => environment.facts.put(key, Buffer.from(fact)));
+        },
+      }),
+    recall: async (name) => environment.facts.getBinary(`fact/${name}`)?.toString(),
     async close() {
       await cleaning;
       await commits.idle();

@@ -1,15 +1,18 @@
 /** Recipients in the scheduler's hands: routed, sorted by site, delivered in turn, settled. */
 import { setMaxListeners } from 'node:events';
+import type { Suspension } from '../../services/queue.js';
 import type { LeaseRequest, QueuedMessage, QueuedRecipient } from '../../services/queue-store.js';
 import { createActiveMessages } from './active-messages.js';
 import type { WorkHint } from './fetcher.js';
-import { giveBack, giveBackJob, setAside } from './give-back.js';
+import { giveBack, giveBackJob, giveBackSuspended, setAside } from './give-back.js';
 import type { DispatcherParts, Hands } from './hands.js';
 import { beginJobs } from './run-job.js';
 import { createSettler } from './settler.js';
 import { createSiteRules } from './site-rules.js';
 import { createSiteTable } from './site-table.js';
+import { createSuspensions, type Suspensions } from './suspensions.js';
 import { takeRecipients } from './take-recipients.js';
+import { createTimeline, type Timeline } from './timeline.js';
 
 /** See the file's comment. */
 export interface Dispatcher {
@@ -29,9 +32,10 @@ export interface Dispatcher {
   room(): Required<Pick<LeaseRequest, 'limit' | 'perSiteMax' | 'exceptSites'>>;
   /** When the first site that waits for a moment may begin. */
   nextOpenAtMs(nowMs: number): number | undefined;
-  /** No delivery to the site begins, and its recipients stay in the store, until `resume`. */
-  suspend(site: string): void;
-  resume(site: string): void;
+  readonly suspensions: Suspensions;
+  readonly timeline: Timeline;
+  /** Gives back what waits for a suspended site. */
+  suspended(suspension: Suspension): void;
   drain(deadlineMs: number): Promise<void>;
 }
 
@@ -47,6 +51,7 @@ export function createDispatcher(
   const inMemory = (): number => hands.passing + sites.recipients;
   return {
     take(message, recipients) {
+      hands.timeline.begin(message);
       messages.hold(message, recipients.length);
       hands.passing += recipients.length;
       hands.track(takeRecipients(hands, message, recipients).then(() => beginJobs(hands)));
@@ -62,14 +67,16 @@ export function createDispatcher(
       return { limit, perSiteMax, exceptSites: sites.closed() };
     },
     nextOpenAtMs: (nowMs) => sites.nextOpenAtMs(nowMs),
-    suspend(site) {
-      sites.suspend(site);
-      for (const job of sites.takeWaiting(site)) {
-        giveBackJob(hands, job);
+    suspensions: hands.suspensions,
+    timeline: hands.timeline,
+    suspended(suspension) {
+      if (suspension.kind !== 'site') return;
+      for (const job of sites.takeWaiting(suspension.value)) {
+        messages.letGo(job.message.id, job.recipients.length);
+        giveBackSuspended(hands, job.recipients, suspension, job.site);
         sites.forget(job);
       }
     },
-    resume: (site) => sites.resume(site),
     async drain(deadlineMs) {
       for (const job of sites.takeAll()) {
         giveBackJob(hands, job);
@@ -113,6 +120,8 @@ function createHands(
       retryDelaysMs: (site) => ruleOf(site)?.retryDelaysMs,
       failed,
     },
+    suspensions: createSuspensions(parts.store, () => clock.now()),
+    timeline: createTimeline(() => clock.now()),
     stopping,
     passing: 0,
     isRunning: of.isRunning,

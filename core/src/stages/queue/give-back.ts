@@ -1,7 +1,11 @@
 /** Leased recipients that are not tried. */
+import type { Suspension } from '../../services/queue.js';
 import type { QueuedRecipient } from '../../services/queue-store.js';
 import type { DeliveryJob } from './delivery-job.js';
 import type { Hands } from './hands.js';
+
+// How often suspended recipients are looked at; when they are resumed by hand, those of a site or domain come at once.
+const suspendedLookMs = 15 * 60_000;
 
 /** How to give recipients back. */
 export interface GiveBackOptions {
@@ -36,8 +40,30 @@ export function giveBackJob(hands: Hands, job: DeliveryJob): void {
   giveBack(hands, job.recipients, { site: job.site });
 }
 
+/** Gives recipients back whose deliveries are suspended; they are looked at again now and then. */
+export function giveBackSuspended(
+  hands: Hands,
+  recipients: readonly QueuedRecipient[],
+  suspension: Suspension,
+  site: string,
+): void {
+  const laterMs = hands.parts.clock.now() + suspendedLookMs;
+  for (const recipient of recipients) {
+    hands.timeline.note(recipient.messageId, {
+      event: 'suspended',
+      recipient,
+      site,
+      detail: `${suspension.kind} ${suspension.value}: ${suspension.reason}`,
+    });
+  }
+  giveBack(hands, recipients, { dueAtMs: Math.min(laterMs, suspension.untilMs ?? laterMs), site });
+}
+
 /** Holds recipients that can't be tried. */
 export function setAside(hands: Hands, recipients: readonly QueuedRecipient[], holdReason: string): void {
+  for (const recipient of recipients) {
+    hands.timeline.note(recipient.messageId, { event: 'held', recipient, detail: holdReason });
+  }
   const settlements = recipients.map(({ messageId, index }) => {
     return { messageId, index, to: 'held', dueAtMs: 0, holdReason } as const;
   });

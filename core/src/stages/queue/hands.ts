@@ -11,6 +11,8 @@ import type { SchedulerOptions } from './scheduler-options.js';
 import type { SchedulerPolicy } from './scheduler-policy.js';
 import type { Settler } from './settler.js';
 import type { SiteTable } from './site-table.js';
+import type { Suspensions } from './suspensions.js';
+import type { Timeline } from './timeline.js';
 
 /** What the scheduler is made of; see there. */
 export interface DispatcherParts {
@@ -31,6 +33,8 @@ export interface Hands {
   readonly sites: SiteTable;
   readonly settler: Settler;
   readonly judge: Judge;
+  readonly suspensions: Suspensions;
+  readonly timeline: Timeline;
   /** Aborts when the server can't wait any longer. */
   readonly stopping: AbortSignal;
   /** Recipients that are neither in the table nor settled: being routed, refused, given back. */

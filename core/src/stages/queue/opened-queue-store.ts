@@ -19,6 +19,8 @@ export function openedQueueStore(opened: () => QueueStore | undefined): QueueSto
     range: async (filter, options) => (await store()).range(filter, options),
     change: async (filter, change) => (await store()).change(filter, change),
     count: async (filter) => (await store()).count(filter),
+    remember: async (name, fact) => (await store()).remember(name, fact),
+    recall: async (name) => (await store()).recall(name),
     // `keep` closes it when the last generation lets go.
     close: async () => {},
   };

@@ -71,16 +71,18 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     isRunning: () => isRunning,
   });
   return {
-    queue: createQueueService(
+    queue: createQueueService({
       store,
-      () => clock.now(),
-      () => fetcher.changed({ isMore: true }),
-    ),
+      dispatcher,
+      nowMs: () => clock.now(),
+      kick: () => fetcher.changed({ isMore: true }),
+    }),
     async start() {
       const recovery = await store.start(owner, clock.now());
       if (recovery.recovered > 0)
         parts.log.info('queue recovered leases', { recipients: recovery.recovered });
       for (const record of recovery.quarantined) parts.log.error('queue record set aside', { record });
+      await dispatcher.suspensions.load();
       isRunning = true;
       fetcher.changed({ isMore: true });
       return recovery;

@@ -8,12 +8,18 @@ export async function settleEnded(hands: Hands, ended: Ended): Promise<void> {
   const isDurable = await hands.settler.settle(conclusion);
   hands.messages.letGo(ended.message.id, ended.recipients.length);
   for (const addition of conclusion.additions) void addition.body.release();
+  for (const { recipient, outcome } of ended.recipients) {
+    hands.timeline.note(ended.message.id, { event: outcome.status, recipient, site: ended.site, outcome });
+  }
   if (isDurable) tell(hands, conclusion);
 }
 
 function tell(hands: Hands, conclusion: Conclusion): void {
   const { metrics, policy } = hands.parts;
   for (const event of conclusion.events) {
+    if (event.status !== 'delivered') {
+      hands.timeline.note(event.message.id, { event: event.status, recipient: event.recipient });
+    }
     metrics
       .counter('queue_recipients_ended', 'Recipients whose way has ended', { status: event.status })
       .increase();

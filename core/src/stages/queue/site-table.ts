@@ -31,10 +31,7 @@ export interface SiteTable {
   dead(site: string, nowMs: number): DeadSite | undefined;
   /** Takes the deliveries of a site that have not begun out of the table. */
   takeWaiting(site: string): readonly DeliveryJob[];
-  /** No delivery to the site begins, until `resume`. */
-  suspend(site: string): void;
-  resume(site: string): void;
-  /** Sites the store is not to give now: suspended, or without room. */
+  /** Sites the store is not to give now: they have no room. */
   closed(): ReadonlySet<string>;
   /** Takes all deliveries that have not begun out of the table. */
   takeAll(): readonly DeliveryJob[];
@@ -88,7 +85,7 @@ export function createSiteTable(options: SchedulerOptions): SiteTable {
    */
   function mayBegin(site: Site, nowMs: number): boolean {
     const free = options.deliveriesMax - active - (options.deliveriesMax >> 2);
-    if (site.isSuspended || (site.active > 0 && site.active >= 2 * free)) return false;
+    if (site.active > 0 && site.active >= 2 * free) return false;
     return site.active < site.health.window(nowMs) && (site.rate?.allowedAtMs(nowMs) ?? nowMs) <= nowMs;
   }
 
@@ -101,7 +98,7 @@ export function createSiteTable(options: SchedulerOptions): SiteTable {
   return {
     hasRoom(name) {
       const site = sites.get(name);
-      return site === undefined || !(site.isSuspended || fillsUp(site));
+      return site === undefined || !fillsUp(site);
     },
     add(job) {
       const site = siteOf(job.site);
@@ -145,16 +142,9 @@ export function createSiteTable(options: SchedulerOptions): SiteTable {
       turns.delete(name);
       return sites.get(name)?.waiting.takeAll() ?? [];
     },
-    suspend(name) {
-      siteOf(name).isSuspended = true;
-    },
-    resume(name) {
-      const site = sites.get(name);
-      if (site !== undefined) site.isSuspended = false;
-    },
     closed() {
       const closed = new Set<string>();
-      for (const site of sites.values()) if (site.isSuspended || fillsUp(site)) closed.add(site.name);
+      for (const site of sites.values()) if (fillsUp(site)) closed.add(site.name);
       return closed;
     },
     takeAll() {

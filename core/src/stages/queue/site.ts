@@ -15,7 +15,6 @@ export interface Site {
   recipients: number;
   /** Set when it was refused more recipients; cleared when half of them are gone, so that the store is asked seldom. */
   isFull: boolean;
-  isSuspended: boolean;
 }
 
 /** A site that nothing is known of. */
@@ -30,12 +29,11 @@ export function createSite(name: string, options: SchedulerOptions, rule: SiteRu
     active: 0,
     recipients: 0,
     isFull: false,
-    isSuspended: false,
   };
 }
 
 /** Whether the site is not in use and nothing of worth is known of it; with `evenTroubled`, only whether it is not in use. */
 export function isIdle(site: Site, evenTroubled: boolean): boolean {
-  if (site.recipients > 0 || site.active > 0 || site.isSuspended) return false;
+  if (site.recipients > 0 || site.active > 0) return false;
   return evenTroubled || (site.rate === undefined && !site.health.isTroubled);
 }

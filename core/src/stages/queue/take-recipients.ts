@@ -1,8 +1,9 @@
 /** What happens to leased recipients before their delivery has its place in a line. */
 import type { QueuedMessage, QueuedRecipient } from '../../services/queue-store.js';
 import type { RecipientOutcome } from '../../values/report.js';
-import { type DeliveryJob, gatherJobs } from './delivery-job.js';
-import { giveBackJob, setAside } from './give-back.js';
+import { siteOf } from '../../values/route.js';
+import { type DeliveryJob, gatherJobs, type RoutedQueuedRecipient } from './delivery-job.js';
+import { giveBackJob, giveBackSuspended, setAside } from './give-back.js';
 import type { Hands } from './hands.js';
 import { sortByRoute } from './intake.js';
 import { settleEnded } from './settle-ended.js';
@@ -18,11 +19,34 @@ export async function takeRecipients(
   const fit = recipients.filter((one) => one.unsettledAttempts <= options.unsettledAttemptsMax);
   if (fit.length < recipients.length) holdPoison(hands, message, recipients);
   const sorted = await sortByRoute(message, fit, policy, hands.failed);
-  for (const job of gatherJobs(message, sorted.routed, options.recipientsPerDeliveryMax)) lineUp(hands, job);
+  for (const job of gatherJobs(
+    message,
+    withoutSuspended(hands, message, sorted.routed),
+    options.recipientsPerDeliveryMax,
+  )) {
+    lineUp(hands, job);
+  }
   if (sorted.refused.length === 0) return;
   const site = sorted.refused[0]?.recipient.site ?? 'new';
   await settleEnded(hands, { message, site, recipients: sorted.refused, successKind: 'relayed' });
   hands.passing -= sorted.refused.length;
+}
+
+function withoutSuspended(
+  hands: Hands,
+  message: QueuedMessage,
+  routed: readonly RoutedQueuedRecipient[],
+): readonly RoutedQueuedRecipient[] {
+  if (hands.suspensions.isEmpty) return routed;
+  return routed.filter(({ recipient, route }) => {
+    const site = siteOf(route);
+    const suspension = hands.suspensions.find(message, recipient, site);
+    if (suspension === undefined) return true;
+    hands.passing--;
+    hands.messages.letGo(message.id, 1);
+    giveBackSuspended(hands, [recipient], suspension, site);
+    return false;
+  });
 }
 
 /** Ends a delivery that is not tried as if it had been deferred with these words. */

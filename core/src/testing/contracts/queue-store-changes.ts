@@ -176,6 +176,7 @@ export function recovering(fresh: Fresh): void {
     await store.put(sampleMessage('m1', [{ to: 'bob@b.test' }]), lease);
     await store.put(sampleMessage('m2', [{ to: 'bob@b.test', dueAtMs: nowMs + 5000 }]));
     await store.put(sampleMessage('m3', [{ to: 'bob@b.test', holdReason: 'odd' }]));
+    await store.remember('suspensions', '[]');
     const again = await reopen();
     const recovery = await again.start('owner-2', nowMs + 1000);
     expect(recovery).toEqual({ recovered: 1, quarantined: [] });
@@ -186,6 +187,9 @@ export function recovering(fresh: Fresh): void {
       lease: { owner: 'owner-2', untilMs: nowMs + 9000 },
     });
     expect(recovered).toMatchObject({ messageId: 'm1', attempts: 2, unsettledAttempts: 2 });
+    expect(await again.recall('suspensions')).toBe('[]');
+    await again.remember('suspensions', undefined);
+    expect(await again.recall('suspensions')).toBeUndefined();
     expect((await again.message('m2'))?.headerPrefix).toBe('Received: from test\r\n');
     expect(await again.nextDueAtMs()).toBe(nowMs + 5000);
   });

@@ -61,6 +61,8 @@ export function createCrashingStore(options: CrashingStoreOptions): QueueStore {
     range: (filter, page) => read(() => disk.range(filter, page)),
     change: (filter, change) => write(() => disk.change(filter, change)),
     count: (filter) => read(() => disk.count(filter)),
+    remember: (name, fact) => write(() => disk.remember(name, fact)),
+    recall: (name) => read(() => disk.recall(name)),
     close: async () => {},
   };
 }
