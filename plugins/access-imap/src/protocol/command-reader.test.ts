@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { CommandReader, type ReaderEvent, type ReaderLimits } from './command-reader.js';
+import { CommandReader } from './command-reader.js';
 import { parseCommand } from './parse-command.js';
+import type { ReaderEvent, ReaderLimits } from './reader-events.js';
 
 const limits: ReaderLimits = {
   lineOctetsMax: 100,

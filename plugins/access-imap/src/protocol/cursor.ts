@@ -1,6 +1,7 @@
 /** Reading the words of a command: atoms, strings, numbers and lists (RFC 9051 section 9, formal syntax). */
-import type { Literal, RawCommand } from './command-reader.js';
+
 import { isAscii, textOf } from './octets.js';
+import type { Literal, RawCommand } from './reader-events.js';
 
 /** What does not fit the grammar (`BAD`), or fits but is refused (`NO`). Caught by `parseCommand`. */
 export class SyntaxFault extends Error {

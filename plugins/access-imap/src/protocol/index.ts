@@ -34,14 +34,7 @@ export type {
   StoreCommand,
   ThreadCommand,
 } from './command.js';
-export {
-  CommandReader,
-  type Literal,
-  type LiteralEvent,
-  type RawCommand,
-  type ReaderEvent,
-  type ReaderLimits,
-} from './command-reader.js';
+export { CommandReader } from './command-reader.js';
 export { dayOf, formatDateTime, type HeaderDate, parseDateTime, parseHeaderDate } from './dates.js';
 export { writeEnvelope } from './envelope.js';
 export { type FetchItem, formatSection, type Partial, type Section } from './fetch-items.js';
@@ -56,6 +49,7 @@ export {
   type ParseOptions,
   parseCommand,
 } from './parse-command.js';
+export type { Literal, LiteralEvent, RawCommand, ReaderEvent, ReaderLimits } from './reader-events.js';
 export { type DateRelation, type SearchKey, usesKey, usesSequenceNumbers } from './search-program.js';
 export { cutRange, findPart, type SectionRange, sectionRange, selectFields } from './section.js';
 export {

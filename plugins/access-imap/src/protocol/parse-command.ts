@@ -1,11 +1,12 @@
 /** From the octets of one command to a `Command`; never throws for what a client sends. */
 import type { Command, CommandName } from './command.js';
-import type { RawCommand } from './command-reader.js';
 import { Cursor, SyntaxFault } from './cursor.js';
 import type { NameEncoding } from './mailbox-name.js';
 import * as mailbox from './parse-mailbox-command.js';
 import * as message from './parse-message-command.js';
+import * as search from './parse-search-command.js';
 import * as session from './parse-session-command.js';
+import type { RawCommand } from './reader-events.js';
 
 /** What the client has said about itself that changes how its commands are read. */
 export interface ParseOptions {
@@ -54,9 +55,9 @@ const readers: Readonly<Record<CommandName, Reader>> = {
   COPY: message.readCopy('COPY'),
   MOVE: message.readCopy('MOVE'),
   EXPUNGE: message.readExpunge,
-  SEARCH: message.readSearch,
-  SORT: message.readSort,
-  THREAD: message.readThread,
+  SEARCH: search.readSearch,
+  SORT: search.readSort,
+  THREAD: search.readThread,
 };
 const uidCommands = new Set([
   'FETCH',

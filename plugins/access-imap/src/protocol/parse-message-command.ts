@@ -6,21 +6,15 @@ import type {
   CopyCommand,
   ExpungeCommand,
   FetchCommand,
-  PartialRange,
   ReplaceCommand,
-  SearchCommand,
-  SearchReturn,
-  SortCommand,
-  SortCriterion,
   StoreCommand,
-  ThreadCommand,
 } from './command.js';
 import { type Cursor, SyntaxFault } from './cursor.js';
 import { readDateTime } from './dates.js';
 import { readFetchItems } from './fetch-items.js';
 import type { ParseOptions } from './parse-command.js';
 import { readName } from './parse-mailbox-command.js';
-import { readSearchProgram } from './search-program.js';
+import { readPartialRange } from './parse-search-command.js';
 import { readMessageSet } from './sequence-set.js';
 
 const systemFlags = ['\\Answered', '\\Deleted', '\\Draft', '\\Flagged', '\\Seen'];
@@ -28,19 +22,6 @@ const systemFlags = ['\\Answered', '\\Deleted', '\\Draft', '\\Flagged', '\\Seen'
 const flagsMax = 100;
 const messagesMax = 1000;
 const partsMax = 100;
-const sortKeys = new Set([
-  'ARRIVAL',
-  'CC',
-  'DATE',
-  'DISPLAYFROM',
-  'DISPLAYTO',
-  'FROM',
-  'SIZE',
-  'SUBJECT',
-  'TO',
-]);
-const returnOptions = new Set(['MIN', 'MAX', 'ALL', 'COUNT', 'SAVE']);
-const partialPattern = /(-?)(\d{1,10}):(-?)(\d{1,10})/y;
 const storePattern = /([+-]?)FLAGS(\.SILENT)?(?= )/iy;
 
 /** `FETCH set items [(CHANGEDSINCE n VANISHED PARTIAL a:b)]`. */
@@ -118,57 +99,6 @@ export function readExpunge(cursor: Cursor, _: ParseOptions, isUid: boolean): Ex
   return { name: 'EXPUNGE', set: readMessageSet(cursor) };
 }
 
-/** `SEARCH [RETURN (...)] [CHARSET name] keys`. */
-export function readSearch(cursor: Cursor, _: ParseOptions, isUid: boolean): SearchCommand {
-  cursor.space();
-  const returns = readReturns(cursor);
-  if (cursor.startsWith('CHARSET ')) {
-    cursor.atom();
-    cursor.space();
-    readCharset(cursor);
-    cursor.space();
-  }
-  const program = readSearchProgram(cursor);
-  return returns === undefined
-    ? { name: 'SEARCH', isUid, program }
-    : { name: 'SEARCH', isUid, returns, program };
-}
-
-/** `SORT [RETURN (...)] (criteria) charset keys`. */
-export function readSort(cursor: Cursor, _: ParseOptions, isUid: boolean): SortCommand {
-  cursor.space();
-  const returns = readReturns(cursor);
-  const criteria: SortCriterion[] = [];
-  cursor.list(() => {
-    let word = cursor.word();
-    const isReverse = word === 'REVERSE';
-    if (isReverse) {
-      cursor.space();
-      word = cursor.word();
-    }
-    if (!sortKeys.has(word) || criteria.length >= 20) throw new SyntaxFault('unknown sort criterion');
-    criteria.push({ by: word as SortCriterion['by'], isReverse });
-  });
-  cursor.space();
-  readCharset(cursor);
-  cursor.space();
-  const command = { name: 'SORT' as const, isUid, criteria, program: readSearchProgram(cursor) };
-  return returns === undefined ? command : { ...command, returns };
-}
-
-/** `THREAD algorithm charset keys`. */
-export function readThread(cursor: Cursor, _: ParseOptions, isUid: boolean): ThreadCommand {
-  cursor.space();
-  const algorithm = cursor.word();
-  if (algorithm !== 'REFERENCES' && algorithm !== 'ORDEREDSUBJECT') {
-    throw new SyntaxFault('unknown threading algorithm');
-  }
-  cursor.space();
-  readCharset(cursor);
-  cursor.space();
-  return { name: 'THREAD', isUid, algorithm, program: readSearchProgram(cursor) };
-}
-
 /** `APPEND mailbox message ...`. */
 export function readAppend(cursor: Cursor, options: ParseOptions): AppendCommand {
   cursor.space();
@@ -236,45 +166,6 @@ function readParts(cursor: Cursor): AppendPart[] {
     } else throw new SyntaxFault('expected TEXT or URL');
   });
   return parts;
-}
-
-function readReturns(cursor: Cursor): SearchReturn | undefined {
-  if (!cursor.startsWith('RETURN ')) return undefined;
-  cursor.atom();
-  cursor.space();
-  const options = new Set<'MIN' | 'MAX' | 'ALL' | 'COUNT' | 'SAVE'>();
-  let partial: PartialRange | undefined;
-  cursor.list(() => {
-    const word = cursor.word();
-    if (word === 'PARTIAL') {
-      cursor.space();
-      partial = readPartialRange(cursor);
-    } else if (returnOptions.has(word)) options.add(word as 'MIN');
-    else throw new SyntaxFault('unknown return option');
-  }, true);
-  cursor.space();
-  if (partial !== undefined && options.has('ALL'))
-    throw new SyntaxFault('PARTIAL and ALL exclude each other');
-  // RFC 4731 section 3.1: `()` means ALL.
-  if (options.size === 0 && partial === undefined) options.add('ALL');
-  return partial === undefined ? { options } : { options, partial };
-}
-
-function readPartialRange(cursor: Cursor): PartialRange {
-  const text = cursor.tryMatch(partialPattern);
-  const [first, last] = (text ?? '').split(':').map(Number);
-  if (first === undefined || last === undefined || first === 0 || last === 0 || first < 0 !== last < 0) {
-    throw new SyntaxFault('the window of results is not valid');
-  }
-  return Math.abs(first) <= Math.abs(last) ? { first, last } : { first: last, last: first };
-}
-
-/** RFC 9051 section 6.4.4: texts are UTF-8 whatever is named, and nothing else may be named. */
-function readCharset(cursor: Cursor): void {
-  const charset = cursor.astring().toUpperCase();
-  if (charset !== 'UTF-8' && charset !== 'US-ASCII') {
-    throw new SyntaxFault('the charset is not supported', 'NO', 'BADCHARSET (US-ASCII UTF-8)');
-  }
 }
 
 function readFlagList(cursor: Cursor): string[] {

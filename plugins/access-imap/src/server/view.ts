@@ -19,6 +19,8 @@ export interface ViewNews {
   readonly hasNewKeywords: boolean;
 }
 
+const backslash = 0x5c;
+
 /** The view of one connection on its selected mailbox. */
 export class View {
   readonly mailboxId: string;
@@ -30,7 +32,7 @@ export class View {
   uidNext: number;
   /** Whether the store may know more than this view. */
   isStale = false;
-  readonly keywords = new Set<string>();
+  readonly keywords: Set<string>;
   #entries: readonly MailboxEntry[];
   #isOwned = false;
   #told: number;
@@ -47,8 +49,7 @@ export class View {
     this.uidNext = Math.max(mailbox.uidNext, (entries.at(-1)?.uid ?? 0) + 1);
     this.#entries = entries;
     this.#told = entries.length;
-    collectKeywords(entries, this.keywords);
-    this.#hasNewKeywords = false;
+    this.keywords = new Set(collectKeywords(entries));
   }
 
   /** The number of messages, those expunged but not told included. */
@@ -138,8 +139,8 @@ export class View {
   /** Everything that may be told now; telling it is the caller's duty. `undefined` when there is nothing. */
   takeNews(mayExpunge: boolean): ViewNews | undefined {
     const expunged: number[] = [];
-    const expungedUids = mayExpunge && this.#ghosts.size > 0 ? [...this.#ghosts].sort((a, b) => a - b) : [];
-    if (expungedUids.length > 0) this.#removeGhosts(expunged);
+    const expungedUids: number[] = [];
+    if (mayExpunge && this.#ghosts.size > 0) this.#removeGhosts(expunged, expungedUids);
     const exists = this.#entries.length > this.#told ? this.#entries.length : undefined;
     if (expungedUids.length === 0 && exists === undefined && this.#changed.size === 0) {
       if (!this.#hasNewKeywords) return undefined;
@@ -169,13 +170,17 @@ export class View {
     if (at < this.#told) this.#changed.add(entry.uid);
   }
 
-  #removeGhosts(expunged: number[]): void {
+  /** Drops the ghosts; those the client has been told of become news, the others were never there. */
+  #removeGhosts(expunged: number[], expungedUids: number[]): void {
     const kept: MailboxEntry[] = [];
     const entries = this.#entries;
     for (let at = 0; at < entries.length; at++) {
       const entry = entries[at] as MailboxEntry;
       if (!this.#ghosts.has(entry.uid)) kept.push(entry);
-      else if (at < this.#told) expunged.push(kept.length + 1);
+      else if (at < this.#told) {
+        expunged.push(kept.length + 1);
+        expungedUids.push(entry.uid);
+      }
     }
     this.#entries = kept;
     this.#isOwned = true;
@@ -199,14 +204,23 @@ export class View {
   }
 }
 
-function collectKeywords(entries: readonly MailboxEntry[], keywords: Set<string>): void {
-  const seen = new Set<readonly string[]>();
+/** Keywords of entries, kept as long as the store hands out the same array to further connections. */
+const keywordsOf = new WeakMap<readonly MailboxEntry[], readonly string[]>();
+
+function collectKeywords(entries: readonly MailboxEntry[]): readonly string[] {
+  const known = keywordsOf.get(entries);
+  if (known !== undefined) return known;
+  const found = new Set<string>();
+  let last: readonly string[] | undefined;
   for (const { flags } of entries) {
-    // Equal flags are often the same array; a few are remembered so that they are looked at once.
-    if (flags.length === 0 || seen.has(flags)) continue;
-    if (seen.size < 256) seen.add(flags);
-    for (const flag of flags) if (!flag.startsWith('\\')) keywords.add(flag);
+    // Equal flags of neighbours are often the same array.
+    if (flags === last) continue;
+    last = flags;
+    for (const flag of flags) if (flag.charCodeAt(0) !== backslash) found.add(flag);
   }
+  const keywords = [...found];
+  keywordsOf.set(entries, keywords);
+  return keywords;
 }
 
 function lowerBound(entries: readonly MailboxEntry[], uid: number): number {
