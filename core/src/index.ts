@@ -221,6 +221,7 @@ export {
   parsePath,
   type ReversePath,
 } from './values/address.js';
+export { type BounceClass, classifyBounce } from './values/bounce-class.js';
 export {
   type BodyType,
   type DeliverBy,

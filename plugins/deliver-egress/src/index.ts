@@ -1,0 +1,3 @@
+/** The public entry of `@postroad/deliver-egress`. */
+export { deliverEgress } from './deliver-egress.js';
+export type { DeliverEgressOptions, EgressRule, SourceOptions } from './options.js';
