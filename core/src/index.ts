@@ -84,6 +84,9 @@ export { createMemoryQueueStore } from './memory/memory-queue-store.js';
 export { queueMemory } from './memory/queue-memory.js';
 export { storeMemory } from './memory/store-memory.js';
 export { parseAddressList } from './mime/address-list.js';
+export { type ChunkDecoder, charsetDecoder, decodeHeaderValue, transferDecoder } from './mime/decode-text.js';
+export { foldText } from './mime/fold-text.js';
+export { containsText, foldedTexts, headerText, type TextPiece } from './mime/message-text.js';
 export { type ParsedMessage, parseStructure } from './mime/parse-structure.js';
 export type {
   EnvelopeAddress,

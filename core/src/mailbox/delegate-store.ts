@@ -23,6 +23,7 @@ export function delegateStore(current: () => MailboxStore): MailboxStore {
     changes: async (mailboxId, modSeq) => current().changes(mailboxId, modSeq),
     messages: async (messageIds) => current().messages(messageIds),
     open: async (messageId) => current().open(messageId),
+    textCandidates: async (mailboxId, foldedText) => current().textCandidates?.(mailboxId, foldedText),
     quota: async (accountId) => current().quota(accountId),
     setQuota: async (accountId, limitBytes) => current().setQuota(accountId, limitBytes),
     watch: (accountId, listener) => current().watch(accountId, listener),

@@ -171,6 +171,16 @@ export interface MailboxStore {
   /** The whole content, prefix included; the caller releases it. */
   open(messageId: string): Promise<Body | undefined>;
 
+  /**
+   * Left out, or resolving to `undefined`, where there is no index of texts, or the text is too short for it. Otherwise
+   * tells of a message whether it may contain the folded text (see `foldText`) in its header or body: `false` is
+   * certain, `true` means look.
+   */
+  textCandidates?(
+    mailboxId: string,
+    foldedText: string,
+  ): Promise<((messageId: string) => boolean) | undefined>;
+
   quota(accountId: string): Promise<QuotaUse>;
   setQuota(accountId: string, limitBytes: number | undefined): Promise<void>;
   /** Calls `listener` after each commit that touches the account; returns how to stop. It must not throw. */

@@ -1,7 +1,6 @@
 /** BINARY (RFC 3516): parts with their transfer encoding undone. */
-import type { Body, MimePart, StoredMessage } from '@postroad/core';
+import { type Body, type MimePart, type StoredMessage, transferDecoder } from '@postroad/core';
 import { cutRange, type FetchItem, findPart } from '../protocol/index.js';
-import { transferDecoder } from './decode.js';
 import type { Session } from './session.js';
 
 type BinaryItem = Extract<FetchItem, { readonly item: 'binary' | 'binary-size' }>;

@@ -1,7 +1,13 @@
 /** PREVIEW (RFC 8970): the first words of a message. */
-import type { Body, MessageEnvelope, MimePart, StoredMessage } from '@postroad/core';
+import {
+  type Body,
+  charsetDecoder,
+  type MessageEnvelope,
+  type MimePart,
+  type StoredMessage,
+  transferDecoder,
+} from '@postroad/core';
 import { writeString } from '../protocol/index.js';
-import { charsetDecoder, transferDecoder } from './decode.js';
 import type { Session } from './session.js';
 
 /** RFC 8970 section 3.1: at most 200 characters. */

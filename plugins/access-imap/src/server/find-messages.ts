@@ -1,9 +1,14 @@
 /** Running a search program over the selected mailbox, cheapest knowledge first. */
-import type { Body, MailboxEntry, StoredMessage } from '@postroad/core';
+import {
+  type Body,
+  containsText,
+  foldText,
+  headerText,
+  type MailboxEntry,
+  type StoredMessage,
+} from '@postroad/core';
 import { type SearchKey, writeString } from '../protocol/index.js';
-import { foldText } from './fold.js';
 import { type Candidate, foldProgram, matchMessage, type SearchContext } from './match-message.js';
-import { containsText, headerText } from './scan-text.js';
 import type { Session } from './session.js';
 import type { View } from './view.js';
 

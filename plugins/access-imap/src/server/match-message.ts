@@ -2,10 +2,15 @@
  * Deciding whether a message fits a search program. What is known decides: first the mailbox entry alone, then the
  * parsed message, and only when both leave it open the content. `undefined` means that more must be known.
  */
-import type { EnvelopeAddress, MailboxEntry, MessageEnvelope, StoredMessage } from '@postroad/core';
+import {
+  decodeHeaderValue,
+  type EnvelopeAddress,
+  foldText,
+  type MailboxEntry,
+  type MessageEnvelope,
+  type StoredMessage,
+} from '@postroad/core';
 import { dayOf, isInRanges, type MessageSet, parseHeaderDate, type SearchKey } from '../protocol/index.js';
-import { decodeHeaderValue } from './decode.js';
-import { foldText } from './fold.js';
 
 /** What is the same for all messages of one search. */
 export interface SearchContext {

@@ -1,5 +1,11 @@
 /** SORT (RFC 5256, RFC 5957, RFC 5267). */
-import type { EnvelopeAddress, MailboxEntry, MessageEnvelope } from '@postroad/core';
+import {
+  decodeHeaderValue,
+  type EnvelopeAddress,
+  foldText,
+  type MailboxEntry,
+  type MessageEnvelope,
+} from '@postroad/core';
 import {
   baseSubject,
   parseHeaderDate,
@@ -8,9 +14,7 @@ import {
   usesKey,
 } from '../protocol/index.js';
 import { enableCondstore } from './condstore.js';
-import { decodeHeaderValue } from './decode.js';
 import { findMessages } from './find-messages.js';
-import { foldText } from './fold.js';
 import { type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 import type { View } from './view.js';

@@ -1,6 +1,6 @@
 /**
  * Text as people read it: encoded words of headers (RFC 2047), transfer encodings (RFC 2045) and charsets. The one
- * file of the plugin that uses libmime, libqp and iconv-lite. Nothing here fails: what is broken is read as well as it
+ * file of the core that uses libmime, libqp and iconv-lite. Nothing here fails: what is broken is read as well as it
  * can be.
  */
 import { isAscii } from 'node:buffer';

@@ -1,7 +1,8 @@
 /** Looking for text in the decoded content of a message (RFC 9051 section 6.4.4, BODY and TEXT), by streaming it. */
-import type { Body, ByteRange, MimePart, StoredMessage } from '@postroad/core';
-import { charsetDecoder, decodeHeaderValue, transferDecoder } from './decode.js';
-import { foldText } from './fold.js';
+import type { Body, ByteRange } from '../body/body.js';
+import { charsetDecoder, decodeHeaderValue, transferDecoder } from './decode-text.js';
+import { foldText } from './fold-text.js';
+import type { MessageStructure, MimePart } from './structure.js';
 
 /** Parts looked at in one message. */
 const partsMax = 10_000;
@@ -9,7 +10,7 @@ const headerOctetsMax = 1_048_576;
 
 /** Whether the folded text occurs in the body's text parts, or, with `hasHeader`, in the headers too. */
 export async function containsText(
-  message: StoredMessage,
+  message: Pick<MessageStructure, 'structure'>,
   body: Body,
   folded: string,
   hasHeader: boolean,
@@ -81,4 +82,38 @@ async function streamUntil(
 ): Promise<boolean> {
   for await (const chunk of chunks) if (isFound(chunk)) return true;
   return false;
+}
+
+/** A piece of a message's text; those of one header section or part follow each other. */
+export interface TextPiece {
+  readonly text: string;
+  /** Whether it goes on from the piece before it. */
+  readonly isMore: boolean;
+}
+
+/** All the text that `containsText` looks at, folded in the same way: for an index of it. */
+export async function* foldedTexts(
+  message: Pick<MessageStructure, 'structure'>,
+  body: Body,
+): AsyncGenerator<TextPiece> {
+  for (const part of textParts(message.structure)) {
+    const range = { start: part.headerStart, end: part.bodyStart };
+    if (range.end > range.start) yield { text: foldText(await headerText(body, range)), isMore: false };
+    if (part.children.length > 0 || part.message !== null || part.type !== 'text') continue;
+    let isMore = false;
+    for await (const text of partPieces(body, part)) {
+      yield { text, isMore };
+      isMore = true;
+    }
+  }
+}
+
+async function* partPieces(body: Body, part: MimePart): AsyncGenerator<string> {
+  const transfer = transferDecoder(part.encoding);
+  const decoder = charsetDecoder(part.parameters.find(([name]) => name === 'charset')?.[1]);
+  for await (const chunk of body.open({ start: part.bodyStart, end: part.bodyEnd })) {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    yield foldText(decoder.write(transfer.write(bytes)));
+  }
+  yield foldText(decoder.write(transfer.end()) + decoder.end());
 }
