@@ -4,7 +4,6 @@ import { MailError, messageOf } from '../errors.js';
 import type { ModuleLoader } from '../plugin/load.js';
 import type { ConfigFile } from './find-file.js';
 import type { ConfigIssue, KeyPath } from './issues.js';
-import { readDocument } from './read-document.js';
 import { type Environment, substituteEnvironment } from './substitute.js';
 
 /** What a file says, before it is checked. */
@@ -33,6 +32,7 @@ export async function readSource(
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new MailError('E_CONFIG_FILE', `${file} can't be read: ${messageOf(cause)}`, { cause });
   });
+  const { readDocument } = await import('./read-document.js');
   const document = readDocument(file, kind, text);
   return { ...substituteEnvironment(document.value, environment), lineOf: document.lineOf };
 }

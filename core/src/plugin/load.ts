@@ -7,7 +7,7 @@
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { createJiti, type Jiti } from 'jiti';
+import type { Jiti } from 'jiti';
 import { MailError } from '../errors.js';
 import { coreVersion } from '../version.js';
 import { isPlugin, type Plugin } from './define.js';
@@ -35,6 +35,8 @@ export interface ModuleLoader {
 export async function createModuleLoader(directory: string): Promise<ModuleLoader> {
   // Every `import '@postroad/core'` in compiled code gets this very core, wherever the file lies.
   const core: ModuleExports = await import('../index.js');
+  // A server that is composed in code loads nothing by name, and starts without the compiler.
+  const { createJiti } = await import('jiti');
   const jiti = createJiti(pathToFileURL(join(directory, '/')).href, {
     interopDefault: false,
     moduleCache: false,

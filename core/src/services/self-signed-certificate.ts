@@ -6,7 +6,7 @@ import 'reflect-metadata';
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, webcrypto } from 'node:crypto';
 import { link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as x509 from '@peculiar/x509';
+import type { JsonGeneralNames } from '@peculiar/x509';
 import { MailError } from '../errors.js';
 
 /** The two files. */
@@ -50,6 +50,8 @@ function newKey(): string {
 }
 
 async function selfSigned(keyPem: string, hostname: string, nowMs: number): Promise<string> {
+  // Only a first start needs it; every start would pay for loading it.
+  const x509 = await import('@peculiar/x509');
   const subtle = webcrypto.subtle;
   const key = createPrivateKey(keyPem);
   const publicDer = createPublicKey(key).export({ type: 'spki', format: 'der' });
@@ -76,7 +78,7 @@ async function selfSigned(keyPem: string, hostname: string, nowMs: number): Prom
   return `${certificate.toString('pem')}\n`;
 }
 
-function alternativeNames(hostname: string): x509.JsonGeneralNames {
+function alternativeNames(hostname: string): JsonGeneralNames {
   const names = new Set([hostname.toLowerCase(), 'localhost']);
   return [
     ...[...names].map((value) => ({ type: 'dns' as const, value })),
