@@ -35,7 +35,7 @@ export function createTerminal(host: CliHost, isJson: boolean): CliTerminal {
   const isTerminal = stdout.isTTY === true;
   const isInteractive = isTerminal && stdin.isTTY === true;
   const hasColour = isTerminal && !isJson && !environment.NO_COLOR && environment.TERM !== 'dumb';
-  const newTable = () => createTable({ hasColour, width: isTerminal ? stdout.columns : undefined });
+  const newTable = () => createTable({ hasColour, width: isTerminal ? stdout.columns || undefined : undefined });
   const readSecret = createSecretReader(stdin);
   let table: Table = newTable();
   let isFull = false;
@@ -73,7 +73,7 @@ export function createTerminal(host: CliHost, isJson: boolean): CliTerminal {
       return isFull ? drained(stdout) : undefined;
     },
     flush: () => new Promise((resolve) => (stdout.destroyed ? resolve() : stdout.write('', () => resolve()))),
-    askSecret: (question) => (isInteractive ? askHidden(question) : readSecret()),
+    askSecret: (question) => (isInteractive ? askHidden(question, stdin, stdout) : readSecret()),
   };
 }
 
