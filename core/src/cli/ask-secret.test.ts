@@ -27,12 +27,15 @@ it('shows nothing of what is typed, and takes backspace', async () => {
   expect(raw).toEqual([true, false]);
 });
 
-it.each([['\u0003'], ['abc\u0003'], ['\u0004']])('gives up at %j and leaves the terminal as it was', async (typed) => {
-  const { stdin, raw, asked } = terminal();
-  stdin.write(typed);
-  await expect(asked).rejects.toMatchObject({ code: 'E_USAGE' });
-  expect(raw).toEqual([true, false]);
-});
+it.each([['\u0003'], ['abc\u0003'], ['\u0004']])(
+  'gives up at %j and leaves the terminal as it was',
+  async (typed) => {
+    const { stdin, raw, asked } = terminal();
+    stdin.write(typed);
+    await expect(asked).rejects.toMatchObject({ code: 'E_USAGE' });
+    expect(raw).toEqual([true, false]);
+  },
+);
 
 it('gives up when the terminal goes away', async () => {
   const { stdin, asked } = terminal();

@@ -61,7 +61,10 @@ export function createSecretReader(input: NodeJS.ReadableStream): () => Promise<
     lines ??= createInterface({ input })[Symbol.asyncIterator]();
     const line = await lines.next();
     if (line.done === true) {
-      throw new MailError('E_USAGE', 'a secret is needed: type it on a terminal, or write it to standard input');
+      throw new MailError(
+        'E_USAGE',
+        'a secret is needed: type it on a terminal, or write it to standard input',
+      );
     }
     return line.value;
   };

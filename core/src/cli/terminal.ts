@@ -35,7 +35,8 @@ export function createTerminal(host: CliHost, isJson: boolean): CliTerminal {
   const isTerminal = stdout.isTTY === true;
   const isInteractive = isTerminal && stdin.isTTY === true;
   const hasColour = isTerminal && !isJson && !environment.NO_COLOR && environment.TERM !== 'dumb';
-  const newTable = () => createTable({ hasColour, width: isTerminal ? stdout.columns || undefined : undefined });
+  const newTable = () =>
+    createTable({ hasColour, width: isTerminal ? stdout.columns || undefined : undefined });
   const readSecret = createSecretReader(stdin);
   let table: Table = newTable();
   let isFull = false;
