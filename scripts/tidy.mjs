@@ -39,10 +39,9 @@ function weigh(found, exceptions) {
     const known = exceptions[one.rule]?.[key];
     const amount = one.size ?? (used[one.rule]?.[key] ?? 0) + 1;
     if (known === undefined || amount > known) broken.push(one);
-    else {
-      used[one.rule] ??= {};
-      used[one.rule][key] = amount;
-    }
+    if (known === undefined) continue;
+    used[one.rule] ??= {};
+    used[one.rule][key] = Math.min(amount, known);
   }
   return { broken, used };
 }
@@ -55,10 +54,7 @@ async function main() {
   if (process.argv.includes('--shrink')) {
     writeFileSync(join(root, exceptionsFile), `${JSON.stringify(sorted(used), undefined, 2)}\n`);
   } else if (!isSame && broken.length === 0) {
-    console.error(
-      `${exceptionsFile} has exceptions that are mended: run \`node scripts/tidy.mjs --shrink\`.`,
-    );
-    process.exitCode = 1;
+    console.log(`Some of ${exceptionsFile} is mended: run \`node scripts/tidy.mjs --shrink\`.`);
   }
   for (const { rule, place, advice, size } of broken) {
     console.error(`${place}: ${advice}${size === undefined ? '' : ` (now ${size})`} [${rule}]`);
