@@ -10,7 +10,10 @@ import type { ReceivingSession } from './session.js';
 export function startData(session: ReceivingSession, argument: string) {
   if (argument !== '') return session.refuse('DATA', replies.syntax);
   const refusal = outOfOrder(session);
-  if (refusal !== undefined) return session.refuse('DATA', refusal);
+  if (refusal !== undefined) {
+    session.isDataRefused = true;
+    return session.refuse('DATA', refusal);
+  }
   session.ask(session.shared.policy.dataStart(session.transaction as TransactionState), started);
 }
 
@@ -33,6 +36,7 @@ function outOfOrder(session: ReceivingSession): Reply | undefined {
 
 function started(session: ReceivingSession, answer: ReceiverAnswer | undefined) {
   if (answer !== undefined) {
+    session.isDataRefused = true;
     session.endTransaction();
     return session.give(answer);
   }

@@ -1,4 +1,5 @@
 /** STARTTLS (RFC 3207). */
+import type { TLSSocket } from 'node:tls';
 import { replies } from './replies.js';
 import type { ReceivingSession } from './session.js';
 
@@ -9,5 +10,18 @@ export function startTls(session: ReceivingSession, argument: string) {
   if (options.tls !== 'starttls') return session.refuse('STARTTLS', replies.tlsNotOffered);
   if (session.isTls) return session.refuse('STARTTLS', replies.tlsActive);
   session.say(replies.startTls);
-  session.beginTls();
+  // RFC 3207 section 4.2: nothing that was read or learnt before TLS is known behind it.
+  session.letGo();
+  session.endTransaction();
+  session.peer.helloName = '';
+  session.peer.isExtended = false;
+  session.peer.identity = undefined;
+  session.times.begin('tls', session.shared.nowMs);
+  session.ask(session.client.startTls(), upgraded, (failed) => failed.destroy());
+}
+
+/** The handshake is done: the session goes on with the encrypted socket. */
+function upgraded(session: ReceivingSession, socket: TLSSocket): void {
+  if (session.isGone) socket.destroy();
+  else session.adopt(socket);
 }

@@ -16,6 +16,7 @@ export class SessionTimes {
   readonly #openedMs: number;
   #sinceMs: number;
   #quietSinceMs: number;
+  #transactionSinceMs: number | undefined;
 
   constructor(nowMs: number) {
     this.#openedMs = nowMs;
@@ -29,6 +30,11 @@ export class SessionTimes {
     this.#quietSinceMs = nowMs;
   }
 
+  /** A transaction begins, or with `undefined` ends. */
+  markTransaction(nowMs: number | undefined): void {
+    this.#transactionSinceMs = nowMs;
+  }
+
   /** A whole command has come, or some data. */
   touch(nowMs: number): void {
     this.#quietSinceMs = nowMs;
@@ -39,6 +45,8 @@ export class SessionTimes {
     const quietForMs = nowMs - this.#quietSinceMs;
     if (this.phase === 'tls') return quietForMs > handshakeMsMax ? replies.timeout : undefined;
     if (nowMs - this.#openedMs > limits.connectionTimeoutMs) return replies.timeout;
+    const transactionForMs = nowMs - (this.#transactionSinceMs ?? nowMs);
+    if (transactionForMs > limits.transactionTimeoutMs) return replies.timeout;
     if (this.phase !== 'data' && this.phase !== 'chunk') {
       return quietForMs > limits.commandTimeoutMs ? replies.timeout : undefined;
     }

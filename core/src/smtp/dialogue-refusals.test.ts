@@ -200,6 +200,45 @@ describe('MAIL and RCPT', () => {
   });
 });
 
+describe('a client that does not wait for the answer to DATA', () => {
+  it('never has the lines of its message run as commands', async () => {
+    const { messages } = await play(`${hello}
+      C: MAIL FROM:<a@b.example>
+      C: RCPT TO:<>
+      C: DATA
+      C: From: a
+      C: MAIL FROM:<evil@b.example>
+      C: RCPT TO:<bob@example.org>
+      C: DATA
+      C: smuggled
+      C: .
+      S: 250 ...
+      S: 501 ...
+      S: 554 5.5.1 no valid recipients
+      S: 500 5.5.1 ...
+      S: <closed>
+    `);
+    expect(messages).toHaveLength(0);
+  });
+
+  it('may go on with a command all the same', async () => {
+    await play(`${hello}
+      C: MAIL FROM:<a@b.example>
+      C: RCPT TO:<>
+      C: DATA
+      C: RSET
+      C: NOSUCH
+      C: NOOP
+      S: 250 ...
+      S: 501 ...
+      S: 554 ...
+      S: 250 ...
+      S: 500 ...
+      S: 250 ...
+    `);
+  });
+});
+
 describe('lines', () => {
   it('refuses one that is too long and goes on behind it', async () => {
     await play(

@@ -433,6 +433,18 @@ describe('deadlines', () => {
     expect(said()).toContain('421 4.4.2 data comes too slowly');
   });
 
+  it('ends a transaction that never comes to its message', async () => {
+    const { clock, socket, ended, said } = await opened('EHLO c.example\r\nMAIL FROM:<>\r\n', {
+      limits: { transactionTimeoutMs: 600_000 },
+    });
+    for (let count = 0; count < 7 && !said().includes('421'); count++) {
+      socket.write('NOOP\r\n');
+      await clock.advance(100_000);
+    }
+    await ended;
+    expect(said()).toContain('421 4.4.2 time is up');
+  });
+
   it('waits for policy for as long as it takes', async () => {
     let answer: (value: undefined) => void = () => {};
     const { clock, said } = await opened('EHLO c.example\r\n', {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { playDialogue } from '../testing/dialogue.js';
 import { startTestReceiver, type TestReceiver, type TestReceiverOptions } from '../testing/test-receiver.js';
+import { createVirtualClock } from '../testing/virtual-clock.js';
 
 let receiver: TestReceiver | undefined;
 
@@ -95,5 +96,69 @@ describe('a whole transaction', () => {
     expect(messages.map((message) => message.content)).toEqual(['one\r\n', 'two\r\n']);
     expect(messages[0]?.envelope.recipients[0]?.address).toEqual({ localPart: 'postmaster', domain: '' });
     expect(messages[1]?.envelope.recipients[0]?.address.localPart).toBe('a b@c');
+  });
+
+  it('carries what later extensions ask for to the envelope', async () => {
+    const { messages } = await play(
+      `
+      S: 220 ...
+      C: EHLO client.example
+      S: ...
+      S: 250 FUTURERELEASE 2592000 2023-12-14T22:13:20Z
+      C: MAIL FROM:<a@b.example> HOLDFOR=60 BY=120;RT MT-PRIORITY=4
+      C: RCPT TO:<bob@example.org> NOTIFY=NEVER
+      C: DATA
+      C: .
+      C: MAIL FROM:<a@b.example> HOLDUNTIL=2023-11-15T00:00:00+01:00 BY=-1;N
+      C: RCPT TO:<bob@example.org> ORCPT=utf-8;b\\x{f8}b@example.org
+      C: DATA
+      C: .
+      C: MAIL FROM:<a@b.example> HOLDFOR=2592001
+      C: MAIL FROM:<a@b.example> HOLDFOR=1 HOLDUNTIL=2023-11-15T00:00:00Z
+      S: 250 ...
+      S: 250 ...
+      S: 354 ...
+      S: 250 ...
+      S: 250 ...
+      S: 250 ...
+      S: 354 ...
+      S: 250 ...
+      S: 501 ...
+      S: 501 ...
+    `,
+      { role: 'submission', clock: createVirtualClock(1_700_000_000_000) },
+    );
+    expect(messages[0]?.envelope.parameters).toMatchObject({
+      holdUntilMs: 1_700_000_060_000,
+      deliverBy: { atMs: 1_700_000_120_000, mode: 'return', trace: true },
+      priority: 4,
+    });
+    expect(messages[0]?.envelope.recipients[0]?.notify).toBe('never');
+    expect(messages[1]?.envelope.parameters).toMatchObject({
+      holdUntilMs: Date.parse('2023-11-14T23:00:00Z'),
+      deliverBy: { mode: 'notify', trace: false },
+    });
+    expect(messages[1]?.envelope.recipients[0]?.orcpt).toBe('utf-8;b\\x{f8}b@example.org');
+  });
+
+  it('lets a stranger lower the priority, not raise it', async () => {
+    const { messages } = await play(`
+      S: 220 ...
+      C: EHLO client.example
+      S: ...
+      S: 250 LIMITS ...
+      C: MAIL FROM:<a@b.example> MT-PRIORITY=9
+      C: RCPT TO:<bob@example.org>
+      C: DATA
+      C: .
+      C: MAIL FROM:<a@b.example> MT-PRIORITY=-3
+      C: RCPT TO:<bob@example.org>
+      C: DATA
+      C: .
+      C: QUIT
+      S: ...
+      S: 221 ...
+    `);
+    expect(messages.map((message) => message.envelope.parameters.priority)).toEqual([0, -3]);
   });
 });

@@ -81,6 +81,8 @@ export interface ReceiverLimits {
   readonly dataIdleTimeoutMs: number;
   /** Octets a second that data must have on average after the first half minute. */
   readonly dataRateMin: number;
+  /** From MAIL to the end of the message. */
+  readonly transactionTimeoutMs: number;
   readonly connectionTimeoutMs: number;
   /** Longest hold of FUTURERELEASE (RFC 4865), for submission; 0 does not offer it. */
   readonly holdMsMax: number;
@@ -102,6 +104,7 @@ export const defaultReceiverLimits: ReceiverLimits = Object.freeze({
   commandTimeoutMs: 300_000,
   dataIdleTimeoutMs: 180_000,
   dataRateMin: 500,
+  transactionTimeoutMs: 3_600_000,
   connectionTimeoutMs: 7_200_000,
   holdMsMax: 2_592_000_000,
   connectionsMax: 10_000,

@@ -13,6 +13,7 @@ export function runCommand(session: ReceivingSession, line: string) {
   const verb = (blank < 0 ? line : line.slice(0, blank)).toUpperCase();
   const command = commands.get(verb);
   if (command === undefined) return refuseUnknown(session, verb);
+  session.isDataRefused = false;
   let text: string | undefined = line;
   if (notPrintablePattern.test(line)) {
     // Octets above 127 are allowed where an address may be, and only as UTF-8 (RFC 6531 section 3.2).
@@ -31,6 +32,8 @@ export function refuseLine(session: ReceivingSession, problem: LineProblem): voi
 
 function refuseUnknown(session: ReceivingSession, verb: string) {
   if (!webVerbs.has(verb)) {
+    // RFC 2920 section 3.1: DATA is the last of a group. Lines of a message must never run as commands.
+    if (session.isDataRefused) session.end();
     return session.refuse(
       'command',
       notPrintablePattern.test(verb) ? replies.badCharacter : replies.unknownCommand,

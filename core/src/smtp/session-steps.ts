@@ -1,5 +1,4 @@
 /** The steps of a session that are not commands. */
-import type { TLSSocket } from 'node:tls';
 import type { MaybePromise } from '../hooks/kinds.js';
 import type { ReceiverAnswer } from './receiver.js';
 import { replies } from './replies.js';
@@ -15,12 +14,6 @@ export function greet(session: ReceivingSession, answer: ReceiverAnswer | undefi
   session.say(answer.reply);
   // RFC 5321 section 3.1: a server that refuses with 554 may stay to answer 503; there is no use in it.
   session.end();
-}
-
-/** The handshake is done: the session goes on with the encrypted socket. */
-export function upgraded(session: ReceivingSession, socket: TLSSocket): void {
-  if (session.isGone) socket.destroy();
-  else session.adopt(socket);
 }
 
 /** The client has read our replies and may go on. */

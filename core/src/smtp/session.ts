@@ -18,7 +18,7 @@ import type { ReceiverShared } from './receiver-shared.js';
 import { replies } from './replies.js';
 import { SessionOutput } from './session-output.js';
 import { SessionReader } from './session-reader.js';
-import { breakOff, goOnReading, greet, isPromise, upgraded } from './session-steps.js';
+import { breakOff, goOnReading, greet, isPromise } from './session-steps.js';
 import { BaseConnection } from './smtp-server-base.js';
 
 /** A session, on the construction and the closing of `smtp-server`'s connection. */
@@ -34,6 +34,8 @@ export class ReceivingSession extends BaseConnection {
   /** Messages of this connection that came whole. */
   messages = 0;
   isGone = false;
+  /** DATA was refused just now: what is no command could be the message of a client that did not wait. */
+  isDataRefused = false;
   /** XCLIENT has put another client in the place of the one that connected. */
   isForwarded = false;
   readonly times: SessionTimes;
@@ -152,20 +154,15 @@ export class ReceivingSession extends BaseConnection {
     this.incoming = undefined;
     this.transaction = undefined;
     this.recipientsTried = 0;
+    this.times.markTransaction(undefined);
   }
 
-  /** RFC 3207 section 4.2: nothing that was read or learnt before TLS is known behind it. */
-  beginTls(): void {
+  /** Says what is to be said and drops what has been read; from here on the socket is somebody else's. */
+  letGo(): void {
     this.#flush();
     this._socket.removeListener('data', this.#onData);
     this._socket.removeListener('end', this.#onEnd);
     this.#reader.clear();
-    this.endTransaction();
-    this.peer.helloName = '';
-    this.peer.isExtended = false;
-    this.peer.identity = undefined;
-    this.times.begin('tls', this.shared.nowMs);
-    this.ask(this.client.startTls(), upgraded, (session) => session.destroy());
   }
 
   /** Takes the place of the plain socket. */

@@ -4,7 +4,7 @@ import { createSecureContext, TLSSocket } from 'node:tls';
 import type { Body } from '../body/body.js';
 import { readBody } from '../body/body.js';
 import { createBodyWriter } from '../body/body-writer.js';
-import { ConnectionState } from '../context/connection.js';
+import { ConnectionState, type ListenerRole } from '../context/connection.js';
 import { TransactionState } from '../context/transaction.js';
 import type { ClientSocket } from '../services/listeners.js';
 import { createMetrics } from '../services/metrics-registry.js';
@@ -45,6 +45,7 @@ export interface TestReceiverOptions extends Partial<Omit<ReceiverOptions, 'limi
   readonly policy?: Partial<ReceiverPolicy>;
   /** STARTTLS is offered with this certificate. */
   readonly certificate?: { readonly key: string; readonly cert: string };
+  readonly role?: ListenerRole;
   /** What connections are made with; loopback by default. */
   readonly remoteAddress?: string;
 }
@@ -54,7 +55,7 @@ const silentLog = { debug() {}, info() {}, warn() {}, error() {}, child: () => s
 
 /** Opens a port on loopback; bodies stay in memory. */
 export async function startTestReceiver(options: TestReceiverOptions = {}): Promise<TestReceiver> {
-  const { limits, policy, certificate, remoteAddress, ...others } = options;
+  const { limits, policy, certificate, remoteAddress: _address, role: _role, ...others } = options;
   const messages: TakenMessage[] = [];
   const refusals: string[] = [];
   const connections = { opened: 0, closed: 0 };
@@ -81,7 +82,7 @@ export async function startTestReceiver(options: TestReceiverOptions = {}): Prom
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     const protocol = others.protocol ?? 'smtp';
-    receiver.serve(clientOf(socket, protocol, `c${count++}`, remoteAddress, certificate), draining.signal);
+    receiver.serve(clientOf(socket, { ...options, protocol }, `c${count++}`), draining.signal);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
@@ -140,17 +141,16 @@ export function takeEverything(
 
 function clientOf(
   socket: Socket,
-  protocol: string,
+  options: TestReceiverOptions & { readonly protocol: 'smtp' | 'lmtp' },
   id: string,
-  remoteAddress: string | undefined,
-  certificate: TestReceiverOptions['certificate'],
 ): ClientSocket {
+  const { certificate } = options;
   const connection = new ConnectionState({
     id,
-    protocol,
-    role: 'relay',
+    protocol: options.protocol,
+    role: options.role ?? 'relay',
     listener: 'test',
-    remoteAddress: remoteAddress ?? socket.remoteAddress ?? '',
+    remoteAddress: options.remoteAddress ?? socket.remoteAddress ?? '',
     remotePort: socket.remotePort ?? 0,
     localAddress: socket.localAddress ?? '',
     localPort: socket.localPort ?? 0,
