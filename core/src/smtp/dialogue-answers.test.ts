@@ -1,0 +1,131 @@
+import { afterEach, describe, it } from 'vitest';
+import { playDialogue } from '../testing/dialogue.js';
+import { startTestReceiver, type TestReceiver, type TestReceiverOptions } from '../testing/test-receiver.js';
+import { reply } from '../values/reply.js';
+
+let receiver: TestReceiver | undefined;
+
+const hello = `
+  S: 220 ...
+  C: EHLO client.example
+  S: ...
+  S: 250 ...
+`;
+
+async function play(script: string, options: TestReceiverOptions = {}): Promise<TestReceiver> {
+  receiver = await startTestReceiver(options);
+  await playDialogue({ port: receiver.port }, script);
+  return receiver;
+}
+
+afterEach(async () => {
+  await receiver?.close();
+  receiver = undefined;
+});
+
+describe('LMTP', () => {
+  it('answers once for each recipient', async () => {
+    await play(
+      `S: 220 mx.example.org LMTP
+      C: EHLO client.example
+      S: 500 ...
+      C: LHLO client.example
+      S: ...
+      S: 250 ...
+      C: MAIL FROM:<>
+      C: RCPT TO:<a@example.org>
+      C: RCPT TO:<b@example.org>
+      C: DATA
+      C: hi
+      C: .
+      C: QUIT
+      S: 250 ...
+      S: 250 ...
+      S: 250 ...
+      S: 354 ...
+      S: 250 2.0.0 first
+      S: 452 4.2.2 second
+      S: 221 ...
+    `,
+      {
+        protocol: 'lmtp',
+        policy: {
+          message: () => [{ reply: reply(250, '0.0', 'first') }, { reply: reply(452, '2.2', 'second') }],
+        },
+      },
+    );
+  });
+
+  it('refuses a message for each recipient too', async () => {
+    await play(
+      `S: 220 ...
+      C: LHLO client.example
+      S: ...
+      S: 250 ...
+      C: MAIL FROM:<>
+      C: RCPT TO:<a@example.org>
+      C: RCPT TO:<b@example.org>
+      C: DATA
+      S: 250 ...
+      S: 250 ...
+      S: 250 ...
+      S: 354 ...
+      C: a\\nb
+      C: .
+      S: 550 ...
+      S: 550 ...
+      S: <closed>
+    `,
+      { protocol: 'lmtp' },
+    );
+  });
+});
+
+describe('a policy that breaks its promise', () => {
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('broken');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('broken'))],
+  ])('is answered with 451 when it %s', async (_name, recipient) => {
+    await play(
+      `${hello}
+      C: MAIL FROM:<a@b.example>
+      S: 250 ...
+      C: RCPT TO:<bob@example.org>
+      S: 451 4.3.0 ...
+      S: <closed>
+    `,
+      { policy: { recipient: recipient as never } },
+    );
+  });
+
+  it('answers 452 when the body can not be written', async () => {
+    const failing = {
+      sizeBytes: 0,
+      write: () => true,
+      drained: async () => {},
+      finish: () => Promise.reject(new Error('disk full')),
+      abort: async () => {},
+    };
+    await play(
+      `${hello}
+      C: MAIL FROM:<a@b.example>
+      C: RCPT TO:<bob@example.org>
+      C: DATA
+      C: hi
+      C: .
+      S: 250 ...
+      S: 250 ...
+      S: 354 ...
+      S: 452 4.3.1 ...
+      C: NOOP
+      S: 250 ...
+    `,
+      { policy: { body: () => failing } },
+    );
+  });
+});

@@ -1,0 +1,134 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { playDialogue } from '../testing/dialogue.js';
+import { startTestReceiver, type TestReceiver, type TestReceiverOptions } from '../testing/test-receiver.js';
+
+let receiver: TestReceiver | undefined;
+
+const hello = `
+  S: 220 ...
+  C: EHLO client.example
+  S: ...
+  S: 250 ...
+`;
+
+async function play(script: string, options: TestReceiverOptions = {}): Promise<TestReceiver> {
+  receiver = await startTestReceiver(options);
+  await playDialogue({ port: receiver.port }, script);
+  return receiver;
+}
+
+afterEach(async () => {
+  await receiver?.close();
+  receiver = undefined;
+});
+
+describe('a client that does not wait for the answer to DATA', () => {
+  it('never has the lines of its message run as commands', async () => {
+    const { messages } = await play(`${hello}
+      C: MAIL FROM:<a@b.example>
+      C: RCPT TO:<>
+      C: DATA
+      C: From: a
+      C: MAIL FROM:<evil@b.example>
+      C: RCPT TO:<bob@example.org>
+      C: DATA
+      C: smuggled
+      C: .
+      S: 250 ...
+      S: 501 ...
+      S: 554 5.5.1 no valid recipients
+      S: 500 5.5.1 ...
+      S: <closed>
+    `);
+    expect(messages).toHaveLength(0);
+  });
+
+  it('may go on with a command all the same', async () => {
+    await play(`${hello}
+      C: MAIL FROM:<a@b.example>
+      C: RCPT TO:<>
+      C: DATA
+      C: RSET
+      C: NOSUCH
+      C: NOOP
+      S: 250 ...
+      S: 501 ...
+      S: 554 ...
+      S: 250 ...
+      S: 500 ...
+      S: 250 ...
+    `);
+  });
+});
+
+describe('lines', () => {
+  it('refuses one that is too long and goes on behind it', async () => {
+    await play(
+      `S: 220 ...
+      C: NOOP ${'x'.repeat(100)}
+      S: 500 5.5.2 ...
+      C: NOOP
+      S: 250 ...
+    `,
+      { limits: { commandOctetsMax: 64 } },
+    );
+  });
+
+  it('does not wait for the end of an endless one', async () => {
+    await play(
+      `S: 220 ...
+      C+ ${'x'.repeat(100_000)}
+      S: 500 5.5.2 ...
+      S: <closed>
+    `,
+    );
+  });
+
+  it('ends a connection that sends a command with a bare LF', async () => {
+    await play(`S: 220 ...
+      C+ NOOP\\nNOOP\\r\\n
+      S: 500 5.5.2 ...
+      S: <closed>
+    `);
+  });
+
+  it('takes a bare LF behind a command in the legacy profile, and blanks around the colon', async () => {
+    await play(
+      `S: 220 ...
+      C+ NOOP\\n
+      S: 250 ...
+      C: HELO client.example
+      S: 250 ...
+      C: MAIL FROM: <a@b.example>
+      S: 250 ...
+    `,
+      { profile: 'legacy' },
+    );
+  });
+
+  it('sends web browsers away', async () => {
+    await play(`S: 220 ...
+      C: POST / HTTP/1.1
+      C: Host: mx.example.org
+      S: 554 ...
+      S: <closed>
+    `);
+  });
+
+  it('knows no joke commands and gives nothing away', async () => {
+    await play(`S: 220 ...
+      C: WIZ
+      S: 500 ...
+      C: VRFY bob
+      S: 252 ...
+      C: EXPN staff
+      S: 502 ...
+      C: HELP
+      S: 214 ...
+      C: EHLO no good
+      S: 501 ...
+      C: LHLO client.example
+      S: 500 ...
+    `);
+  });
+});

@@ -1,0 +1,109 @@
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { playDialogue } from '../testing/dialogue.js';
+import { makeTestCertificate } from '../testing/test-certificate.js';
+import { startTestReceiver, type TestReceiver, type TestReceiverOptions } from '../testing/test-receiver.js';
+
+let receiver: TestReceiver | undefined;
+
+const hello = `
+  S: 220 ...
+  C: EHLO client.example
+  S: ...
+  S: 250 ...
+`;
+
+async function play(script: string, options: TestReceiverOptions = {}): Promise<TestReceiver> {
+  receiver = await startTestReceiver(options);
+  await playDialogue({ port: receiver.port }, script);
+  return receiver;
+}
+
+let certificate: { readonly key: string; readonly cert: string };
+
+beforeAll(async () => {
+  certificate = await makeTestCertificate();
+});
+
+afterEach(async () => {
+  await receiver?.close();
+  receiver = undefined;
+});
+
+describe('STARTTLS', () => {
+  it('forgets everything, and what was sent behind it in clear', async () => {
+    const { messages } = await play(
+      `${hello}
+      C: MAIL FROM:<a@b.example>
+      S: 250 ...
+      C: STARTTLS
+      S: 220 ...
+      C: <tls>
+      C: MAIL FROM:<a@b.example>
+      S: 503 5.5.1 say hello first
+      C: EHLO client.example
+      S: ...
+      S: 250 REQUIRETLS
+      C: STARTTLS
+      S: 503 ...
+      C: MAIL FROM:<a@b.example> REQUIRETLS
+      S: 250 ...
+      C: RCPT TO:<bob@example.org>
+      S: 250 ...
+      C: DATA
+      S: 354 ...
+      C: secret
+      C: .
+      S: 250 ...
+      C: QUIT
+      S: 221 ...
+      S: <closed>
+    `,
+      { certificate },
+    );
+    expect(messages[0]?.content).toBe('secret\r\n');
+    expect(messages[0]?.envelope.parameters.requireTls).toBe(true);
+  });
+
+  it('runs no command that came with it (injection)', async () => {
+    const opened = await startTestReceiver({ certificate });
+    receiver = opened;
+    // The handshake fails or goes on without the commands, as the packets fall; they never run.
+    await playDialogue(
+      { port: opened.port },
+      `${hello}
+      C: STARTTLS
+      C: NOSUCHCOMMAND
+      S: 220 ...
+      C: <tls>
+      C: NOOP
+      S: 250 ...
+    `,
+    ).catch(() => undefined);
+    expect(opened.refusals).toEqual([]);
+  });
+
+  it('is needed for MAIL where it is required', async () => {
+    await play(
+      `${hello}
+      C: MAIL FROM:<a@b.example>
+      S: 530 5.7.0 ...
+      C: STARTTLS now
+      S: 501 ...
+    `,
+      { certificate, isTlsRequired: true },
+    );
+  });
+
+  it('ends the connection when the handshake fails', async () => {
+    const opened = await play(
+      `${hello}
+      C: STARTTLS
+      S: 220 ...
+      C: this is no handshake
+      S: <closed>
+    `,
+      { certificate },
+    );
+    await expect.poll(() => opened.connections).toEqual({ opened: 1, closed: 1 });
+  });
+});
