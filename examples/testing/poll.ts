@@ -1,7 +1,7 @@
 /** Asks again until something holds: for what another process does in its own time. */
 import { setTimeout as wait } from 'node:timers/promises';
 
-const turnsMax = 400;
+const turnsMax = 1_000;
 const pauseMs = 50;
 
 /** Resolves with the first answer that is not `undefined` or `false`; rejects after a bounded number of turns. */

@@ -27,7 +27,7 @@ export interface ProgramOptions {
 }
 
 /** How long a program may take to say what is waited for; generous, for other tests run at the same moment. */
-const sayTimeoutMs = 25_000;
+const sayTimeoutMs = 60_000;
 const endTimeoutMs = 20_000;
 
 /** Starts a JavaScript file with this very Node. */

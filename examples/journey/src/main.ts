@@ -53,7 +53,7 @@ async function play(): Promise<number> {
 function stopSignal(): Promise<never> {
   const stopped = new Promise<never>((_, reject) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const)
-      process.once(signal, () => reject(new Error(`stopped by ${signal}`)));
+      process.on(signal, () => reject(new Error(`stopped by ${signal}`)));
     AbortSignal.timeout(patienceMs).addEventListener('abort', () =>
       reject(new Error(`it is not over after ${patienceMs / 1_000} seconds`)),
     );

@@ -37,10 +37,10 @@ async function run(options: SinkOptions): Promise<void> {
   await Promise.race([mta.whenStopped(), stopped]);
 }
 
-/** Rejects when the server does not stop well. */
+/** Rejects when the server does not stop well. Further signals change nothing: `stop` gives the same promise again. */
 function stopOnSignals(mta: Mta): Promise<never> {
   return new Promise((_, reject) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const)
-      process.once(signal, () => mta.stop({ drainMs: 1_000 }).catch(reject));
+      process.on(signal, () => mta.stop({ drainMs: 1_000 }).catch(reject));
   });
 }

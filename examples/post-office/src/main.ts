@@ -40,8 +40,12 @@ async function open(options: PostOfficeOptions): Promise<Mta> {
   return mta;
 }
 
+/** A Ctrl-C may come twice, from the terminal and again from npm: only the first one counts. */
 function stopOnSignals(mta: Mta): void {
+  let isStopping = false;
   const stop = async (signal: string) => {
+    if (isStopping) return;
+    isStopping = true;
     console.log(`\n${signal}: closing the post office ...`);
     try {
       await mta.stop({ drainMs: 5_000 });
@@ -49,7 +53,7 @@ function stopOnSignals(mta: Mta): void {
       fail(`The post office did not close well: ${messageOf(error)}`, 1);
     }
   };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop(signal));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(signal));
 }
 
 function advice(error: unknown): string {

@@ -47,10 +47,12 @@ describe('the welcome', () => {
 });
 
 describe('the post office', () => {
-  it('closes on SIGTERM and on SIGINT with status 0', async () => {
+  it('closes on SIGTERM and on SIGINT with status 0, also when npm repeats what the terminal sent', async () => {
     await using office = await openPostOffice();
     expect(await office.program.end('SIGTERM')).toEqual({ status: 0, signal: null });
     await office.restart();
+    process.kill(office.program.pid, 'SIGINT');
+    await office.program.whenSaid(/closing/);
     expect(await office.program.end('SIGINT')).toEqual({ status: 0, signal: null });
     expect(office.program.said()).toContain('The post office is closed.');
   });

@@ -49,10 +49,10 @@ function greeting({ host, smarthost, dataDirectory }: RelayOptions, mta: Mta): s
   ].join('\n');
 }
 
-/** Rejects when the server does not stop well. */
+/** Rejects when the server does not stop well. Further signals change nothing: `stop` gives the same promise again. */
 function stopOnSignals(mta: Mta): Promise<never> {
   return new Promise((_, reject) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const)
-      process.once(signal, () => mta.stop({ drainMs: 5_000 }).catch(reject));
+      process.on(signal, () => mta.stop({ drainMs: 5_000 }).catch(reject));
   });
 }
