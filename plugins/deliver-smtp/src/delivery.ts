@@ -182,6 +182,7 @@ class DeliveryRun {
     const { message } = this.#delivery;
     const { timeouts, chunking, eightBit } = config;
     let recipients = this.#open;
+    let isLeaving = false;
     while (recipients.length > 0) {
       const shared = {
         protocol,
@@ -198,11 +199,14 @@ class DeliveryRun {
       if (isUnheard && isReused && recipients === this.#open) return 'stale';
       this.#tlsFacts = tlsFacts(connection);
       this.#settle(answers, connection);
+      // RFC 5321 section 3.8: after 421 the server closes.
+      isLeaving = answers.some(({ reply: said }) => said.code === 421);
       const isProgress = answers.some(({ status }) => status === 'delivered');
       // RFC 5321 section 4.5.3.1.10: the recipients that were too many go in another transaction.
       recipients = isProgress && connection.isUsable ? tooMany(answers) : [];
     }
-    pool.give(this.#key, connection);
+    if (isLeaving) connection.quit();
+    else pool.give(this.#key, connection);
     return 'heard';
   }
 

@@ -89,6 +89,7 @@ function sessionOptions(options: SessionMakerOptions, target: Target, security: 
   return {
     protocol: route.transport === 'lmtp' ? ('lmtp' as const) : ('smtp' as const),
     helloName,
+    isStranger: target.isForeign,
     tls,
     tlsa: security.tlsa,
     secureContext,

@@ -84,6 +84,8 @@ export async function findAddresses(
   | { readonly addresses: readonly string[] }
   | { readonly status: 'deferred' | 'failed'; readonly reply: Reply }
 > {
+  // A socket in the file system, such as that of an LMTP server on this machine.
+  if (!target.isForeign && target.host.startsWith('/')) return { addresses: [target.host] };
   let found: readonly string[];
   try {
     found = await options.resolver.addresses(target.host, options.signal);

@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { MailError } from '@postroad/core';
 import { describe, expect, test } from 'vitest';
 import { harness, mx, serve, smtp, told } from './scene.js';
@@ -119,11 +121,28 @@ describe('hosts', () => {
     expect(server.connections).toBe(2);
   });
 
-  test('that greet us with our own name are ourselves', async () => {
+  test('that greet us with our own name are ourselves, unless the route names them', async () => {
     const server = await serve(polite({ name: 'out.example.org' }));
-    expect(told(await harness().deliver(smtp(server)))).toEqual([
-      'failed 554 5.4.6 the message would come back to this server',
-    ]);
+    const { deliver } = harness({ port: server.port });
+    expect(told(await deliver(mx))).toEqual(['failed 554 5.4.6 the message would come back to this server']);
+    expect(told(await deliver(smtp(server)))).toEqual(['delivered 250 2.0.0 taken']);
+  });
+
+  test('in the file system are sockets', async () => {
+    const server = await serve(polite({ isLmtp: true }));
+    const path = join(tmpdir(), `postroad-lmtp-${process.pid}.sock`);
+    await server.listenAt(path);
+    const route = { transport: 'lmtp', host: path, port: 0 } as const;
+    expect(told(await harness().deliver(route))).toEqual(['delivered 250 2.0.0 taken']);
+  });
+
+  test('that announce their leave are left', async () => {
+    const server = await serve(
+      polite({ answer: (line) => (line.startsWith('MAIL') ? '421 4.3.2 going down' : undefined) }),
+    );
+    const { deliver, deliverer } = harness();
+    expect(told(await deliver(smtp(server)))).toEqual(['deferred 421 4.3.2 going down']);
+    expect(deliverer.pool.size).toBe(0);
   });
 });
 

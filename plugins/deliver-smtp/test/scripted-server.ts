@@ -1,5 +1,5 @@
 /** A server on loopback that says and does exactly what a test wants, well or badly. */
-import { createServer, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import { testCertificate, testKey } from './certificate.js';
 
@@ -30,6 +30,8 @@ export interface ScriptedServer {
   readonly messages: Buffer[];
   /** Connections made so far. */
   readonly connections: number;
+  /** Listens on a socket in the file system too. */
+  listenAt(path: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -39,11 +41,13 @@ export async function startScriptedServer(script: Script): Promise<ScriptedServe
   const messages: Buffer[] = [];
   const sockets = new Set<Socket>();
   let connections = 0;
-  const server = createServer({ noDelay: true }, (socket) => {
+  const take = (socket: Socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     script(peerOf(socket, lines, messages), connections++).catch(() => socket.destroy());
-  });
+  };
+  const server = createServer({ noDelay: true }, take);
+  let local: Server | undefined;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as { port: number }).port,
@@ -52,8 +56,13 @@ export async function startScriptedServer(script: Script): Promise<ScriptedServe
     get connections() {
       return connections;
     },
+    async listenAt(path) {
+      local = createServer(take);
+      await new Promise<void>((resolve) => local?.listen(path, resolve));
+    },
     async close() {
       for (const socket of sockets) socket.destroy();
+      local?.close();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };

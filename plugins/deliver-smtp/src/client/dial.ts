@@ -57,10 +57,8 @@ export function dial(options: DialOptions): Promise<{ readonly socket: Socket; r
       timers.add(options.clock.after(attemptDelayMs, attempt));
       socket.on('error', fail);
       socket.once('connect', () =>
-        settle(socket, () => {
-          socket.off('error', fail);
-          resolve({ socket, address });
-        }),
+        // The listener stays: an error that comes before the new owner listens must not be nobody's.
+        settle(socket, () => resolve({ socket, address })),
       );
     };
     options.signal.addEventListener('abort', onAbort, { once: true });
@@ -71,6 +69,7 @@ export function dial(options: DialOptions): Promise<{ readonly socket: Socket; r
 
 function connectTo(address: string, options: DialOptions): Socket {
   const { sourceAddress, port } = options;
+  if (address.startsWith('/')) return connect({ path: address });
   // A source address is of one family; to the other family the system chooses.
   const isFitting = sourceAddress !== undefined && sourceAddress.includes(':') === address.includes(':');
   return connect({ host: address, port, noDelay: true, ...(isFitting && { localAddress: sourceAddress }) });

@@ -14,6 +14,8 @@ import type { Timeouts } from './timeouts.js';
 export interface SessionOptions {
   readonly protocol: 'smtp' | 'lmtp';
   readonly helloName: string;
+  /** Whether DNS chose the host, so that it may be ourselves. */
+  readonly isStranger: boolean;
   readonly tls: TlsPolicy | 'implicit';
   readonly secureContext: SecureContext;
   /** The name to ask for (SNI). */
@@ -55,7 +57,7 @@ async function sayHello(connection: SmtpConnection, options: SessionOptions): Pr
   const verb = options.protocol === 'lmtp' ? 'LHLO' : 'EHLO';
   const said = await connection.command(`${verb} ${options.helloName}`, 'hello', helloMs);
   // RFC 5321 section 6.3: a server with our own name is most likely ourselves.
-  if (options.protocol === 'smtp' && ownName(said) === options.helloName.toLowerCase() && said.code === 250)
+  if (options.isStranger && said.code === 250 && ownName(said) === options.helloName.toLowerCase())
     throw new RemoteError('hello', loopReply);
   connection.capabilities = parseCapabilities(said.lines);
   // RFC 5321 section 3.2: an old server knows only HELO.
@@ -93,7 +95,7 @@ async function secure(connection: SmtpConnection, options: SessionOptions): Prom
       secureContext: options.secureContext,
       host: serverName,
       // RFC 6066 section 3: no addresses as server names.
-      ...(isIP(serverName) === 0 && { servername: serverName }),
+      ...(isName(serverName) && { servername: serverName }),
     },
     options.timeouts.tlsMs,
   );
@@ -106,6 +108,10 @@ async function secure(connection: SmtpConnection, options: SessionOptions): Prom
     throw new RemoteError('tls', reply(451, '7.5', 'the certificate of the server can not be verified'), {
       cause: connection.tls?.authorizationError,
     });
+}
+
+function isName(host: string): boolean {
+  return isIP(host) === 0 && !host.startsWith('[') && !host.startsWith('/');
 }
 
 /** Throws what the server said unless it is the code that goes on. */

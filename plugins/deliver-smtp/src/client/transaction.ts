@@ -110,15 +110,17 @@ class Transaction {
     const isAtOnce = this.#isChunked && this.#options.protocol === 'smtp';
     const chunk = isAtOnce ? lastChunk(this.#options.content) : undefined;
     const last = this.#isChunked ? '' : 'DATA\r\n';
-    connection.cork();
+    if (chunk !== undefined) connection.cork();
     connection.send(
       `${reset ? 'RSET\r\n' : ''}${mail}\r\n${recipients.join('\r\n')}\r\n${last}`,
       asked.length + (reset ? 1 : 0) + (last === '' ? 1 : 2),
       'envelope',
     );
-    if (chunk !== undefined) for (const piece of chunk) connection.write(piece);
-    if (chunk !== undefined) connection.endMessage(Buffer.alloc(0), 1);
-    connection.uncork();
+    if (chunk !== undefined) {
+      for (const piece of chunk) connection.write(piece);
+      connection.endMessage(Buffer.alloc(0), 1);
+      connection.uncork();
+    }
     connection.needsReset = true;
     const accepted = await this.#hearEnvelope(asked, reset);
     if (chunk !== undefined && accepted.length > 0) await this.#hearFinal(accepted);
