@@ -30,6 +30,7 @@ describe('with a running server', { timeout: timeoutMs }, () => {
     expect((await postroad('queue', 'release', id, '--json')).stdout).toBe('{"changed":1}\n');
     expect((await postroad('queue', 'retry', '--site', 'nowhere')).stdout).toBe('Made due: 0 recipients.\n');
     expect(await postroad('queue', 'delete')).toMatchObject({ status: 64, stdout: '' });
+    expect((await postroad('queue', 'bounce', '--site', 'nowhere')).stdout).toBe('Returned: 0 recipients.\n');
     expect((await postroad('queue', 'delete', '--all')).stdout).toBe('Deleted: 2 recipients.\n');
     expect(await postroad('queue', 'show', id)).toMatchObject({ status: 66, stdout: '' });
   });

@@ -34,6 +34,12 @@ export function controlHandlers(server: Controlled): Readonly<Record<string, Con
     }),
     'queue.release': async (given) => ({ changed: await server.queue.release(readChangeFilter(given)) }),
     'queue.delete': async (given) => ({ changed: await server.queue.delete(readChangeFilter(given)) }),
+    'queue.bounce': async (given) => ({
+      changed: await server.queue.bounce(
+        readChangeFilter(given),
+        readText(given, 'reason') ?? 'returned by the postmaster',
+      ),
+    }),
     'queue.suspend': (given) => server.queue.suspend(readTarget(given), readSuspension(given)),
     'queue.resume': async (given) => ({ resumed: await server.queue.resume(readTarget(given)) }),
     'queue.suspensions': () => server.queue.suspensions(),

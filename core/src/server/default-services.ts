@@ -82,6 +82,7 @@ export function currentQueue(house: House): Queue {
     hold: async (filter, reason) => queue().hold(filter, reason),
     release: async (filter) => queue().release(filter),
     delete: async (filter) => queue().delete(filter),
+    bounce: async (filter, reason) => queue().bounce(filter, reason),
     change: async (filter, change) => queue().change(filter, change),
     suspend: async (target, options) => queue().suspend(target, options),
     resume: async (target) => queue().resume(target),

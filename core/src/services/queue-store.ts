@@ -63,6 +63,8 @@ export interface QueuedRecipient {
   readonly lastReply?: Reply;
   readonly lastRemote?: string;
   readonly holdReason?: string;
+  /** An operator wants it returned to its sender, for this reason, instead of tried again. */
+  readonly bounceReason?: string;
   /** The group it was last sorted into (`siteOf(route)`, or `new` before the first routing). */
   readonly site: string;
   /** Whether the sender has been told of the delay (RFC 3461 section 4.1, DELAY). */
@@ -138,6 +140,7 @@ export type QueueChange =
   | { readonly action: 'retry'; readonly nowMs: number }
   | { readonly action: 'hold'; readonly reason: string }
   | { readonly action: 'release'; readonly nowMs: number }
+  | { readonly action: 'bounce'; readonly reason: string; readonly nowMs: number }
   | { readonly action: 'delete' };
 
 /** A page of recipients. */

@@ -47,7 +47,10 @@ export interface Queue {
   retry(filter: QueueFilter): Promise<number>;
   hold(filter: QueueFilter, reason: string): Promise<number>;
   release(filter: QueueFilter): Promise<number>;
+  /** Removes recipients without a word to their senders. */
   delete(filter: QueueFilter): Promise<number>;
+  /** Returns recipients to their senders, who are told the reason; also those that are held. */
+  bounce(filter: QueueFilter, reason: string): Promise<number>;
   change(filter: QueueFilter, change: QueueChange): Promise<number>;
   /** Begins no deliveries to the target until it is resumed or the moment comes; kept over restarts. */
   suspend(

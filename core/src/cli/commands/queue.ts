@@ -16,6 +16,11 @@ const filterArguments: Readonly<Record<string, CommandArgument>> = {
   site: { kind: 'string', description: 'only recipients that go to this site' },
 };
 
+const reasonOf: Readonly<Record<string, Readonly<Record<string, CommandArgument>>>> = {
+  hold: { reason: { kind: 'string', description: 'why, for those who look at it later' } },
+  bounce: { reason: { kind: 'string', description: 'why, for the senders' } },
+};
+
 /** Lists recipients. */
 const queueList: CliCommand = {
   name: 'queue list',
@@ -88,13 +93,16 @@ export const queueCommands: readonly CliCommand[] = [
     'postroad queue hold --sender news@example.org --reason "asked the author"',
   ]),
   changeCommand('release', 'Let held recipients go on.', ['postroad queue release --all']),
+  changeCommand('bounce', 'Return recipients to their senders, who are told the reason.', [
+    'postroad queue bounce --domain example.org --reason "the domain was given up"',
+  ]),
   changeCommand('delete', 'Remove recipients from the queue; their senders are not told.', [
     'postroad queue delete 01j9z3k8w2',
   ]),
 ];
 
 function changeCommand(
-  action: 'retry' | 'hold' | 'release' | 'delete',
+  action: 'retry' | 'hold' | 'release' | 'bounce' | 'delete',
   description: string,
   examples: readonly string[],
 ): CliCommand {
@@ -104,9 +112,7 @@ function changeCommand(
     args: {
       ...filterArguments,
       all: { kind: 'boolean', description: 'really all recipients in the queue' },
-      ...(action === 'hold'
-        ? { reason: { kind: 'string', description: 'why, for those who look at it later' } }
-        : {}),
+      ...reasonOf[action],
       ...socketArgument,
     },
     examples,
@@ -127,7 +133,13 @@ function changeCommand(
   };
 }
 
-const pastOf = { retry: 'Made due:', hold: 'Held:', release: 'Released:', delete: 'Deleted:' } as const;
+const pastOf = {
+  retry: 'Made due:',
+  hold: 'Held:',
+  release: 'Released:',
+  bounce: 'Returned:',
+  delete: 'Deleted:',
+} as const;
 
 function readFilter({ args }: CliContext): Readonly<Record<string, unknown>> {
   const filter: Record<string, unknown> = {};

@@ -3,7 +3,7 @@ import type { QueuedMessage, QueuedRecipient } from '../../services/queue-store.
 import { isPermanent, reply } from '../../values/reply.js';
 import type { RecipientOutcome } from '../../values/report.js';
 import type { Route } from '../../values/route.js';
-import type { Refusal } from '../../values/verdict.js';
+import { type Refusal, reject } from '../../values/verdict.js';
 import type { RoutedQueuedRecipient } from './delivery-job.js';
 import type { SchedulerPolicy } from './scheduler-policy.js';
 
@@ -23,6 +23,8 @@ export async function sortByRoute(
 ): Promise<Sorted> {
   const answers = await Promise.all(
     recipients.map(async (recipient): Promise<Route | Refusal> => {
+      // What an operator wants returned needs no route. RFC 3463 section 3.8: X.7.0, a policy without a closer word.
+      if (recipient.bounceReason !== undefined) return reject(554, '7.0', recipient.bounceReason);
       try {
         return await policy.route(message, recipient);
       } catch (error) {

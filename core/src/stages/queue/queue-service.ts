@@ -27,6 +27,7 @@ export function createQueueService({ store, dispatcher, nowMs, kick }: QueueServ
     hold: (filter, reason) => change(filter, { action: 'hold', reason }),
     release: (filter) => change(filter, { action: 'release', nowMs: nowMs() }),
     delete: (filter) => change(filter, { action: 'delete' }),
+    bounce: (filter, reason) => change(filter, { action: 'bounce', reason, nowMs: nowMs() }),
     change,
     async suspend(target, options) {
       const suspension = await dispatcher.suspensions.add({ ...target, ...options, sinceMs: nowMs() });

@@ -91,6 +91,8 @@ export function changedRecipient(
       return { ...rest, state: 'held', dueAtMs: 0, holdReason: change.reason };
     case 'release':
       return recipient.state === 'held' ? { ...rest, state: 'ready', dueAtMs: change.nowMs } : recipient;
+    case 'bounce':
+      return { ...rest, state: 'ready', dueAtMs: change.nowMs, bounceReason: change.reason };
     case 'delete':
       return undefined;
   }
