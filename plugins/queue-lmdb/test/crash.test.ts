@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,13 +9,21 @@ import { expect, it } from 'vitest';
 
 const log: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
 const child = join(import.meta.dirname, 'crash-child.mjs');
-const rounds = 8;
+const whyNoCompiler = spawnSync('cc', ['--version']).error === undefined ? '' : 'SKIPPED, no C compiler: ';
+const killRounds = 4;
+const pointRounds = 8;
 
-/** Runs the child until it has been killed with SIGKILL; gives the lines that it said. */
-function runAndKill(directory: string, round: number, linesMin: number): Promise<readonly string[]> {
+/** Runs the child until it has been killed with SIGKILL, by us or by itself; gives the lines that it said. */
+function runAndKill(
+  directory: string,
+  round: number,
+  linesMin: number,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<readonly string[]> {
   return new Promise((resolve, reject) => {
     const running = spawn(process.execPath, [child, directory, String(round)], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...environment },
     });
     let said = '';
     running.stdout.on('data', (chunk: Buffer) => {
@@ -42,44 +50,83 @@ async function everything(store: QueueStore): Promise<ReadonlyMap<string, number
   return found;
 }
 
-it('loses nothing that was acknowledged, and forgets nothing that was done, over kill -9', async () => {
-  const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
-  console.log(`queue-lmdb kill -9: SEED=${seed}`);
-  const random = createSeededRandom(seed);
-  const directory = await mkdtemp(join(tmpdir(), 'postroad-crash-'));
+/** What the children were promised, and whether the disk still holds it. */
+function createWitness(directory: string) {
   const acknowledged = new Set<string>();
   const maybeDone = new Set<string>();
   const done = new Set<string>();
-  for (let round = 0; round < rounds; round++) {
-    const lines = await runAndKill(directory, round, 50 + Math.floor(random.number() * 600));
-    for (const line of lines) {
-      const [what, id] = line.split(' ') as [string, string];
-      if (what === 'put') acknowledged.add(id);
-      if (what === 'settling') maybeDone.add(id);
-      if (what === 'done') done.add(id);
-    }
-    const store = await openLmdbQueueStore({ directory, log });
-    const recovery = await store.start('check', 1_700_000_000_000);
-    expect(recovery.quarantined).toEqual([]);
-    const found = await everything(store);
-    for (const id of acknowledged) {
-      if (!maybeDone.has(id)) expect(found.get(id), `${id} was acknowledged`).toBe(2);
-    }
-    for (const id of done) expect(found.has(id), `${id} was done`).toBe(false);
-    let recipients = 0;
-    for (const [id, count] of found) {
-      recipients += count;
-      const message = await store.message(id);
-      const body = await readBody(message?.body as never, 100_000);
-      expect(body.toString()).toBe(`Subject: ${id}\r\n\r\n${id.repeat(50)}\r\n`);
-    }
-    // The counters are kept with every commit: they must agree with what is there.
-    expect(await store.count()).toMatchObject({ messages: found.size, recipients });
-    expect((await store.count()).byState.leased).toBe(0);
-    await store.close();
-    const files = await readdir(join(directory, 'bodies'));
-    for (const id of files) expect(found.has(id), `the body of ${id} has a message`).toBe(true);
+  return {
+    acknowledged,
+    hear(lines: readonly string[]): void {
+      for (const line of lines) {
+        const [what, id] = line.split(' ') as [string, string];
+        if (what === 'put') acknowledged.add(id);
+        if (what === 'settling') maybeDone.add(id);
+        if (what === 'done') done.add(id);
+      }
+    },
+    async check(): Promise<void> {
+      const store = await openLmdbQueueStore({ directory, log });
+      const recovery = await store.start('check', 1_700_000_000_000);
+      expect(recovery.quarantined).toEqual([]);
+      const found = await everything(store);
+      for (const id of acknowledged) {
+        if (!maybeDone.has(id)) expect(found.get(id), `${id} was acknowledged`).toBe(2);
+      }
+      for (const id of done) expect(found.has(id), `${id} was done`).toBe(false);
+      let recipients = 0;
+      for (const [id, count] of found) {
+        recipients += count;
+        const message = await store.message(id);
+        const body = await readBody(message?.body as never, 100_000);
+        expect(body.toString()).toBe(`Subject: ${id}\r\n\r\n${id.repeat(50)}\r\n`);
+      }
+      // The counters are kept with every commit: they must agree with what is there.
+      expect(await store.count()).toMatchObject({ messages: found.size, recipients });
+      expect((await store.count()).byState.leased).toBe(0);
+      await store.close();
+      const files = await readdir(join(directory, 'bodies'));
+      for (const id of files) expect(found.has(id), `the body of ${id} has a message`).toBe(true);
+    },
+  };
+}
+
+function seeded(what: string) {
+  const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+  console.log(`queue-lmdb ${what}: SEED=${seed}`);
+  return createSeededRandom(seed);
+}
+
+it('loses nothing that was acknowledged, and forgets nothing that was done, over kill -9', async () => {
+  const random = seeded('kill -9');
+  const directory = await mkdtemp(join(tmpdir(), 'postroad-crash-'));
+  const witness = createWitness(directory);
+  for (let round = 0; round < killRounds; round++) {
+    witness.hear(await runAndKill(directory, round, 50 + Math.floor(random.number() * 600)));
+    await witness.check();
   }
-  expect(acknowledged.size).toBeGreaterThan(100);
+  expect(witness.acknowledged.size).toBeGreaterThan(50);
   await rm(directory, { recursive: true });
 }, 120_000);
+
+it.skipIf(whyNoCompiler !== '')(
+  `${whyNoCompiler}loses nothing when it dies before or after any call that changes the disk`,
+  async () => {
+    const random = seeded('crash points');
+    const directory = await mkdtemp(join(tmpdir(), 'postroad-crash-'));
+    const library = join(directory, 'failing-sync.so');
+    const source = join(import.meta.dirname, 'failing-sync.c');
+    execFileSync('cc', ['-shared', '-fPIC', '-o', library, source, '-ldl']);
+    const queue = join(directory, 'queue');
+    const witness = createWitness(queue);
+    for (let round = 0; round < pointRounds; round++) {
+      // The first few calls make the databases; later ones are commits, bodies and their removal.
+      const at = 1 + Math.floor(random.number() ** 2 * 800);
+      const environment = { LD_PRELOAD: library, KILL_AT: String(at) };
+      witness.hear(await runAndKill(queue, round, 100_000, environment));
+      await witness.check();
+    }
+    await rm(directory, { recursive: true });
+  },
+  120_000,
+);

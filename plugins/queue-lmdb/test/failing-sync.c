@@ -1,9 +1,15 @@
-/* Preloaded: fsync, fdatasync and msync fail with EIO while the file that FAIL_SYNC names exists. */
+/*
+ * Preloaded. While the file that FAIL_SYNC names exists, fsync, fdatasync and msync fail with EIO. With KILL_AT=n the
+ * process kills itself at the n-th call that changes the disk: before it when n is even, after it when n is odd.
+ */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static int failing(void) {
@@ -13,20 +19,66 @@ static int failing(void) {
   return 1;
 }
 
+/* Whether this is the call to die at; dies here when it is to be before the call. */
+static int counted(void) {
+  static int calls;
+  const char *at = getenv("KILL_AT");
+  if (at == NULL) return 0;
+  int wanted = atoi(at);
+  if (__atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST) != wanted) return 0;
+  if (wanted % 2 == 0) kill(getpid(), SIGKILL);
+  return 1;
+}
+
+#define REAL(type, name, ...) \
+  static type (*real)(__VA_ARGS__); \
+  if (real == NULL) real = (type (*)(__VA_ARGS__))dlsym(RTLD_NEXT, name)
+
+#define AROUND(type, call) \
+  int last = counted(); \
+  type result = (call); \
+  if (last) kill(getpid(), SIGKILL); \
+  return result
+
 int fsync(int fd) {
-  static int (*real)(int);
-  if (real == NULL) real = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
-  return failing() ? -1 : real(fd);
+  REAL(int, "fsync", int);
+  if (failing()) return -1;
+  AROUND(int, real(fd));
 }
 
 int fdatasync(int fd) {
-  static int (*real)(int);
-  if (real == NULL) real = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
-  return failing() ? -1 : real(fd);
+  REAL(int, "fdatasync", int);
+  if (failing()) return -1;
+  AROUND(int, real(fd));
 }
 
 int msync(void *address, size_t length, int flags) {
-  static int (*real)(void *, size_t, int);
-  if (real == NULL) real = (int (*)(void *, size_t, int))dlsym(RTLD_NEXT, "msync");
-  return failing() ? -1 : real(address, length, flags);
+  REAL(int, "msync", void *, size_t, int);
+  if (failing()) return -1;
+  AROUND(int, real(address, length, flags));
+}
+
+ssize_t pwrite(int fd, const void *from, size_t size, off_t at) {
+  REAL(ssize_t, "pwrite", int, const void *, size_t, off_t);
+  AROUND(ssize_t, real(fd, from, size, at));
+}
+
+ssize_t pwrite64(int fd, const void *from, size_t size, off_t at) {
+  REAL(ssize_t, "pwrite64", int, const void *, size_t, off_t);
+  AROUND(ssize_t, real(fd, from, size, at));
+}
+
+ssize_t pwritev(int fd, const struct iovec *from, int count, off_t at) {
+  REAL(ssize_t, "pwritev", int, const struct iovec *, int, off_t);
+  AROUND(ssize_t, real(fd, from, count, at));
+}
+
+int link(const char *from, const char *to) {
+  REAL(int, "link", const char *, const char *);
+  AROUND(int, real(from, to));
+}
+
+int unlink(const char *path) {
+  REAL(int, "unlink", const char *);
+  AROUND(int, real(path));
 }
