@@ -1,7 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Body } from '../body/body.js';
 import { bodyFromBytes } from '../body/inline-body.js';
+import { inPieces } from './body-in-pieces.js';
 import { parseStructure } from './parse-structure.js';
 import type { MimePart } from './structure.js';
 import { structureLimits } from './structure-limits.js';
@@ -9,19 +8,6 @@ import { structureLimits } from './structure-limits.js';
 const crlf = (text: string) => text.replace(/\r?\n/g, '\r\n');
 const parse = (text: string, prefix = '') =>
   parseStructure(prefix, bodyFromBytes(Buffer.from(text, 'latin1')));
-
-/** The same octets as a stream in pieces. */
-function inPieces(bytes: Buffer, size: number): Body {
-  const body = bodyFromBytes(bytes);
-  return {
-    ...body,
-    header: body.header,
-    inline: undefined,
-    async *open() {
-      for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
-    },
-  };
-}
 
 const mixed = crlf(`From: Alice <alice@example.org>
 To: bob@example.net
@@ -241,62 +227,5 @@ describe('parseStructure at its limits', () => {
   it('reads only so many parameters', async () => {
     const { structure } = await parse(`Content-Type: text/plain${'; a=b'.repeat(100_000)}\r\n\r\n`);
     expect(structure.parameters.length).toBeLessThanOrEqual(100);
-  });
-});
-
-describe('parseStructure on rubbish', () => {
-  const word = fc.constantFrom(
-    '\r\n',
-    '\r\n\r\n',
-    '\n',
-    '\r',
-    '--',
-    '--a',
-    '--a--',
-    '--b',
-    '--b--',
-    'x',
-    '\0',
-    '\xff',
-    ' ',
-    ';',
-    '"',
-    '(',
-    'Content-Type: multipart/mixed; boundary=a\r\n\r\n',
-    'Content-Type: multipart/digest; boundary="b"\r\n\r\n',
-    'Content-Type: message/rfc822\r\n\r\n',
-    'Content-Type: message/rfc822\r\n',
-    'From: a <b@c>, d: e;\r\n',
-  );
-
-  function check(part: MimePart, start: number, end: number): void {
-    expect(part.headerStart).toBeGreaterThanOrEqual(start);
-    expect(part.bodyStart).toBeGreaterThanOrEqual(part.headerStart);
-    expect(part.bodyEnd).toBeGreaterThanOrEqual(part.bodyStart);
-    expect(part.bodyEnd).toBeLessThanOrEqual(end);
-    expect(part.children.length > 0).toBe(part.type === 'multipart');
-    let at = part.bodyStart;
-    for (const child of part.children) {
-      check(child, at, part.bodyEnd);
-      at = child.bodyEnd;
-    }
-    if (part.message !== null) check(part.message.structure, part.bodyStart, part.bodyEnd);
-  }
-
-  it('never fails, keeps parts inside their parents, and does not depend on the chunks', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(word, { maxLength: 60 }),
-        fc.integer({ min: 1, max: 40 }),
-        async (words, size) => {
-          const bytes = Buffer.from(words.join(''), 'latin1');
-          const parsed = await parseStructure('', bodyFromBytes(bytes));
-          expect(parsed.structure.bodyEnd).toBe(bytes.length);
-          check(parsed.structure, 0, bytes.length);
-          expect(await parseStructure('', inPieces(bytes, size))).toEqual(parsed);
-        },
-      ),
-      { numRuns: 300 },
-    );
   });
 });

@@ -27,6 +27,12 @@ export const storeLmdbConfig = z.strictObject({
     .min(1)
     .default(10_000)
     .describe('Messages whose envelope and structure are kept in memory; about 2 KB each.'),
+  hasTextIndex: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Keeps an index of texts, so that searches look only at messages that may match; about 2 KB a message.',
+    ),
   trashDaysMax: z
     .number()
     .positive()

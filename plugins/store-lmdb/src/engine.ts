@@ -20,6 +20,8 @@ export interface EngineOptions {
   readonly changeLogMax: number;
   readonly cachedEntriesMax: number;
   readonly cachedMessagesMax: number;
+  /** Whether an index of texts is kept. */
+  readonly hasTextIndex: boolean;
   readonly nowMs: () => number;
   /** When this process started, in milliseconds since 1970. */
   readonly startedAtMs: number;

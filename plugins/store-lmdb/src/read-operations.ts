@@ -5,10 +5,19 @@ import { decodeEntry } from './entry-codec.js';
 import { namesOf, openAccount } from './mailbox-changes.js';
 import { type AccountRecord, accountKey, type MailboxRecord, mailboxFacts } from './records.js';
 import { pair } from './tables.js';
+import { textCandidates } from './text-index.js';
 
 type ReadOperations = Pick<
   MailboxStore,
-  'mailboxes' | 'mailboxByName' | 'mailbox' | 'entries' | 'changes' | 'messages' | 'open' | 'quota'
+  | 'textCandidates'
+  | 'mailboxes'
+  | 'mailboxByName'
+  | 'mailbox'
+  | 'entries'
+  | 'changes'
+  | 'messages'
+  | 'open'
+  | 'quota'
 >;
 
 /** Reading. Each answer is of one moment. */
@@ -55,6 +64,9 @@ export function readOperations(engine: Engine): ReadOperations {
         const message = engine.message(messageId);
         return message === undefined ? undefined : engine.bodies.open(message);
       });
+    },
+    async textCandidates(_mailboxId, foldedText) {
+      return engine.options.hasTextIndex ? textCandidates(engine, foldedText) : undefined;
     },
     async quota(accountId) {
       const { usedBytes, messages, limitBytes } = await accountOf(engine, accountId);

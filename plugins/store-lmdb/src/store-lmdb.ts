@@ -15,9 +15,12 @@ import { type StoreLmdbConfig, storeLmdbConfig } from './config.js';
 import { expireMessages, type Lifetimes } from './expire-messages.js';
 import type { OpenStore } from './mailbox-store-lmdb.js';
 import { openStoreLmdb } from './open-store-lmdb.js';
+import { indexTexts } from './text-index.js';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
+/** How long a new message may wait for its place in the index of texts. */
+const indexEveryMs = 2_000;
 
 /**
  * Provides `MailboxStore` on LMDB: nothing to install, one directory. The environment is opened at the start and
@@ -51,15 +54,28 @@ export const storeLmdb = definePlugin({
       }
       if (!closing.signal.aborted) timer = clock.after(hourMs, () => void expire(open));
     };
+    let indexing: Timer | undefined;
+    const indexOn = async (open: OpenStore): Promise<void> => {
+      let passed = 0;
+      try {
+        passed = await indexTexts(open.engine, closing.signal);
+      } catch (error) {
+        if (!closing.signal.aborted) onError('the index of texts could not be brought up to date', error);
+      }
+      const delayMs = passed > 0 ? 0 : indexEveryMs;
+      if (!closing.signal.aborted) indexing = clock.after(delayMs, () => void indexOn(open));
+    };
     onStart(async () => {
       const open = async () => openStoreLmdb(config, { nowMs: () => clock.now(), onError });
       opened = await keep(`store-lmdb ${resolve(config.directory)}`, open, (kept) => kept.store.close());
       const kept = opened;
+      if (config.hasTextIndex) indexing = clock.after(0, () => void indexOn(kept));
       if (lifetimes.size > 0) timer = clock.after(0, () => void expire(kept));
     });
     defer(() => {
       closing.abort();
       timer?.cancel();
+      indexing?.cancel();
     });
   },
 });

@@ -5,7 +5,8 @@
  * - `entries`: [mailbox, UID] → entry; `log`: [mailbox, modSeq] → UIDs changed and removed;
  * - `messages`: message → prefix, body, structure; `bodies`: digest → facts and octets, or the name of a file;
  * - `shares`: how many show a message or a body, when it is more than one;
- * - `files`: names of body files; `threads`: [account, Message-ID] → thread; `keywords`: account → spellings.
+ * - `files`: names of body files; `threads`: [account, Message-ID] → thread; `keywords`: account → spellings;
+ * - `texts`: [segment of messages, bucket] → messages that have it (see `text-index.ts`).
  */
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -30,6 +31,7 @@ export interface Tables {
   readonly files: Database<string, string>;
   readonly threads: Database<number, [number, string]>;
   readonly keywords: Database<string[], number>;
+  readonly texts: Database<Buffer, PairKey & number[]>;
 }
 
 /** The layout of this version; a store of another one is refused. */
@@ -64,6 +66,7 @@ export function openTables(directory: string): Tables {
     files: root.openDB('files', {}),
     threads: root.openDB('threads', {}),
     keywords: root.openDB('keywords', {}),
+    texts: root.openDB('texts', pairs),
   };
 }
 

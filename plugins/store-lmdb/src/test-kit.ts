@@ -12,6 +12,7 @@ export function testOptions(directory: string, changed: Partial<EngineOptions> =
     changeLogMax: 1_000,
     cachedEntriesMax: 100_000,
     cachedMessagesMax: 1_000,
+    hasTextIndex: false,
     nowMs: () => 1_700_000_000_000,
     startedAtMs: Math.floor(performance.timeOrigin),
     onError: () => undefined,

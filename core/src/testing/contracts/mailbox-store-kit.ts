@@ -5,8 +5,9 @@ import { bodyFromBytes } from '../../body/inline-body.js';
 import { type ErrorCode, isMailError } from '../../errors.js';
 import type { ChangeNotice, Filed, Mailbox, MailboxStore, NewMessage } from '../../services/mailbox-store.js';
 
-/** The accounts of the suite; ids may hold anything that a directory gives. */
+/** The account that most tests use. */
 export const alice = 'alice@example.org';
+/** Another one; ids may hold anything that a directory gives. */
 export const bob = 'Bob/../\u00fc@example.org';
 
 /** A small message with that subject. */

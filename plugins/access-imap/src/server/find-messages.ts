@@ -39,11 +39,13 @@ export async function findMessages(
       saved: new Set(session.savedResult),
     },
     progress: progressTeller(session, tag, view.count),
+    mayContain: new Map(),
   };
   const found: number[] = [];
   const open = matchEntries(search, isUid, found);
   if (open.length === 0) return found;
   const isOnlyOpen = found.length === 0;
+  await askIndex(search);
   for (let from = 0; from < open.length && !session.wire.isEnded; from += batchSize) {
     await matchBatch(search, open.slice(from, from + batchSize), found);
   }
@@ -57,6 +59,17 @@ interface Search {
   readonly program: SearchKey;
   readonly context: SearchContext;
   readonly progress: (done: number) => void;
+  /** For each text what the store's index says of messages, where there is one. */
+  readonly mayContain: Map<string, (messageId: string) => boolean>;
+}
+
+/** Asks the store's index of texts, so that messages without them need not be opened. */
+async function askIndex({ session, view, program, mayContain }: Search): Promise<void> {
+  for (const { text } of contentKeys(program)) {
+    if (text === '' || mayContain.has(text)) continue;
+    const told = await session.server.store.textCandidates?.(view.mailboxId, text);
+    if (told !== undefined) mayContain.set(text, told);
+  }
 }
 
 /** Decides what the entries alone can decide; returns the indexes of the others. */
@@ -124,12 +137,20 @@ function progressTeller(session: Session, tag: string, total: number): (done: nu
 
 /** Opens the message and answers one key after the other, until the program is decided. */
 async function matchContent(search: Search, candidate: Candidate, message: StoredMessage): Promise<boolean> {
-  const { session, program, context } = search;
+  const { session, program, context, mayContain } = search;
+  const content = new Map<SearchKey, boolean>();
+  const keys = contentKeys(program);
+  const open = keys.filter((key) => mayContain.get(key.text)?.(message.messageId) !== false);
+  if (open.length < keys.length) {
+    for (const key of keys) if (!open.includes(key)) content.set(key, false);
+    candidate.content = content;
+    const fits = matchMessage(program, candidate, context);
+    if (fits !== undefined) return fits;
+  }
   const body = await session.server.store.open(message.messageId);
   if (body === undefined) return false;
-  const content = new Map<SearchKey, boolean>();
   try {
-    for (const key of contentKeys(program)) {
+    for (const key of open) {
       content.set(key, await answer(key, message, body));
       candidate.content = content;
       const fits = matchMessage(program, candidate, context);
