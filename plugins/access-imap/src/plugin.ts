@@ -10,6 +10,7 @@ import {
   Spool,
 } from '@postroad/core';
 import { ConnectionCounts } from './server/connection-counts.js';
+import { LoginFailures } from './server/login-failures.js';
 import { configSchema, type ListenConfig, listensOf } from './server/options.js';
 import { serveConnection } from './server/serve.js';
 import type { ServerContext } from './server/session.js';
@@ -31,6 +32,7 @@ export const accessImap = definePlugin({
     const { authenticator, store, spool, clock, certificates } = services;
     const { limits } = config;
     const counts = new ConnectionCounts();
+    const failures = new LoginFailures(clock, limits.loginFailureDelayMs);
     const server: ServerContext = {
       hostname,
       store,
@@ -41,6 +43,7 @@ export const accessImap = definePlugin({
       log,
       limits,
       counts,
+      failures,
     };
     onStart(async () => {
       for (const listen of listensOf(config)) await services.listeners.listen(listenOptions(server, listen));

@@ -1,6 +1,7 @@
 /** FETCH (RFC 9051 section 6.4.5). Flags, sizes, envelopes and structures never open a message. */
 import type { Body, MailboxEntry, StoredMessage } from '@postroad/core';
 import { type FetchCommand, type FetchItem, formatSet } from '../protocol/index.js';
+import { breathe } from './breathe.js';
 import { enableCondstore, vanishedSince } from './condstore.js';
 import { type BodyItem, isBodyItem, isReading, writeBodyItem } from './fetch-body.js';
 import { type EntryWriter, entryWriter, type MessageWriter, messageWriter } from './fetch-writers.js';
@@ -104,8 +105,8 @@ async function fetchEntries(
     const entry = entries[index] as MailboxEntry;
     output.write(`* ${fetchHead(session, index, entry)}${entryText(plan, entry)})\r\n`);
     if (!output.isFull) continue;
-    output.flush();
-    if (output.isBlocked) await output.drain();
+    await output.drain();
+    await breathe();
     if (session.wire.isEnded) break;
   }
   return true;

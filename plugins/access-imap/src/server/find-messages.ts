@@ -8,12 +8,15 @@ import {
   type StoredMessage,
 } from '@postroad/core';
 import { type SearchKey, writeString } from '../protocol/index.js';
+import { breathe } from './breathe.js';
 import { type Candidate, foldProgram, matchMessage, type SearchContext } from './match-message.js';
 import type { Session } from './session.js';
 import type { View } from './view.js';
 
 /** Messages whose structures are read at once. */
 const batchSize = 512;
+/** Entries looked at before other connections get their turn. */
+const breathEvery = 8192;
 /** RFC 9585 section 4: not more often than every ten seconds. */
 const progressMs = 10_000;
 
@@ -42,12 +45,13 @@ export async function findMessages(
     mayContain: new Map(),
   };
   const found: number[] = [];
-  const open = matchEntries(search, isUid, found);
+  const open = await matchEntries(search, isUid, found);
   if (open.length === 0) return found;
   const isOnlyOpen = found.length === 0;
   await askIndex(search);
   for (let from = 0; from < open.length && !session.wire.isEnded; from += batchSize) {
     await matchBatch(search, open.slice(from, from + batchSize), found);
+    await breathe();
   }
   return isOnlyOpen ? found : found.sort((a, b) => a - b);
 }
@@ -73,7 +77,11 @@ async function askIndex({ session, view, program, mayContain }: Search): Promise
 }
 
 /** Decides what the entries alone can decide; returns the indexes of the others. */
-function matchEntries({ view, program, context }: Search, isUid: boolean, found: number[]): number[] {
+async function matchEntries(
+  { view, program, context }: Search,
+  isUid: boolean,
+  found: number[],
+): Promise<number[]> {
   const open: number[] = [];
   const { entries } = view;
   const candidate: Candidate = {
@@ -83,6 +91,7 @@ function matchEntries({ view, program, context }: Search, isUid: boolean, found:
     content: undefined,
   };
   for (let index = 0; index < entries.length; index++) {
+    if (index % breathEvery === breathEvery - 1) await breathe();
     const entry = entries[index] as MailboxEntry;
     const isGhost = view.hasPendingExpunges && view.isGhost(entry.uid);
     if (isGhost && isUid) continue;

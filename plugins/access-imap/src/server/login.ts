@@ -96,10 +96,10 @@ async function check(
   return ok('logged in', `CAPABILITY ${capabilities(session)}`);
 }
 
-/** A wrong password costs time, twice as much each time, and after a few the connection. */
+/** A wrong password costs time, more with each from that address, and after a few the connection. */
 async function fail(session: Session, outcome: Outcome): Promise<Outcome> {
-  const { clock, limits } = session.server;
-  const delayMs = limits.loginFailureDelayMs * 2 ** Math.min(session.loginFailures, 4);
+  const { clock, limits, failures } = session.server;
+  const delayMs = failures.add(session.connection.remoteAddress);
   session.loginFailures++;
   if (delayMs > 0) await clock.sleep(delayMs, session.connection.signal).catch(() => undefined);
   if (session.loginFailures >= limits.loginFailuresMax) {

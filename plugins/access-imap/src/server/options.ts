@@ -35,7 +35,7 @@ const limitsSchema = z
       .int()
       .min(0)
       .default(1_000)
-      .describe('Wait after a wrong password; doubles'),
+      .describe('Wait after the first wrong password from an address; doubles with each further one'),
     badCommandsMax: positive.default(50).describe('Commands that are none before the connection is closed'),
   })
   .prefault({});

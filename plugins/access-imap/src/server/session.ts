@@ -13,6 +13,7 @@ import type {
 } from '@postroad/core';
 import type { NameEncoding, ReaderLimits, StringOptions } from '../protocol/index.js';
 import type { ConnectionCounts } from './connection-counts.js';
+import type { LoginFailures } from './login-failures.js';
 import type { Limits, ListenConfig } from './options.js';
 import { View } from './view.js';
 import { Wire } from './wire.js';
@@ -28,6 +29,7 @@ export interface ServerContext {
   readonly log: Logger;
   readonly limits: Limits;
   readonly counts: ConnectionCounts;
+  readonly failures: LoginFailures;
 }
 
 /** Extensions that change what the server says once the client has enabled them. */

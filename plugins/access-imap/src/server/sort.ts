@@ -13,6 +13,7 @@ import {
   type SortCriterion,
   usesKey,
 } from '../protocol/index.js';
+import { breathe } from './breathe.js';
 import { enableCondstore } from './condstore.js';
 import { findMessages } from './find-messages.js';
 import { type Outcome, ok } from './outcome.js';
@@ -58,6 +59,7 @@ async function sorted(
       const envelope = messages[at]?.envelope;
       keyed.push({ index, keys: criteria.map(({ by }) => sortKey(by, entry, envelope)) });
     });
+    await breathe();
   }
   keyed.sort((a, b) => {
     for (let at = 0; at < criteria.length; at++) {

@@ -7,6 +7,7 @@ import {
   threadBySubject,
   usesKey,
 } from '../protocol/index.js';
+import { breathe } from './breathe.js';
 import { enableCondstore } from './condstore.js';
 import { findMessages } from './find-messages.js';
 import { type Outcome, ok } from './outcome.js';
@@ -27,6 +28,7 @@ export async function thread(session: Session, command: ThreadCommand, tag: stri
   const messages: ThreadMessage[] = [];
   for (let from = 0; from < found.length && !session.wire.isEnded; from += batchSize) {
     messages.push(...(await readBatch(session, view, command, found.slice(from, from + batchSize))));
+    await breathe();
   }
   const text = command.algorithm === 'REFERENCES' ? threadByReferences(messages) : threadBySubject(messages);
   session.untagged(text === '' ? 'THREAD' : `THREAD ${text}`);
