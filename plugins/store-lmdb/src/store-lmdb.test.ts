@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { definePlugin, directoryMemory, MailboxStore } from '@postroad/core';
+import { definePlugin, MailboxStore } from '@postroad/core';
 import { createVirtualClock, startTestMta } from '@postroad/core/testing';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { storeLmdb } from './store-lmdb.js';
@@ -25,20 +25,8 @@ function probe(found: MailboxStore[]) {
   })();
 }
 
-const account = { address: 'alice@example.org', password: 'x', id: 'alice', quotaBytes: 2_000 };
 const inbox = [{ accountId: 'alice', mailbox: { name: 'INBOX' }, flags: [] }];
 const small = messageNamed('small-0');
-
-it('keeps the quotas of the directory', async () => {
-  const found: MailboxStore[] = [];
-  const plugins = [storeLmdb({ directory }), directoryMemory({ accounts: [account] }), probe(found)];
-  await using _mta = await startTestMta({ plugins });
-  const [store] = found as [MailboxStore];
-  const filed = [];
-  for (let number = 0; number < 5; number++) filed.push((await store.file(small, inbox))[0]?.status);
-  expect(filed).toEqual(['filed', 'filed', 'filed', 'quota', 'quota']);
-  expect(await store.quota('alice')).toMatchObject({ limitBytes: 2_000, messages: 3 });
-});
 
 it('shares the open store with the next generation', async () => {
   const found: MailboxStore[] = [];
