@@ -10,8 +10,9 @@ import { expect, it } from 'vitest';
 const log: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
 const child = join(import.meta.dirname, 'crash-child.mjs');
 const whyNoCompiler = spawnSync('cc', ['--version']).error === undefined ? '' : 'SKIPPED, no C compiler: ';
-const killRounds = 4;
-const pointRounds = 8;
+// A few each time; `CRASH_ROUNDS=100` for the thorough run.
+const rounds = Number(process.env.CRASH_ROUNDS ?? 4);
+const timeoutMs = Math.max(120_000, rounds * 20_000);
 
 /** Runs the child until it has been killed with SIGKILL, by us or by itself; gives the lines that it said. */
 function runAndKill(
@@ -97,17 +98,21 @@ function seeded(what: string) {
   return createSeededRandom(seed);
 }
 
-it('loses nothing that was acknowledged, and forgets nothing that was done, over kill -9', async () => {
-  const random = seeded('kill -9');
-  const directory = await mkdtemp(join(tmpdir(), 'postroad-crash-'));
-  const witness = createWitness(directory);
-  for (let round = 0; round < killRounds; round++) {
-    witness.hear(await runAndKill(directory, round, 50 + Math.floor(random.number() * 600)));
-    await witness.check();
-  }
-  expect(witness.acknowledged.size).toBeGreaterThan(50);
-  await rm(directory, { recursive: true });
-}, 120_000);
+it(
+  'loses nothing that was acknowledged, and forgets nothing that was done, over kill -9',
+  async () => {
+    const random = seeded('kill -9');
+    const directory = await mkdtemp(join(tmpdir(), 'postroad-crash-'));
+    const witness = createWitness(directory);
+    for (let round = 0; round < rounds; round++) {
+      witness.hear(await runAndKill(directory, round, 50 + Math.floor(random.number() * 600)));
+      await witness.check();
+    }
+    expect(witness.acknowledged.size).toBeGreaterThan(50);
+    await rm(directory, { recursive: true });
+  },
+  timeoutMs,
+);
 
 it.skipIf(whyNoCompiler !== '')(
   `${whyNoCompiler}loses nothing when it dies before or after any call that changes the disk`,
@@ -119,7 +124,7 @@ it.skipIf(whyNoCompiler !== '')(
     execFileSync('cc', ['-shared', '-fPIC', '-o', library, source, '-ldl']);
     const queue = join(directory, 'queue');
     const witness = createWitness(queue);
-    for (let round = 0; round < pointRounds; round++) {
+    for (let round = 0; round < rounds; round++) {
       // The first few calls make the databases; later ones are commits, bodies and their removal.
       const at = 1 + Math.floor(random.number() ** 2 * 800);
       const environment = { LD_PRELOAD: library, KILL_AT: String(at) };
@@ -128,5 +133,5 @@ it.skipIf(whyNoCompiler !== '')(
     }
     await rm(directory, { recursive: true });
   },
-  120_000,
+  timeoutMs,
 );
