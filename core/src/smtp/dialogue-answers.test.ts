@@ -56,6 +56,27 @@ describe('LMTP', () => {
     );
   });
 
+  it('may name any number of unknown recipients', async () => {
+    const unknown = Array.from({ length: 5 }, () => 'C: RCPT TO:<x@example.org>\nS: 550 ...').join('\n');
+    await play(
+      `S: 220 ...
+      C: LHLO client.example
+      S: ...
+      S: 250 ...
+      C: MAIL FROM:<>
+      S: 250 ...
+      ${unknown}
+      C: NOOP
+      S: 250 ...
+    `,
+      {
+        protocol: 'lmtp',
+        limits: { errorsMax: 3 },
+        policy: { recipient: () => ({ reply: reply(550, '1.1', 'no such user') }) },
+      },
+    );
+  });
+
   it('refuses a message for each recipient too', async () => {
     await play(
       `S: 220 ...

@@ -121,7 +121,7 @@ describe('the stream of octets', () => {
           const pieces = await converse(octets, cuts, profile);
           expect(pieces).toEqual(whole);
         }),
-        { numRuns: 100, endOnFailure: false },
+        { numRuns: 50, endOnFailure: false },
       );
     },
     60_000,
@@ -133,7 +133,7 @@ describe('the stream of octets', () => {
         const cuts = Array.from(octets.keys());
         expect(await converse(octets, cuts, 'strict')).toEqual(await converse(octets, [], 'strict'));
       }),
-      { numRuns: 20 },
+      { numRuns: 10 },
     );
   }, 60_000);
 });

@@ -91,9 +91,11 @@ export class ReceivingSession extends BaseConnection {
     this.say(reply);
   }
 
-  /** Says an answer of policy. */
+  /** Says an answer of policy. An LMTP client is one of ours: that recipients are unknown is no misuse of it. */
   give(answer: ReceiverAnswer): void {
+    const hadErred = this.#hasErred;
     this.say(answer.reply);
+    if (this.shared.isLmtp) this.#hasErred = hadErred;
     if (answer.close === true) this.end();
   }
 
