@@ -31,33 +31,46 @@ export async function run(args: string[]): Promise<void> {
   });
   const engine = values.engine === 'memory' ? 'memory' : 'lmdb';
   const sink = await start('sink.js', '');
-  const server = await start('relay-server.js', {
-    sinkPort: sink.port,
-    engine,
-    directory: values.directory,
-  } satisfies RelayServerOptions);
+  const options: RelayServerOptions = { sinkPort: sink.port, engine, directory: values.directory };
+  const ours = await start('relay-server.js', options);
+  const peer = await start('relay-peer.js', options);
   const load = {
-    port: server.port,
     connections: Number(values.connections),
     messages: Number(values.messages),
     sizeBytes: Number(values.size),
   };
+  console.log(
+    `relay, ${engine}, ${load.sizeBytes} octets, ${load.connections} connections; the peer is not durable`,
+  );
   try {
-    // The first messages cost more: the compiler has to see them first.
-    await measure(server.process, sink.process, { ...load, messages: Math.min(load.messages, 2_000) });
+    for (const { process: server, port } of [ours, peer]) {
+      // The first messages cost more: the compiler has to see them first.
+      await measure(server, sink.process, { ...load, port, messages: Math.min(load.messages, 2_000) });
+    }
     for (let round = 1; round <= Number(values.rounds); round++) {
-      const facts = await measure(server.process, sink.process, load);
+      const own = await measure(ours.process, sink.process, { ...load, port: ours.port });
+      const other = await measure(peer.process, sink.process, { ...load, port: peer.port });
+      console.log(`postroad                 ${describe(own)}`);
+      console.log(`smtp-server + nodemailer ${describe(other)}`);
+      const rate = own.perSecond / other.perSecond;
       console.log(
-        `relay ${engine} ${load.sizeBytes} octets, ${load.connections} connections: ` +
-          `${facts.perSecond.toFixed(0)} messages/s, ${facts.cpuMs.toFixed(3)} CPU ms a message, ` +
-          `accepted at ${facts.acceptedPerSecond.toFixed(0)}/s, ${facts.rssMb.toFixed(0)} MB`,
+        `ratio                    ${rate.toFixed(2)} x messages/s, ${(own.cpuMs / other.cpuMs).toFixed(2)} x CPU\n`,
       );
     }
   } finally {
-    server.process.send('stop');
-    await once(server.process, 'exit');
+    for (const { process: server } of [ours, peer]) {
+      server.send('stop');
+      await once(server, 'exit');
+    }
     sink.process.disconnect();
   }
+}
+
+function describe(facts: Awaited<ReturnType<typeof measure>>): string {
+  return (
+    `${facts.perSecond.toFixed(0)} messages/s, ${facts.cpuMs.toFixed(3)} CPU ms a message, ` +
+    `accepted at ${facts.acceptedPerSecond.toFixed(0)}/s, ${facts.rssMb.toFixed(0)} MB`
+  );
 }
 
 async function start(file: string, options: unknown): Promise<{ process: ChildProcess; port: number }> {
