@@ -18,5 +18,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // What a test waits for comes soon, but a machine may be busy: it fails when it does not come at all.
+    expect: { poll: { timeout: 15_000 } },
   },
 });
