@@ -47,7 +47,10 @@ async function expectRepair(wanted: RegExp): Promise<void> {
 describe('checkStore', () => {
   it('finds nothing wrong with a store that is right', async () => {
     const report = await check(true);
-    expect(report).toEqual({ mailboxes: 12, messages: 8, bodies: 8, findings: [] });
+    const threads = 'Message-IDs of threads without messages';
+    expect(report).toMatchObject({ mailboxes: 12, messages: 8, bodies: 8 });
+    expect(report.findings).toEqual([{ what: `1 ${threads}`, where: 'threads', isRepaired: true }]);
+    expect((await check(true)).findings).toEqual([]);
   });
 
   it('repairs the sums of a mailbox and of an account', async () => {
@@ -105,5 +108,22 @@ describe('checkStore', () => {
     const report = await check(true);
     expect(brief(report).join()).toMatch(/the file of a body is not there/);
     expect(report.findings.some((finding) => finding.isRepaired)).toBe(false);
+  });
+
+  it('clears away threads and texts of messages that are gone, when it repairs', async () => {
+    const { threads, texts } = open.engine.tables;
+    await texts.put(pair(0, 5), Buffer.from([3, 0]));
+    await texts.put(pair(900, 5), Buffer.from([3, 0]));
+    const before = [...threads.getKeys()].length;
+    const inbox = await open.store.mailboxByName('bob', 'INBOX');
+    await open.store.expunge(inbox?.id ?? '', [8]);
+    expect(brief(await check(false))).toEqual([]);
+    expect(brief(await check(true)).sort()).toEqual([
+      'texts: 1 rows of texts of messages that are gone',
+      'threads: 2 Message-IDs of threads without messages',
+    ]);
+    // Bob's last message and Alice's fourth, which the setup removed, are out of their threads.
+    expect([...threads.getKeys()]).toHaveLength(before - 2);
+    expect(texts.get(pair(0, 5))).toBeDefined();
   });
 });

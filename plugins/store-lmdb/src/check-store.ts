@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { decodeBody } from './body-codec.js';
 import type { Change } from './change.js';
+import { findLeftovers } from './check-leftovers.js';
 import type { Engine } from './engine.js';
 import type { MailboxRecord } from './records.js';
 import { type MailboxSums, type Survey, surveyStore } from './survey.js';
@@ -50,9 +51,11 @@ export async function checkStore(engine: Engine, options: CheckOptions): Promise
   const repaired: CheckFinding[] = [];
   for (let round = 0; options.isRepairing && round < roundsMax; round++) {
     const fixed = await engine.run((change) => {
-      const fixable = problemsOf(surveyStore(engine.tables), engine.tables).filter((problem) => problem.fix);
-      for (const problem of fixable) problem.fix?.(change);
-      return fixable;
+      const seen = surveyStore(engine.tables);
+      const fixable = problemsOf(seen, engine.tables).filter((problem) => problem.fix);
+      const all = [...fixable, ...findLeftovers(engine.tables, seen.messages)];
+      for (const problem of all) problem.fix?.(change);
+      return all;
     });
     repaired.push(...fixed.map(({ what, where }) => ({ what, where, isRepaired: true })));
     if (fixed.length === 0) break;

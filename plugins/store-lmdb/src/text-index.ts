@@ -12,7 +12,8 @@ import { parseId } from './records.js';
 import { pair, type Tables } from './tables.js';
 import { bucketsOfQuery, bucketsOfTexts } from './text-buckets.js';
 
-const segmentSize = 1_024;
+/** Messages of a segment. */
+export const segmentSize = 1_024;
 const bitmapOctets = segmentSize / 8;
 /** Stands behind all buckets, for messages whose texts are too long or can't be read. */
 const unboundedBucket = 65_536;
