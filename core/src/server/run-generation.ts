@@ -56,6 +56,8 @@ export async function startGeneration(house: House, generation: Generation): Pro
           steps.map((step) => runQuietly(generation, () => runStep(step, 'its drain', house.clock))),
         );
         await scheduler.drain(deadlineMs);
+        // What it gave back to the store is the next one's work, at once.
+        if (house.scheduler !== scheduler) house.scheduler?.kick();
       },
       dispose: () => disposeGeneration(house, generation),
     };
