@@ -29,7 +29,7 @@ export function runTool(
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       stdio: 'pipe',
-      timeout: options.timeoutMs ?? 60_000,
+      timeout: options.timeoutMs ?? 120_000,
       killSignal: 'SIGKILL',
       env: { ...process.env, ...options.environment },
       ...(options.directory === undefined ? {} : { cwd: options.directory }),

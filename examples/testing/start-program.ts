@@ -27,8 +27,8 @@ export interface ProgramOptions {
 }
 
 /** How long a program may take to say what is waited for; generous, for other tests run at the same moment. */
-const sayTimeoutMs = 60_000;
-const endTimeoutMs = 20_000;
+const sayTimeoutMs = 120_000;
+const endTimeoutMs = 60_000;
 
 /** Starts a JavaScript file with this very Node. */
 export function startProgram(

@@ -5,7 +5,7 @@ import { startProgram } from '../../testing/start-program.js';
 
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
-it('arrives, with every step told', { timeout: 120_000 }, async () => {
+it('arrives, with every step told', { timeout: 300_000 }, async () => {
   await using program = startProgram(main);
   expect(await program.ended, program.said()).toEqual({ status: 0, signal: null });
   const told = program.said();
@@ -17,7 +17,7 @@ it('arrives, with every step told', { timeout: 120_000 }, async () => {
   expect(told).not.toContain('Warning');
 });
 
-it('says what it is, and ends early and clean when it is stopped', { timeout: 120_000 }, async () => {
+it('says what it is, and ends early and clean when it is stopped', { timeout: 300_000 }, async () => {
   const help = startProgram(main, ['--help']);
   const wrong = startProgram(main, ['--fast']);
   await using stopped = startProgram(main);

@@ -11,7 +11,7 @@ import { type Program, startProgram } from '../../testing/start-program.js';
 
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const host = '127.0.0.1';
-const slow = { timeout: 120_000 };
+const slow = { timeout: 300_000 };
 
 async function startSink(...flags: readonly string[]) {
   const program: Program = startProgram(main, ['--smtp', '0', '--imap', '0', '--pop3', '0', ...flags]);

@@ -9,7 +9,7 @@ import { startProgram } from '../../testing/start-program.js';
 
 const postroad = fileURLToPath(new URL('../../../core/bin/postroad.js', import.meta.url));
 const directory = fileURLToPath(new URL('..', import.meta.url));
-const slow = { timeout: 120_000 };
+const slow = { timeout: 300_000 };
 
 it('is loaded without a build and decides about messages', slow, async () => {
   await using server = startProgram(postroad, ['start', '--json', '--config', directory], {

@@ -48,7 +48,7 @@ async function submitOverOne(
   }
 }
 
-it('loses nothing that it has acknowledged', { timeout: 240_000 }, async () => {
+it('loses nothing that it has acknowledged', { timeout: 300_000 }, async () => {
   const seed = Number(process.env.POSTROAD_SEED ?? randomInt(2 ** 31));
   const random = createSeededRandom(seed);
   await using office = await openPostOffice();

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
   alice,
   bob,
@@ -23,12 +23,12 @@ const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 let office: OpenPostOffice;
 let directory: string;
 
-beforeEach(async () => {
+beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'relay-'));
   office = await openPostOffice();
 });
 
-afterEach(async () => {
+afterAll(async () => {
   await office?.[Symbol.asyncDispose]();
   await rm(directory, { recursive: true, force: true });
 });
@@ -57,14 +57,23 @@ async function handIn(port: number, message: Buffer): Promise<string> {
   return answer;
 }
 
+/** The message with this subject in bob's inbox. */
+async function arrival(subject: string): Promise<Buffer> {
+  const client = await openImap(office.ports.imap, bob);
+  const arrived = await poll('the message arrives', async () => {
+    const messages = await messagesOf(client);
+    return messages.find((message) => message.includes(`\r\nSubject: ${subject}\r\n`));
+  });
+  await client.logout();
+  return arrived;
+}
+
 it('takes mail without a login and passes it on with one', async () => {
   const { program, port } = await startRelay();
   await using relay = program;
   const message = await sampleMessage('through the relay');
   expect(await handIn(port, message)).toMatch(/^250 2\.0\.0 /);
-  const client = await openImap(office.ports.imap, bob);
-  const arrived = await poll('the message arrives', async () => (await messagesOf(client))[0]);
-  await client.logout();
+  const arrived = await arrival('through the relay');
   expect(addedFields(arrived, message)).toEqual(['Return-Path', 'Received', 'Received']);
   // The smarthost saw a login over TLS (RFC 3848).
   expect(arrived.toString()).toMatch(/with ESMTPSA id/);
@@ -81,9 +90,7 @@ it('keeps what the smarthost can not take now, over its own end too', async () =
   await office.restart();
   const second = await startRelay();
   await using _relay = second.program;
-  const client = await openImap(office.ports.imap, bob);
-  const arrived = await poll('the message arrives', async () => (await messagesOf(client))[0]);
-  await client.logout();
+  const arrived = await arrival('patience');
   expect(addedFields(arrived, message)).toEqual(['Return-Path', 'Received', 'Received']);
 });
 
