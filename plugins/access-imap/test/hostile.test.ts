@@ -178,6 +178,32 @@ test('unusual structures, charsets and dates are served', async () => {
   expect(host.errors).toEqual([]);
 });
 
+test('a mailbox does not collect keywords without end', async () => {
+  await using host = await startHost();
+  for (let at = 0; at < 10; at++) await host.deliver(letter);
+  const client = await logIn(host.port, 'INBOX');
+  for (let at = 0; at < 10; at++) {
+    const keywords = Array.from({ length: 100 }, (_, index) => `k${at}-${index}`).join(' ');
+    await client.ok(`STORE ${at + 1} +FLAGS.SILENT (${keywords})`);
+  }
+  expect((await client.run('STORE 1 +FLAGS (one-more)')).at(-1)).toMatch(/^NO \[LIMIT\]/);
+  await client.ok('STORE 1 +FLAGS (\\Seen k0-0)');
+  client.close();
+});
+
+test('a handshake that fails ends one connection, and is no error of the server', async () => {
+  await using imap = await startImap();
+  const client = await connectClient(imap.port);
+  client.send('A1 STARTTLS\r\n');
+  expect(await client.read()).toMatch(/^A1 OK/);
+  client.send('this is no handshake\r\n');
+  await client.closed();
+  const other = await connectClient(imap.port);
+  await other.ok('NOOP');
+  other.close();
+  expect(imap.mta.logged.filter((line) => line.level === 'error')).toEqual([]);
+});
+
 test('mailbox names can not leave the account', async () => {
   await using host = await startHost();
   const client = await logIn(host.port);

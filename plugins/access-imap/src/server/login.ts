@@ -26,7 +26,14 @@ export async function authenticate(session: Session, command: AuthenticateComman
 export async function startTls(session: Session, tag: string): Promise<Outcome | undefined> {
   if (!session.mayStartTls) return bad('TLS is not available');
   session.wire.output.write(formatOutcome(tag, ok('begin TLS negotiation')));
-  await session.wire.startTls();
+  try {
+    await session.wire.startTls();
+  } catch (error) {
+    // A handshake that fails is the client's business, and the end of the connection.
+    session.server.log.debug('imap TLS failed', { connection: session.connection.id, error });
+    session.isOver = true;
+    session.wire.destroy();
+  }
   return undefined;
 }
 

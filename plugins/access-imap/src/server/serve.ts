@@ -8,6 +8,9 @@ import type { ListenConfig } from './options.js';
 import { bad, formatOutcome, no, type Outcome } from './outcome.js';
 import { type ServerContext, Session } from './session.js';
 
+/** How long a silent connection may stand before the system looks whether the client is still there. */
+const keepAliveMs = 120_000;
+
 /** Serves a connection; resolves when it is over. `signal` aborts when the server drains. */
 export async function serveConnection(
   server: ServerContext,
@@ -30,6 +33,8 @@ export async function serveConnection(
     if (!session.isBusy) session.wire.close(`* ${session.farewell}\r\n`);
   };
   signal.addEventListener('abort', onDrain, { once: true });
+  if (signal.aborted) onDrain();
+  client.socket.setKeepAlive(true, keepAliveMs);
   const timer = watchIdleTime(session);
   try {
     session.untagged(`OK [CAPABILITY ${capabilities(session)}] ${server.hostname} ready`);

@@ -7,7 +7,8 @@ import { bad, no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 import type { View } from './view.js';
 
-/** Most keywords in one mailbox's messages is the store's business; this is how long one may be. */
+/** Most keywords in one mailbox, all of which FLAGS must list, and how long one may be. */
+const keywordsMax = 1000;
 const keywordLengthMax = 100;
 
 /** STORE. */
@@ -16,6 +17,9 @@ export async function storeFlags(session: Session, command: StoreCommand): Promi
   if (view.isReadOnly) return no('the mailbox is open for reading only');
   if (command.flags.some((flag) => flag.length > keywordLengthMax))
     return no('a keyword is too long', 'LIMIT');
+  if (command.mode !== 'remove' && newKeywords(view, command.flags) + view.keywords.size > keywordsMax) {
+    return no('the mailbox has too many keywords', 'LIMIT');
+  }
   const indexes = view.resolve(command.set, command.isUid, session.savedResult);
   if (indexes === undefined) return bad('there are no such messages');
   if (view.isStale) await refresh(session, view);
@@ -71,6 +75,10 @@ function isExpected(old: MailboxEntry, entry: MailboxEntry, command: StoreComman
     else expected.add(fold(flag));
   }
   return expected.size === entry.flags.length && entry.flags.every((flag) => expected.has(fold(flag)));
+}
+
+function newKeywords(view: View, flags: readonly string[]): number {
+  return flags.filter((flag) => !flag.startsWith('\\') && !view.keywords.has(flag)).length;
 }
 
 function fold(flag: string): string {
