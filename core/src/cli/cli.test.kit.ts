@@ -14,7 +14,7 @@ import { runCli } from './run-cli.js';
 import type { CliHost } from './terminal.js';
 
 /** Each test starts several processes, on machines that may be busy. */
-export const timeoutMs = 120_000;
+export const timeoutMs = 240_000;
 
 /** A process of the command. */
 export type Child = ChildProcessByStdio<Writable, Readable, Readable>;
@@ -87,6 +87,12 @@ plugins:
 listeners:
   - { name: relay, host: 127.0.0.1, port: 0, role: relay }
 `;
+
+/** A server without plugins to compile, which starts sooner. */
+export const lightConfig = config
+  .split('\n')
+  .filter((line) => !line.includes('route-nowhere'))
+  .join('\n');
 
 /** Writes a file into the directory. */
 export const write = (name: string, text: string) => writeFile(join(directory, name), text);
