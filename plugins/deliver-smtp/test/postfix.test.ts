@@ -8,13 +8,18 @@ const header =
   'Date: Mon, 1 Jan 2024 00:00:00 +0000\r\n\r\n';
 
 describe.skipIf(postfixMissing !== undefined)(`Postfix as the next hop (${postfixMissing ?? 'here'})`, () => {
+  // Its start looks at every file: on a busy machine that takes minutes.
+  const patienceMs = 240_000;
+  let starting: Promise<Postfix> | undefined;
   let postfix: Postfix;
   beforeAll(async () => {
-    postfix = await startPostfix();
-  }, 60_000);
+    starting = startPostfix();
+    postfix = await starting;
+  }, patienceMs);
   afterAll(async () => {
-    await postfix?.stop();
-  });
+    // Also one that was still starting when the patience was over.
+    await (await starting)?.stop();
+  }, patienceMs);
 
   const route = () => ({ transport: 'smtp', host: 'localhost', port: postfix.port }) as const;
   /** Waits until a message with this text has been delivered. */
