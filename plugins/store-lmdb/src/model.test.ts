@@ -110,4 +110,4 @@ it('does what the store in memory does', async () => {
   expect(await view(store)).toEqual(await view(memory));
   await store.close();
   await rm(directory, { recursive: true });
-}, 60_000);
+}, 300_000);

@@ -39,13 +39,16 @@ export function messageNamed(name: string): NewMessage {
   return { prefix: `Delivered-To: ${name}\r\n`, body: bodyFromBytes(Buffer.from(text)), internalDateMs: 1 };
 }
 
+/** Writers at once, so that commits are shared. */
+const writers = 16;
+
 /** Files messages until it is killed or the disk is full, and tells each one that was acknowledged. */
 async function fileUntilKilled(directory: string, round: string): Promise<void> {
   const { store } = openMailboxStore(testOptions(directory));
   const inbox = await store.mailboxByName('alice', 'INBOX');
   let isFull = false;
   const writer = async (number: number) => {
-    for (let count = number; !isFull; count += 8) {
+    for (let count = number; !isFull; count += writers) {
       const name = `${round}-${count}`;
       try {
         const filing = { accountId: 'alice', mailbox: { id: inbox?.id ?? '' }, flags: ['\\Seen'] };
@@ -60,7 +63,7 @@ async function fileUntilKilled(directory: string, round: string): Promise<void> 
       }
     }
   };
-  await Promise.all([0, 1, 2, 3, 4, 5, 6, 7].map(writer));
+  await Promise.all(Array.from({ length: writers }, (_, number) => writer(number)));
   await store.close();
 }
 
