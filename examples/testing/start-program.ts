@@ -12,7 +12,10 @@ export interface Program extends AsyncDisposable {
   readonly pid: number;
   /** Everything it has said until now, on both outputs. */
   said(): string;
-  /** Resolves with the first match in what it says; rejects with all of it when it ends or the time is over. */
+  /**
+   * Resolves with the first match in what it says; rejects with all of it when it ends or the time is over. The program
+   * is ended then: a test that fails at its start has nothing yet that would.
+   */
   whenSaid(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
   /** Sends a signal and waits for the end. */
   end(signal?: NodeJS.Signals): Promise<ProgramEnd>;
@@ -67,7 +70,10 @@ export function startProgram(
     },
     whenSaid(pattern, timeoutMs = sayTimeoutMs) {
       return new Promise((resolve, reject) => {
-        const fail = (why: string) => settle(() => reject(new Error(`${why} ${pattern}:\n${output}`)));
+        const fail = (why: string) => {
+          child.kill('SIGKILL');
+          settle(() => reject(new Error(`${why} ${pattern}:\n${output}`)));
+        };
         const timer = setTimeout(() => fail('the program did not say'), timeoutMs);
         const settle = (done: () => void) => {
           clearTimeout(timer);
