@@ -15,7 +15,7 @@ import {
 } from './change-records.js';
 import { decodeEntry, encodeEntry, encodeLogRow } from './entry-codec.js';
 import { type AccountRecord, accountKey, formatId, type MailboxRecord } from './records.js';
-import { pair } from './tables.js';
+import { pair, viewOf } from './tables.js';
 
 type Write = () => void;
 
@@ -129,7 +129,7 @@ export class Change {
     const { tables } = this.environment;
     const found: MailboxEntry[] = [];
     for (const uid of uids) {
-      const octets = tables.entries.getBinaryFast(pair(mailbox.number, uid));
+      const octets = viewOf(tables.entries, pair(mailbox.number, uid));
       if (octets !== undefined) found.push(decodeEntry(uid, octets));
     }
     return found;

@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import type { EntryDelta } from './change-records.js';
 import { collectLogRow, decodeEntry } from './entry-codec.js';
 import type { MailboxRecord } from './records.js';
-import { pair, type Tables } from './tables.js';
+import { pair, type Tables, viewOf } from './tables.js';
 
 interface Cached {
   readonly index: EntryIndex;
@@ -79,7 +79,7 @@ export class EntryCache {
   #catchUp(cached: Cached, mailbox: MailboxRecord): void {
     const { changed, vanished } = this.logged(mailbox.number, cached.modSeq);
     for (const uid of [...changed].sort((a, b) => a - b)) {
-      const octets = this.#tables.entries.getBinaryFast(pair(mailbox.number, uid));
+      const octets = viewOf(this.#tables.entries, pair(mailbox.number, uid));
       if (octets !== undefined) cached.index.set(decodeEntry(uid, octets));
     }
     cached.index.remove([...vanished]);

@@ -4,6 +4,7 @@ import { decodeBody } from './body-codec.js';
 import type { Change } from './change.js';
 import { encodeMessage, type MessageRecord } from './message-codec.js';
 import { formatId, parseId, threadKey } from './records.js';
+import { viewOf } from './tables.js';
 
 /** A body ready to be stored. */
 export interface PreparedBody {
@@ -56,7 +57,7 @@ export function letGoMessage(change: Change, messageId: string): void {
     setShares(change, key, bodyShares - 1);
     return;
   }
-  const encoded = bodies.getBinaryFast(key);
+  const encoded = viewOf(bodies, key);
   const file = encoded === undefined ? '' : decodeBody(encoded).file;
   change.write(() => void bodies.remove(key));
   if (file === '') return;

@@ -4,7 +4,7 @@ import type { Engine } from './engine.js';
 import { decodeEntry } from './entry-codec.js';
 import { namesOf, openAccount } from './mailbox-changes.js';
 import { type AccountRecord, accountKey, type MailboxRecord, mailboxFacts } from './records.js';
-import { pair } from './tables.js';
+import { pair, viewOf } from './tables.js';
 import { textCandidates } from './text-index.js';
 
 type ReadOperations = Pick<
@@ -97,7 +97,7 @@ function changesSince(engine: Engine, mailbox: MailboxRecord, modSeq: number) {
 
 function readEntries(engine: Engine, mailbox: number, uids: readonly number[]) {
   return uids.flatMap((uid) => {
-    const octets = engine.tables.entries.getBinaryFast(pair(mailbox, uid));
+    const octets = viewOf(engine.tables.entries, pair(mailbox, uid));
     return octets === undefined ? [] : [decodeEntry(uid, octets)];
   });
 }

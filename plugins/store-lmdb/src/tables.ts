@@ -10,7 +10,7 @@
  */
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type Database, open, type RootDatabase } from 'lmdb';
+import { type Database, type Key, open, type RootDatabase } from 'lmdb';
 import type { AccountRecord, MailboxRecord } from './records.js';
 
 /** A key of two whole numbers, ordered by the first, then the second. */
@@ -68,6 +68,17 @@ export function openTables(directory: string): Tables {
     keywords: root.openDB('keywords', {}),
     texts: root.openDB('texts', pairs),
   };
+}
+
+/**
+ * The octets of a key without a copy, good until the next read of any table. LMDB hands out one long buffer with a
+ * `length` put over its own; what looks at the true length, as `Buffer.toString` of Node.js 24 does, would also see what
+ * earlier reads left behind the value.
+ */
+export function viewOf<K extends Key>(table: Database<Buffer, K>, key: K): Buffer | undefined {
+  const shared = table.getBinaryFast(key);
+  if (shared === undefined) return undefined;
+  return Buffer.from(shared.buffer, shared.byteOffset, shared.length);
 }
 
 function syncDirectory(path: string): void {

@@ -9,7 +9,7 @@ import type { Counters } from './change-records.js';
 import type { Engine } from './engine.js';
 import { decodeMessage } from './message-codec.js';
 import { parseId } from './records.js';
-import { pair, type Tables } from './tables.js';
+import { pair, type Tables, viewOf } from './tables.js';
 import { bucketsOfQuery, bucketsOfTexts } from './text-buckets.js';
 
 /** Messages of a segment. */
@@ -99,7 +99,7 @@ function addRows(
   const { texts } = change.environment.tables;
   for (const [bucket, slots] of rows) {
     const key = pair(segment, bucket);
-    const bits = readRow(texts.getBinaryFast(key));
+    const bits = readRow(viewOf(texts, key));
     for (const slot of slots) bits[slot >> 3] = (bits[slot >> 3] as number) | (1 << (slot & 7));
     const encoded = encodeRow(bits);
     change.write(() => void texts.put(key, encoded));
@@ -109,7 +109,7 @@ function addRows(
 function matchSegment({ texts }: Tables, segment: number, buckets: readonly number[]): Uint8Array {
   const matching = new Uint8Array(bitmapOctets).fill(255);
   for (const bucket of buckets) {
-    const bits = readRow(texts.getBinaryFast(pair(segment, bucket)));
+    const bits = readRow(viewOf(texts, pair(segment, bucket)));
     let any = 0;
     for (let at = 0; at < bitmapOctets; at++) {
       const both = (matching[at] as number) & (bits[at] as number);
@@ -118,7 +118,7 @@ function matchSegment({ texts }: Tables, segment: number, buckets: readonly numb
     }
     if (any === 0) break;
   }
-  const always = readRow(texts.getBinaryFast(pair(segment, unboundedBucket)));
+  const always = readRow(viewOf(texts, pair(segment, unboundedBucket)));
   for (let at = 0; at < bitmapOctets; at++) matching[at] = (matching[at] as number) | (always[at] as number);
   return matching;
 }
@@ -128,8 +128,7 @@ function readRow(octets: Buffer | undefined): Uint8Array {
   const bits = new Uint8Array(bitmapOctets);
   if (octets === undefined) return bits;
   if (octets.length === bitmapOctets) {
-    // LMDB's own buffer is longer than its length says: it can't be copied as a whole.
-    for (let at = 0; at < bitmapOctets; at++) bits[at] = octets[at] as number;
+    bits.set(octets);
     return bits;
   }
   for (let at = 0; at < octets.length; at += 2) {
