@@ -10,6 +10,8 @@ export interface BoundedCache<K, V> {
   set(key: K, value: V, ttlMs?: number): void;
   delete(key: K): void;
   clear(): void;
+  /** The keys of what is remembered; what has aged out may be among them. */
+  keys(): Iterable<K>;
   readonly size: number;
 }
 
@@ -43,6 +45,9 @@ export function boundedCache<K extends {}, V>(options: BoundedCacheOptions): Bou
     },
     clear() {
       entries.clear();
+    },
+    keys() {
+      return entries.keys();
     },
     get size() {
       return entries.size;

@@ -37,6 +37,7 @@ export const errorCodes = {
   E_MAILBOX_STORE: 'The mailbox store could not be read or written.',
   E_QUOTA: 'The account has no room for the message.',
   E_DNS: 'A name could not be looked up for now.',
+  E_COUNTERS: 'Shared counters could not be read or written for now.',
   E_CONTROL: 'The running server could not be reached over its control socket, or refused the command.',
   E_DIRECTORY: 'The accounts could not be read, written or asked for now.',
   E_USAGE: 'A command was called with wrong arguments.',

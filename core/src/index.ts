@@ -7,6 +7,7 @@ export { bodyFromFile, type FileBodyOptions } from './body/file-body.js';
 export { bodyFromBytes } from './body/inline-body.js';
 export { prefixedBody } from './body/prefixed-body.js';
 export { createSpool, type OwnedSpool, type SpoolOptions } from './body/spool.js';
+export { withHeaderSection } from './body/with-header.js';
 export { type BoundedCache, type BoundedCacheOptions, boundedCache } from './cache.js';
 export {
   type Config,
@@ -74,6 +75,7 @@ export {
   requireMailboxName,
 } from './mailbox/mailbox-name.js';
 export { type ThreadReferences, threadReferences } from './mailbox/thread-references.js';
+export { createMemoryCounters, type MemoryCountersOptions } from './memory/counters-memory.js';
 export {
   type DirectoryMemoryOptions,
   directoryMemory,
@@ -130,6 +132,7 @@ export type { SubmitContent, SubmitEnvelope } from './server/submit.js';
 export { type AuthenticationResult, Authenticator } from './services/authenticator.js';
 export { Certificates } from './services/certificates.js';
 export { Clock, type Timer } from './services/clock.js';
+export { type CounterEntry, type CounterRate, Counters, type RateAnswer } from './services/counters.js';
 export { Directory } from './services/directory.js';
 export { createResolver, type ResolverOptions } from './services/dns-resolver.js';
 export {
@@ -225,6 +228,7 @@ export {
   type ReversePath,
 } from './values/address.js';
 export { type BounceClass, classifyBounce } from './values/bounce-class.js';
+export { editHeader, type HeaderEdit } from './values/edit-header.js';
 export {
   type BodyType,
   type DeliverBy,

@@ -9,19 +9,27 @@ export interface Message {
   readonly id: string;
   readonly transaction: Transaction;
   readonly envelope: Envelope;
+  /** What was received; from the `header` hook on, what the `content` hook made of it. */
   readonly body: Body;
   readonly receivedAtMs: number;
+  /**
+   * Hands over a body that the caller owns, such as one that a `content` tap is about to return: it is released when the
+   * message is in the queue, or refused.
+   */
+  adopt(body: Body): void;
   get: State['get'];
   set: State['set'];
 }
 
-/** The writable side, for the receive stage. */
+/** The writable side, for the receive stage. It owns the body that it is made of. */
 export class MessageState extends State implements Message {
   readonly id: string;
   readonly transaction: Transaction;
   envelope: Envelope;
-  readonly body: Body;
+  body: Body;
   readonly receivedAtMs: number;
+  /** Every body that goes with the message, the received one first. */
+  readonly #owned: Body[];
 
   constructor(facts: Pick<Message, 'id' | 'transaction' | 'envelope' | 'body' | 'receivedAtMs'>) {
     super();
@@ -30,5 +38,15 @@ export class MessageState extends State implements Message {
     this.envelope = facts.envelope;
     this.body = facts.body;
     this.receivedAtMs = facts.receivedAtMs;
+    this.#owned = [facts.body];
+  }
+
+  adopt(body: Body): void {
+    this.#owned.push(body);
+  }
+
+  /** Releases every body of the message. Never rejects. */
+  async release(): Promise<void> {
+    for (const body of this.#owned.splice(0)) await body.release();
   }
 }

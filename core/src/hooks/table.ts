@@ -2,6 +2,7 @@
  * THE extension surface: every hook stands here once, as a type and as a row. Add a hook in both places and let the
  * compiler list the rest; `docs/hooks.md` is made from the rows.
  */
+import type { Body } from '../body/body.js';
 import type { Connection } from '../context/connection.js';
 import type { Message } from '../context/message.js';
 import type { Transaction } from '../context/transaction.js';
@@ -131,6 +132,7 @@ export interface HookTable {
     Route | Refusal
   >;
   // queue
+  content: Transform<Body, [message: Message, findings: readonly Finding[]]>;
   header: Transform<HeaderPrefix, [message: Message, findings: readonly Finding[]]>;
   schedule: Decide<[question: RetryQuestion], RetryAnswer>;
   enqueued: Observe<[message: QueuedMessage, recipients: readonly QueuedRecipient[]]>;
@@ -270,6 +272,15 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     timeoutMs: 30 * seconds,
     input: ['message', 'recipients'],
     purpose: 'Replace recipients by others: aliases, lists, forwards.',
+  },
+  content: {
+    kind: 'transform',
+    stage: 'queue',
+    scope: 'listener',
+    undecided: '–',
+    timeoutMs: 60 * seconds,
+    input: ['message', 'findings', 'body'],
+    purpose: 'Rewrite the message: a tap returns another body, which it hands to `message.adopt`.',
   },
   header: {
     kind: 'transform',

@@ -8,6 +8,7 @@ import { MailError } from '../errors.js';
 import type { MtaOptions } from '../mta-options.js';
 import { Certificates } from '../services/certificates.js';
 import { Clock } from '../services/clock.js';
+import { Counters } from '../services/counters.js';
 import { createResolver } from '../services/dns-resolver.js';
 import { createCertificates, type OwnedCertificates } from '../services/file-certificates.js';
 import { Listeners } from '../services/listeners.js';
@@ -51,6 +52,7 @@ export function bindDefaults(
   bind(Clock, clock);
   bind(Random, random);
   bind(Metrics, metrics);
+  bind(Counters, house.counters);
   bind(Logger, log);
   bind(Certificates, certificates);
   bind(Listeners, listeners);

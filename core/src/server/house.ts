@@ -1,7 +1,9 @@
 /** What belongs to the process rather than to a generation: it outlives reloads. */
+import { createMemoryCounters } from '../memory/counters-memory.js';
 import type { MtaOptions } from '../mta-options.js';
 import { createKeeper, type Keeper } from '../plugin/keep.js';
 import type { Clock } from '../services/clock.js';
+import type { Counters } from '../services/counters.js';
 import type { Logger } from '../services/logger.js';
 import type { Metrics } from '../services/metrics.js';
 import { createMetrics } from '../services/metrics-registry.js';
@@ -28,6 +30,7 @@ export interface House {
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
+  readonly counters: Counters;
   readonly keeper: Keeper;
   readonly ports: PortTable;
   readonly resolver: Resolver | undefined;
@@ -46,6 +49,7 @@ export function createHouse(services: MtaServices): House {
     clock,
     random,
     metrics: createMetrics(),
+    counters: createMemoryCounters({ clock }),
     keeper: createKeeper(),
     ports: createPortTable(),
     resolver: services.resolver,

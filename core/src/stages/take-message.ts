@@ -55,7 +55,7 @@ export async function takeMessage(
     options.log.error('message not taken', { message: message.id, error });
     answer = { reply: failureReply(error) };
   }
-  await body.release();
+  await message.release();
   if (isRefusalAnswer(answer)) report(options, transaction, answer);
   return transaction.recipients.map(() => answer);
 }
@@ -84,6 +84,11 @@ async function judgeAndEnqueue(
   if (!isList(recipients)) return { reply: failedDecision.reply };
   if (recipients.length === 0)
     return { reply: transaction.recipients.length === 0 ? replies.noRecipients : queued };
+  if (hooks.content !== null) {
+    const content = await hooks.content(message, findings, message.body);
+    if (!isBody(content)) return { reply: failedDecision.reply };
+    message.body = content;
+  }
   const traced = tracePrefix(message, options.hostname);
   const prefix = hooks.header === null ? traced : await hooks.header(message, findings, traced);
   if (!isList(prefix)) return { reply: failedDecision.reply };
@@ -149,10 +154,11 @@ function tell(
 ): void {
   const { enqueued, accepted } = hooks;
   if (enqueued === null && accepted === null) return;
-  message.body.retain();
+  const { body } = message;
+  body.retain();
   setImmediate(async () => {
     await Promise.all([enqueued?.(put, leased), accepted?.(message)]);
-    await message.body.release();
+    await body.release();
   });
 }
 
@@ -171,6 +177,10 @@ function report(options: TakeMessageOptions, transaction: TransactionState, answ
 
 function quarantineOf(transaction: TransactionState, verdict: Verdict | undefined): string | undefined {
   return verdict?.verdict === 'quarantine' ? verdict.reason : transaction.quarantine;
+}
+
+function isBody(value: Body | object): value is Body {
+  return 'headerBytes' in value;
 }
 
 function isList<T>(value: readonly T[] | object): value is readonly T[] {

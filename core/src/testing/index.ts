@@ -1,5 +1,6 @@
 /** The second entry, `@postroad/core/testing`: what plugins are tested with. */
 export { compiledHooksOf } from './compiled-hooks.js';
+export { countersContract, type OpenCounters } from './contracts/counters.js';
 export { type ContractAccount, directoryContract, type OpenDirectory } from './contracts/directory.js';
 export {
   type MailboxStoreWish,
