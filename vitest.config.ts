@@ -7,6 +7,7 @@ export default defineConfig({
   test: {
     include: [
       'core/src/**/*.test.ts',
+      'engines/*/src/**/*.test.ts',
       'plugins/*/src/**/*.test.ts',
       'plugins/*/test/**/*.test.ts',
       'examples/*/**/*.test.ts',

@@ -238,7 +238,7 @@ function manifestHash() {
   const hash = createHash('sha256').update(`${PNPM} ${process.platform} ${process.arch}`);
   const files = ['pnpm-lock.yaml', 'pnpm-workspace.yaml', 'package.json'];
   for (const folder of ['core', 'docs']) files.push(join(folder, 'package.json'));
-  for (const group of ['plugins', 'examples']) {
+  for (const group of ['engines', 'plugins', 'examples']) {
     for (const name of readdirSync(join(root, group)).sort()) files.push(join(group, name, 'package.json'));
   }
   for (const file of files) hash.update(`\0${file}\0${readOr(join(root, file), '')}`);

@@ -111,6 +111,7 @@ export type { CommandArgument, CommandContext, CommandTerminal, PluginCommand } 
 export {
   definePlugin,
   isPlugin,
+  type MigrationContext,
   type Plugin,
   type PluginDefinition,
   type PluginSetup,
@@ -207,6 +208,7 @@ export {
 export { openedQueueStore } from './stages/queue/opened-queue-store.js';
 export {
   changedRecipient,
+  isSettledBy,
   leasedRecipient,
   matchesFilter,
   newRecipient,

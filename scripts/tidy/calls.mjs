@@ -51,7 +51,8 @@ const banned = [
 export function checkCalls({ sources: all, report }) {
   const classes = ownClasses(all);
   for (const source of all) {
-    if (source.isTest || !/^(?:core|plugins\/[^/]+|examples\/[^/]+)\/src\//.test(source.path)) continue;
+    if (source.isTest || !/^(?:core|engines\/[^/]+|plugins\/[^/]+|examples\/[^/]+)\/src\//.test(source.path))
+      continue;
     for (const { rule, pattern, advice, except } of banned) {
       if (except(source.path)) continue;
       for (const match of source.code.matchAll(pattern)) {

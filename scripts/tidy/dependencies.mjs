@@ -1,5 +1,5 @@
 // Who may depend on whom (docs/architecture.md).
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join, normalize } from 'node:path';
 
@@ -34,7 +34,7 @@ export function checkDependencies({ root, sources, report }) {
   for (const source of sources) {
     for (const one of source.imports) {
       if (source.path.startsWith('core/src/')) checkCore(source, one, importers, report);
-      else if (source.path.startsWith('plugins/')) checkPlugin(root, source, one, report);
+      else if (/^(?:plugins|engines)\//.test(source.path)) checkPlugin(root, source, one, report);
     }
   }
   for (const [name, files] of importers) {
@@ -111,7 +111,10 @@ function checkPlugin(root, source, one, report) {
   if (specifier.startsWith('@postroad/')) {
     const allowed = [
       '@postroad/core',
+      // What the plugins on one engine share (docs/decisions/0030-libraries-of-engines.md).
+      ...engines(root, folder),
       ...(source.isTest ? ['@postroad/core/testing', nameOf(root, folder)] : []),
+      ...(source.isTest ? engines(root, folder).map((name) => `${name}/testing`) : []),
     ];
     if (allowed.includes(specifier)) return;
     report(
@@ -125,6 +128,13 @@ function checkPlugin(root, source, one, report) {
   const name = packageOf(specifier);
   if (name in (manifestOf(root, folder).dependencies ?? {})) return;
   report('plugin-imports', place, `${name} is not among the dependencies of ${folder}/package.json`);
+}
+
+/** The libraries of engines that the package names among its dependencies; engines themselves use none. */
+function engines(root, folder) {
+  if (!folder.startsWith('plugins/')) return [];
+  const names = readdirSync(join(root, 'engines')).map((name) => nameOf(root, `engines/${name}`));
+  return names.filter((name) => name in (manifestOf(root, folder).dependencies ?? {}));
 }
 
 const manifests = new Map();

@@ -47,7 +47,7 @@ export function checkStandards({ root, sources, report }) {
 function checkWorkspace({ root, report }) {
   const { references } = JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8'));
   const known = new Set(references.map(({ path }) => path.replace(/^\.\//, '')));
-  for (const group of ['plugins', 'examples']) {
+  for (const group of ['engines', 'plugins', 'examples']) {
     for (const name of readdirSync(join(root, group))) {
       const folder = `${group}/${name}`;
       if (!existsSync(join(root, folder, 'tsconfig.json')) || known.has(folder)) continue;

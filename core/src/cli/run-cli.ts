@@ -5,6 +5,7 @@ import { didYouMean } from '../config/nearest.js';
 import { isMailError, MailError, messageOf } from '../errors.js';
 import { type CliCommand, type CliContext, commonArguments } from './command.js';
 import { checkCommand, explainCommand, schemaCommand } from './commands/check.js';
+import { migrateCommand } from './commands/migrate.js';
 import { queueCommands } from './commands/queue.js';
 import { reloadCommand, stopCommand } from './commands/server.js';
 import { startCommand } from './commands/start.js';
@@ -19,6 +20,7 @@ const coreCommands: readonly CliCommand[] = [
   startCommand,
   checkCommand,
   explainCommand,
+  migrateCommand,
   ...queueCommands,
   ...suspendCommands,
   reloadCommand,

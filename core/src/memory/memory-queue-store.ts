@@ -15,6 +15,7 @@ import type {
 } from '../services/queue-store.js';
 import {
   changedRecipient,
+  isSettledBy,
   leasedRecipient,
   matchesFilter,
   newRecipient,
@@ -70,7 +71,7 @@ export function createMemoryQueueStore(): QueueStore {
   function settle(owner: string, settlement: Settlement): void {
     const entry = entries.get(settlement.messageId);
     const recipient = entry?.recipients.get(settlement.index);
-    if (entry === undefined || recipient?.state !== 'leased' || recipient.leaseOwner !== owner) return;
+    if (entry === undefined || !isSettledBy(recipient, owner, settlement)) return;
     const ordered = entry.ordered.get(settlement.index);
     entry.ordered.delete(settlement.index);
     const settled = settledRecipient(recipient, settlement);

@@ -61,6 +61,14 @@ export interface PluginSetup<Config, N extends Needs> {
   keep<T>(key: string, open: () => Promise<T>, close: (kept: T) => Promise<void>): Promise<T>;
 }
 
+/** What `postroad migrate` gives to a plugin. */
+export interface MigrationContext<Config> {
+  /** The plugin's checked configuration from the configuration file. */
+  readonly config: Config;
+  /** Only tell what would be done. */
+  readonly isCheckOnly: boolean;
+}
+
 /** What a plugin's author writes. */
 export interface PluginDefinition<Schema extends StandardSchema | undefined, N extends Needs> {
   /** Kebab-case, with its family first, such as `check-dnsbl`. */
@@ -76,6 +84,12 @@ export interface PluginDefinition<Schema extends StandardSchema | undefined, N e
   readonly provides?: readonly Token<unknown>[];
   /** Commands for the `postroad` command line. */
   readonly commands?: readonly PluginCommand<SchemaOutput<Schema>>[];
+  /**
+   * Brings what the plugin keeps outside of this process, such as tables, to the form that this version knows; run by
+   * `postroad migrate`, also while nodes of the version before are running. Resolves with the names of the steps that
+   * were applied, or with `isCheckOnly` would be. Safe to run twice, also at once.
+   */
+  readonly migrate?: (context: MigrationContext<SchemaOutput<Schema>>) => Promise<readonly string[]>;
   setup(context: PluginSetup<SchemaOutput<Schema>, N>): void;
 }
 

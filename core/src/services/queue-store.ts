@@ -51,6 +51,8 @@ export interface QueuedRecipient {
   /** For `waiting` when to try again, for `leased` when the lease ends. */
   readonly dueAtMs: number;
   readonly leaseOwner?: string;
+  /** The token of the lease, when it had one. */
+  readonly leaseToken?: string;
   /** Tries begun, counted durably before the try begins; a try that crashes the process is counted too. */
   readonly attempts: number;
   /**
@@ -91,6 +93,11 @@ export interface Lease {
   /** Unique to this process run. */
   readonly owner: string;
   readonly untilMs: number;
+  /**
+   * A fencing token, different for each lease that is asked for: the same owner may get a recipient a second time, after
+   * its first lease has lapsed and somebody else had it, while its first try still goes on.
+   */
+  readonly token?: string;
 }
 
 /** What to lease. */
@@ -107,10 +114,16 @@ export interface LeaseRequest {
 
 /** What becomes of a leased recipient after a try. `done` removes it. */
 export type Settlement =
-  | { readonly messageId: string; readonly index: number; readonly to: 'done' }
   | {
       readonly messageId: string;
       readonly index: number;
+      readonly leaseToken?: string;
+      readonly to: 'done';
+    }
+  | {
+      readonly messageId: string;
+      readonly index: number;
+      readonly leaseToken?: string;
       readonly to: 'waiting' | 'held' | 'ready';
       readonly dueAtMs: number;
       readonly lastReply?: Reply;
@@ -182,7 +195,7 @@ export interface QueueStore {
   lease(request: LeaseRequest): Promise<readonly QueuedRecipient[]>;
   /**
    * Ends leases, and puts messages in (the DSNs about them) in the same commit. A settlement of a recipient that the
-   * owner does not hold any more is ignored.
+   * owner does not hold any more, or holds by another lease than the one with `leaseToken`, is ignored.
    */
   settle(
     owner: string,
@@ -208,6 +221,17 @@ export interface QueueStore {
   remember(name: string, fact: string | undefined): Promise<void>;
   /** A fact that was remembered. */
   recall(name: string): Promise<string | undefined>;
+  /**
+   * Left out by stores that one process has for itself. Whether leased recipients are still held for sure: others may
+   * have taken them when this process stood still, or could not reach the store, for too long. Asked before a try is
+   * begun; what is not held is not tried.
+   */
+  isHeld?(recipients: readonly QueuedRecipient[]): boolean;
+  /**
+   * Left out by stores that one process has for itself. Calls `listener` when others may have put work in; returns how to
+   * stop.
+   */
+  onWork?(listener: () => void): () => void;
   close(): Promise<void>;
 }
 

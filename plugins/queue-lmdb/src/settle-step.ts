@@ -1,6 +1,7 @@
 /** Ending leases: by a settlement, because their time is over, or because their owner is gone. */
 import {
   changedRecipient,
+  isSettledBy,
   type QueuedRecipient,
   recoveredRecipient,
   type Settlement,
@@ -19,7 +20,7 @@ export function settleStep(
 ): void {
   for (const settlement of settlements) {
     const stored = state.active.get(settlement.messageId)?.leased.get(settlement.index);
-    if (stored === undefined || stored.recipient.leaseOwner !== owner) continue;
+    if (stored === undefined || !isSettledBy(stored.recipient, owner, settlement)) continue;
     endLease(state, batch, stored, settledRecipient(stored.recipient, settlement));
   }
 }

@@ -9,6 +9,7 @@ import type {
 import { type Reply, reply } from '../../values/reply.js';
 import type { RecipientOutcome } from '../../values/report.js';
 import { isToBeTold } from './notify-rules.js';
+import { leaseOf } from './recipient-transitions.js';
 import { giveUpAtMs, nextRetryAtMs, tellDelayAtMs } from './retry-schedule.js';
 import type { SchedulerOptions } from './scheduler-options.js';
 import type { SchedulerPolicy } from './scheduler-policy.js';
@@ -141,10 +142,9 @@ function asFailed(one: Concerned): Concerned {
 }
 
 function settlementOf(ended: Ended, one: Concerned, fate: Fate, isFailureUntold: boolean): Settlement {
-  const { messageId, index } = one.recipient;
+  const lease = leaseOf(one.recipient);
   const left = {
-    messageId,
-    index,
+    ...lease,
     site: ended.site,
     lastReply: one.outcome.reply,
     ...(one.outcome.remote === undefined ? {} : { lastRemote: one.outcome.remote.name }),
@@ -158,7 +158,7 @@ function settlementOf(ended: Ended, one: Concerned, fate: Fate, isFailureUntold:
     const holdReason = 'the failure could not be reported to the sender';
     return { ...left, to: 'held', dueAtMs: 0, holdReason };
   }
-  return { messageId, index, to: 'done' };
+  return { ...lease, to: 'done' };
 }
 
 /** What counts when nobody said how it went. */

@@ -3,6 +3,7 @@ import type { Suspension } from '../../services/queue.js';
 import type { QueuedRecipient } from '../../services/queue-store.js';
 import type { DeliveryJob } from './delivery-job.js';
 import type { Hands } from './hands.js';
+import { leaseOf } from './recipient-transitions.js';
 
 // How often suspended recipients are looked at; when they are resumed by hand, those of a site or domain come at once.
 const suspendedLookMs = 15 * 60_000;
@@ -23,8 +24,8 @@ export function giveBack(
 ): void {
   const to = dueAtMs === undefined ? 'ready' : 'waiting';
   const atMs = dueAtMs ?? hands.parts.clock.now();
-  const settlements = recipients.map(({ messageId, index, site: known }) => {
-    return { messageId, index, to, dueAtMs: atMs, isUntried: true, site: site ?? known } as const;
+  const settlements = recipients.map((one) => {
+    return { ...leaseOf(one), to, dueAtMs: atMs, isUntried: true, site: site ?? one.site } as const;
   });
   hands.passing += recipients.length;
   const settled = hands.settler.settle({ settlements, additions: [] }).then(() => {
@@ -64,8 +65,8 @@ export function setAside(hands: Hands, recipients: readonly QueuedRecipient[], h
   for (const recipient of recipients) {
     hands.timeline.note(recipient.messageId, { event: 'held', recipient, detail: holdReason });
   }
-  const settlements = recipients.map(({ messageId, index }) => {
-    return { messageId, index, to: 'held', dueAtMs: 0, holdReason } as const;
+  const settlements = recipients.map((one) => {
+    return { ...leaseOf(one), to: 'held', dueAtMs: 0, holdReason } as const;
   });
   hands.passing += recipients.length;
   const settled = hands.settler.settle({ settlements, additions: [] }).then(() => {

@@ -10,6 +10,8 @@ export function openedQueueStore(opened: () => QueueStore | undefined): QueueSto
     return now;
   };
   return {
+    isHeld: (recipients) => opened()?.isHeld?.(recipients) ?? true,
+    onWork: (listener) => opened()?.onWork?.(listener) ?? (() => undefined),
     start: async (owner, nowMs) => (await store()).start(owner, nowMs),
     put: async (message, lease) => (await store()).put(message, lease),
     lease: async (request) => (await store()).lease(request),

@@ -42,15 +42,32 @@ export function leasedRecipient(recipient: QueuedRecipient, lease: Lease, nowMs:
     state: 'leased',
     dueAtMs: lease.untilMs,
     leaseOwner: lease.owner,
+    ...(lease.token === undefined ? {} : { leaseToken: lease.token }),
     attempts: recipient.attempts + 1,
     unsettledAttempts: recipient.unsettledAttempts + 1,
     lastAttemptAtMs: nowMs,
   };
 }
 
+/** What a settlement says of the recipient and of the lease that it ends. */
+export function leaseOf(recipient: QueuedRecipient): Pick<Settlement, 'messageId' | 'index' | 'leaseToken'> {
+  const { messageId, index, leaseToken } = recipient;
+  return { messageId, index, ...(leaseToken === undefined ? {} : { leaseToken }) };
+}
+
+/** Whether a settlement is of the lease that the recipient is under. */
+export function isSettledBy(
+  recipient: QueuedRecipient | undefined,
+  owner: string,
+  settlement: Settlement,
+): recipient is QueuedRecipient {
+  if (recipient?.state !== 'leased' || recipient.leaseOwner !== owner) return false;
+  return settlement.leaseToken === undefined || settlement.leaseToken === recipient.leaseToken;
+}
+
 /** A recipient whose lease was of an owner that is gone: its try counts. */
 export function recoveredRecipient(recipient: QueuedRecipient, nowMs: number): QueuedRecipient {
-  const { leaseOwner: _owner, ...rest } = recipient;
+  const { leaseOwner: _owner, leaseToken: _token, ...rest } = recipient;
   return { ...rest, state: 'ready', dueAtMs: nowMs };
 }
 
@@ -60,7 +77,7 @@ export function settledRecipient(
   settlement: Settlement,
 ): QueuedRecipient | undefined {
   if (settlement.to === 'done') return undefined;
-  const { leaseOwner: _owner, holdReason: _reason, ...rest } = recipient;
+  const { leaseOwner: _owner, leaseToken: _token, holdReason: _reason, ...rest } = recipient;
   return {
     ...rest,
     state: settlement.to,

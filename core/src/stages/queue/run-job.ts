@@ -4,6 +4,7 @@ import type { DeliveryReport } from '../../values/report.js';
 import { attempt } from './attempt.js';
 import { noOutcomeReply } from './conclude.js';
 import type { DeliveryJob } from './delivery-job.js';
+import { giveBackJob } from './give-back.js';
 import type { Hands } from './hands.js';
 import { settleEnded } from './settle-ended.js';
 import { judgeReport } from './site-health.js';
@@ -24,7 +25,14 @@ function next(hands: Hands): DeliveryJob | undefined {
 }
 
 async function run(hands: Hands, job: DeliveryJob): Promise<void> {
-  const { policy, clock, random, options } = hands.parts;
+  const { policy, clock, random, options, store } = hands.parts;
+  if (store.isHeld?.(job.recipients) === false) {
+    // Somebody else may be trying them by now. Where nobody does, this makes them ready again.
+    hands.sites.ended(job);
+    giveBackJob(hands, job);
+    hands.sites.forget(job);
+    return;
+  }
   const leaseEndsMs = Math.min(...job.recipients.map((one) => one.dueAtMs));
   const leftMs = leaseEndsMs - clock.now();
   if (leftMs < options.leaseMs / 2) {

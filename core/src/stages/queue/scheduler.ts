@@ -60,7 +60,15 @@ export interface Scheduler {
 export function createScheduler(parts: SchedulerParts): Scheduler {
   const { store, clock, options, owner } = parts;
   let isRunning = false;
-  const lease = (): Lease => ({ owner, untilMs: clock.now() + options.leaseMs });
+  // The owner is the same after a reload, and there are two schedulers while the old one drains.
+  const series = `${owner}/${clock.now().toString(36)}`;
+  let leases = 0;
+  let stopListening: (() => void) | undefined;
+  const lease = (): Lease => ({
+    owner,
+    untilMs: clock.now() + options.leaseMs,
+    token: `${series}-${++leases}`,
+  });
   const dispatcher = createDispatcher(parts, {
     changed: (hint) => fetcher.changed(hint),
     isRunning: () => isRunning,
@@ -84,6 +92,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
       for (const record of recovery.quarantined) parts.log.error('queue record set aside', { record });
       await dispatcher.suspensions.load();
       isRunning = true;
+      stopListening = store.onWork?.(() => fetcher.changed({ isMore: true }));
       fetcher.changed({ isMore: true });
       return recovery;
     },
@@ -101,6 +110,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     kick: () => fetcher.changed({ isMore: true }),
     async drain(deadlineMs) {
       isRunning = false;
+      stopListening?.();
       fetcher.stop();
       await dispatcher.drain(deadlineMs);
     },

@@ -69,6 +69,27 @@ export function settling(fresh: Fresh): void {
     expect(await store.count()).toMatchObject({ recipients: 1, byState: { leased: 1 } });
   });
 
+  it('ignores a settlement of a lease that is over although the owner holds the recipient again', async () => {
+    const { store } = await fresh();
+    const until = (untilMs: number, token: string) => ({ owner, untilMs, token });
+    const [first] = await store.put(
+      sampleMessage('m1', [{ to: 'bob@b.test' }]),
+      until(nowMs + 1000, 'token-1'),
+    );
+    expect(first?.leaseToken).toBe('token-1');
+    const [again] = await store.lease(
+      request({ nowMs: nowMs + 10_000, lease: until(nowMs + 60_000, 'token-2') }),
+    );
+    expect(again?.leaseToken).toBe('token-2');
+    await store.settle(owner, [{ messageId: 'm1', index: 0, leaseToken: 'token-1', to: 'done' }]);
+    expect(await store.count()).toMatchObject({ recipients: 1, byState: { leased: 1 } });
+    const waiting = { to: 'waiting', dueAtMs: nowMs + 20_000 } as const;
+    await store.settle(owner, [{ messageId: 'm1', index: 0, leaseToken: 'token-2', ...waiting }]);
+    const { recipients } = await store.range({}, { limit: 1 });
+    expect(recipients[0]).toMatchObject({ state: 'waiting', attempts: 2 });
+    expect(recipients[0]?.leaseToken).toBeUndefined();
+  });
+
   it('puts messages in with the settlement', async () => {
     const { store } = await fresh();
     await store.put(sampleMessage('m1', [{ to: 'bob@b.test' }]), lease);

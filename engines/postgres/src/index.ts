@@ -1,0 +1,6 @@
+/** The public entry of `@postroad/postgres`. */
+export { type PostgresOptions, postgresConfig } from './config.js';
+export { isDuplicate, isLost, isRetryable, sqlState } from './faults.js';
+export { type Listening, listen, type NoticeListener } from './listen.js';
+export { type Migration, migrate, pendingMigrations, requireMigrated } from './migrate.js';
+export { type Connection, openPostgres, type Postgres, type PostgresServices, type Row } from './pool.js';

@@ -1,0 +1,88 @@
+/** Notices between nodes: LISTEN on a connection of its own, which is opened again when it is lost. */
+import type { Client } from 'pg';
+import type { Postgres, PostgresServices } from './pool.js';
+
+/** Who hears. */
+export interface NoticeListener {
+  /** A notice came. */
+  notice(payload: string): void;
+  /** The connection was away: notices may have been missed. */
+  gap(): void;
+}
+
+/** See the file's comment. */
+export interface Listening {
+  /** Resolves when the first connection listens. */
+  readonly ready: Promise<void>;
+  stop(): Promise<void>;
+}
+
+const retryDelayMsMin = 100;
+const retryDelayMsMax = 5_000;
+
+/** Listens until it is stopped. Never rejects: a server that is away is tried again. */
+export function listen(
+  database: Postgres,
+  channel: string,
+  listener: NoticeListener,
+  { clock, log }: PostgresServices,
+): Listening {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  let isFirst = true;
+  let ready: () => void = () => undefined;
+  const isReady = new Promise<void>((resolve) => {
+    ready = resolve;
+  });
+
+  async function session(): Promise<void> {
+    const client = await database.connect();
+    const ended = new Promise<void>((resolve) => {
+      client.once('end', () => resolve());
+      client.once('error', () => resolve());
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    // A second error may follow the first.
+    client.on('error', () => undefined);
+    client.on('notification', ({ payload }) => listener.notice(payload ?? ''));
+    try {
+      await client.query(`LISTEN ${client.escapeIdentifier(channel)}`);
+      if (!isFirst) listener.gap();
+      isFirst = false;
+      ready();
+      await ended;
+    } finally {
+      await endQuietly(client);
+    }
+  }
+
+  async function work(): Promise<void> {
+    let delayMs = retryDelayMsMin;
+    while (!signal.aborted) {
+      const sinceMs = clock.monotonic();
+      try {
+        await session();
+      } catch (error) {
+        log.warn('PostgreSQL does not tell of changes for now', { channel, error });
+      }
+      if (clock.monotonic() - sinceMs > retryDelayMsMax) delayMs = retryDelayMsMin;
+      // The sleep ends early at a stop; the loop's condition sees it.
+      await clock.sleep(delayMs, signal).catch(() => undefined);
+      delayMs = Math.min(2 * delayMs, retryDelayMsMax);
+    }
+  }
+
+  const working = work();
+  return {
+    ready: isReady,
+    async stop() {
+      stopping.abort();
+      await working;
+    },
+  };
+}
+
+async function endQuietly(client: Client): Promise<void> {
+  // It may have ended by itself: then there is nothing left to say goodbye to.
+  await client.end().catch(() => undefined);
+}

@@ -1,0 +1,174 @@
+/**
+ * Connections to the server that takes writes. Of several servers one is used at a time; when it is lost, or says that it
+ * only reads, the next ones are tried. A connection whose statement failed for another reason than the statement is
+ * closed, so that nothing is read from it that belongs to a statement before.
+ */
+import type { Clock, Logger } from '@postroad/core';
+import { Client, type ClientConfig, Pool, type PoolClient, types } from 'pg';
+import type { PostgresOptions } from './config.js';
+import { isLost, isRetryable } from './faults.js';
+
+/** A row as the server gave it; the caller knows its columns. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** Something that runs statements, one after another. */
+export interface Connection {
+  /** The rows of one statement. Throws what `pg` throws; see `faults.ts`. */
+  query<T = Row>(text: string, values?: readonly unknown[]): Promise<readonly T[]>;
+  /** How many rows the statement touched. */
+  run(text: string, values?: readonly unknown[]): Promise<number>;
+}
+
+/** A database. Statements outside of a transaction are transactions of their own. May be used concurrently. */
+export interface Postgres extends Connection {
+  /**
+   * Runs `work` in a transaction, and again when it lost against another one: `work` may only touch the database. When
+   * the connection breaks while committing, nobody knows the outcome: `isLost` says so of the error.
+   */
+  transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
+  /** A connection of its own that is not of the pool, for LISTEN; the caller ends it. */
+  connect(): Promise<Client>;
+  close(): Promise<void>;
+}
+
+/** What a database needs of the server. */
+export interface PostgresServices {
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const attemptsMax = 10;
+
+/** Opens a database; connects when the first statement comes. */
+export function openPostgres(options: PostgresOptions, { log }: PostgresServices): Postgres {
+  const urls = typeof options.url === 'string' ? [options.url] : options.url;
+  const pools = urls.map((url) => createPool(options, url, log));
+  let current = 0;
+
+  /** A connection to the first server that takes writes, beginning with the one that last did. */
+  async function take(): Promise<PoolClient> {
+    let failure: unknown;
+    for (let tried = 0; tried < pools.length; tried++) {
+      const at = (current + tried) % pools.length;
+      try {
+        const client = await (pools[at] as Pool).connect();
+        if (at !== current) log.warn('another PostgreSQL server is used now', { server: at });
+        current = at;
+        return client;
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  async function withClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    const client = await take();
+    let fault: unknown;
+    try {
+      return await work(client);
+    } catch (error) {
+      fault = error;
+      throw error;
+    } finally {
+      client.release(fault !== undefined && isLost(fault));
+    }
+  }
+
+  async function once<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    return await withClient(async (client) => {
+      await client.query('BEGIN');
+      try {
+        const result = await work(connectionOf(client));
+        await client.query('COMMIT');
+        return result;
+      } catch (error) {
+        if (!isLost(error)) await client.query('ROLLBACK');
+        throw error;
+      }
+    });
+  }
+
+  const retried = async <T>(work: () => Promise<T>): Promise<T> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await work();
+      } catch (error) {
+        if (attempt >= attemptsMax || !isRetryable(error)) throw error;
+      }
+    }
+  };
+
+  return {
+    query: (text, values) => retried(() => withClient((client) => connectionOf(client).query(text, values))),
+    run: (text, values) => retried(() => withClient((client) => connectionOf(client).run(text, values))),
+    transaction: (work) => retried(() => once(work)),
+    async connect() {
+      const client = new Client(clientConfig(options, urls[current] as string));
+      try {
+        await client.connect();
+        await requirePrimary(client);
+      } catch (error) {
+        await client.end().catch(() => undefined);
+        throw error;
+      }
+      return client;
+    },
+    async close() {
+      await Promise.all(pools.map((pool) => pool.end()));
+    },
+  };
+}
+
+/** A connection over a client of `pg`. */
+function connectionOf(client: Client | PoolClient): Connection {
+  return {
+    query: async <T>(text: string, values: readonly unknown[] = []) =>
+      (await client.query(text, [...values])).rows as readonly T[],
+    run: async (text, values = []) => (await client.query(text, [...values])).rowCount ?? 0,
+  };
+}
+
+function createPool(options: PostgresOptions, url: string, log: Logger): Pool {
+  const pool = new Pool({
+    ...clientConfig(options, url),
+    max: options.connectionsMax,
+    onConnect: requirePrimary,
+  } as ConstructorParameters<typeof Pool>[0]);
+  // An idle connection that ends is not an error of any statement: the next one gets another connection.
+  pool.on('error', (error) => log.warn('an idle PostgreSQL connection ended', { error }));
+  return pool;
+}
+
+async function requirePrimary(client: Pick<Client, 'query'>): Promise<void> {
+  const { rows } = await client.query("SELECT current_setting('transaction_read_only') AS is_reading");
+  if (rows[0]?.is_reading !== 'on') return;
+  throw Object.assign(new Error('the server takes no writes'), { code: '25006' });
+}
+
+// 64-bit integers are times and sizes here: all of them are exact as numbers.
+const int8 = 20;
+const typeParsers = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    oid === int8 && format !== 'binary' ? Number : types.getTypeParser(oid, format as 'text')) as never,
+};
+
+function clientConfig(options: PostgresOptions, url: string): ClientConfig {
+  return {
+    connectionString: url,
+    ...(options.password === undefined ? {} : { password: options.password }),
+    ...(options.tls === 'none' ? {} : { ssl: tlsOf(options) }),
+    application_name: options.name,
+    connectionTimeoutMillis: options.connectTimeoutMs,
+    // The server gives up first; when it can't be heard any more, we do.
+    statement_timeout: options.statementTimeoutMs,
+    query_timeout: options.statementTimeoutMs + 5_000,
+    idle_in_transaction_session_timeout: 2 * options.statementTimeoutMs,
+    keepAlive: true,
+    types: typeParsers,
+  };
+}
+
+function tlsOf({ tls, tlsCa }: PostgresOptions): { rejectUnauthorized: boolean; ca?: string } {
+  return { rejectUnauthorized: tls === 'verify', ...(tlsCa === undefined ? {} : { ca: tlsCa }) };
+}

@@ -1,0 +1,146 @@
+import { type Logger, systemClock } from '@postroad/core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isLost, listen, migrate, openPostgres, type Postgres, requireMigrated } from './index.js';
+import { postgresMissing, startTestPostgres, type TestPostgres } from './testing/index.js';
+
+const log: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
+const services = { clock: systemClock, log };
+const limits = {
+  tls: 'none',
+  connectionsMax: 4,
+  connectTimeoutMs: 5_000,
+  statementTimeoutMs: 5_000,
+} as const;
+
+if (postgresMissing !== undefined) console.warn(`SKIPPED: ${postgresMissing}`);
+
+describe.skipIf(postgresMissing !== undefined)('a PostgreSQL', () => {
+  let server: TestPostgres;
+  const opened: Postgres[] = [];
+  const open = (url: string | string[]): Postgres => {
+    const database = openPostgres({ ...limits, url, name: 'test' }, services);
+    opened.push(database);
+    return database;
+  };
+  beforeAll(async () => {
+    server = await startTestPostgres({ settings: ['wal_level = replica', 'max_wal_senders = 4'] });
+  });
+  afterAll(async () => {
+    for (const database of opened) await database.close();
+    await server?.stop();
+  });
+
+  it('gives 64-bit integers as numbers, and takes octets', async () => {
+    const database = open(await server.url());
+    const [row] = await database.query('SELECT 1700000000123::bigint AS at, $1::bytea AS octets', [
+      Buffer.from([0, 255, 92]),
+    ]);
+    expect(row).toEqual({ at: 1_700_000_000_123, octets: Buffer.from([0, 255, 92]) });
+  });
+
+  it('commits a transaction whole or not at all', async () => {
+    const database = open(await server.url());
+    await database.run('CREATE TABLE t (n int PRIMARY KEY)');
+    await database.transaction(async (connection) => void (await connection.run('INSERT INTO t VALUES (1)')));
+    const failing = database.transaction(async (connection) => {
+      await connection.run('INSERT INTO t VALUES (2)');
+      await connection.run('INSERT INTO t VALUES (1)');
+    });
+    await expect(failing).rejects.toMatchObject({ code: '23505' });
+    expect(await database.query('SELECT n FROM t')).toEqual([{ n: 1 }]);
+  });
+
+  it('runs a transaction again that lost against another', async () => {
+    const database = open(await server.url());
+    await database.run('CREATE TABLE t (n int PRIMARY KEY, v int NOT NULL DEFAULT 0)');
+    await database.run('INSERT INTO t VALUES (1), (2)');
+    const inOrder = async (order: readonly number[]): Promise<void> =>
+      await database.transaction(async (connection) => {
+        for (const n of order) {
+          await connection.run('UPDATE t SET v = v + 1 WHERE n = $1', [n]);
+          await connection.query('SELECT pg_sleep(0.05)');
+        }
+      });
+    await Promise.all([inOrder([1, 2]), inOrder([2, 1])]);
+    expect(await database.query('SELECT v FROM t')).toEqual([{ v: 2 }, { v: 2 }]);
+  });
+
+  it('applies each migration once, also when two do it at once, and knows what is missing', async () => {
+    const url = await server.url();
+    const steps = [
+      { version: 1, name: 'first', sql: 'CREATE TABLE a (n int); CREATE TABLE b (n int)' },
+      { version: 2, name: 'second', sql: 'ALTER TABLE a ADD COLUMN m int' },
+    ];
+    await expect(requireMigrated(open(url), 'me', steps)).rejects.toMatchObject({ code: 'E_START' });
+    const applied = await Promise.all([migrate(open(url), 'me', steps), migrate(open(url), 'me', steps)]);
+    expect(applied.flat().map((one) => one.name)).toEqual(['first', 'second']);
+    expect(await migrate(open(url), 'me', steps)).toEqual([]);
+    await requireMigrated(open(url), 'me', steps);
+    // An older node meets tables that are ahead of it.
+    await requireMigrated(open(url), 'me', steps.slice(0, 1));
+    await expect(requireMigrated(open(url), 'another', steps)).rejects.toMatchObject({ code: 'E_START' });
+  });
+
+  it('leaves nothing of a migration that fails', async () => {
+    const database = open(await server.url());
+    const broken = [{ version: 1, name: 'broken', sql: 'CREATE TABLE a (n int); SELECT nonsense' }];
+    await expect(migrate(database, 'me', broken)).rejects.toMatchObject({ code: '42703' });
+    const mended = [{ version: 1, name: 'mended', sql: 'CREATE TABLE a (n int)' }];
+    expect(await migrate(database, 'me', mended)).toHaveLength(1);
+  });
+
+  it('hears notices, and of the gap when its connection was cut', async () => {
+    const database = open(await server.url());
+    const heard: string[] = [];
+    const listening = listen(
+      database,
+      'news',
+      { notice: (payload) => heard.push(payload), gap: () => heard.push('gap') },
+      services,
+    );
+    await listening.ready;
+    await database.query("SELECT pg_notify('news', 'one')");
+    await expect.poll(() => heard).toEqual(['one']);
+    await server.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND pid <> pg_backend_pid()",
+    );
+    await expect.poll(() => heard).toEqual(['one', 'gap']);
+    await database.query("SELECT pg_notify('news', 'two')");
+    await expect.poll(() => heard).toEqual(['one', 'gap', 'two']);
+    await listening.stop();
+  });
+
+  it('fails while the server is away and works again when it is back', async () => {
+    const database = open(await server.url());
+    await database.query('SELECT 1');
+    await server.kill();
+    const failure = await database.query('SELECT 1').then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    expect(isLost(failure)).toBe(true);
+    await server.start();
+    await expect.poll(() => database.query('SELECT 1 AS n').catch(() => undefined)).toEqual([{ n: 1 }]);
+  });
+
+  it('goes over to a standby that was promoted', async () => {
+    const standby = await startTestPostgres({ standbyOf: server });
+    try {
+      const url = await server.url();
+      const both = [url, url.replace(`:${server.port}/`, `:${standby.port}/`)];
+      // Named first, the standby is passed over while it takes no writes.
+      const database = open([...both].reverse());
+      await database.run('CREATE TABLE t (n int)');
+      const [lsn] = await server.query('SELECT pg_current_wal_lsn()::text AS at');
+      const seen = `SELECT pg_last_wal_replay_lsn() >= '${lsn?.at}'::pg_lsn AS yes`;
+      await expect.poll(() => standby.query(seen)).toEqual([{ yes: true }]);
+      await server.kill();
+      await standby.query('SELECT pg_promote()');
+      const insert = () => database.run('INSERT INTO t VALUES (1)').catch(() => 0);
+      await expect.poll(insert).toBe(1);
+    } finally {
+      await standby.stop();
+      await server.start();
+    }
+  });
+});
