@@ -37,9 +37,10 @@ describe('a body up to the inline limit', () => {
 
   it('does not keep a large buffer alive for a small body', async () => {
     const writer = createSpool({ directory, inlineOctetsMax: 100 }).writer();
-    writer.write(Buffer.alloc(65_536).subarray(10, 30));
+    writer.write(Buffer.alloc(1_048_576).subarray(10, 30));
     const body = await writer.finish();
-    expect(body.inline?.buffer.byteLength).toBeLessThan(65_536);
+    // Node.js puts small buffers into a pool of 8 or 64 KiB.
+    expect(body.inline?.buffer.byteLength).toBeLessThan(1_048_576);
   });
 });
 
