@@ -31,8 +31,10 @@ export {
   type Protocol,
   type TlsFacts,
 } from './context/connection.js';
+export { judgement } from './context/judgement.js';
 export { type Key, key, type Stateful } from './context/key.js';
 export type { Message } from './context/message.js';
+export { isStranger, isVouchedFor, notedFindings, noteFinding } from './context/noted-findings.js';
 export { type Transaction, TransactionState } from './context/transaction.js';
 export { type ControlClient, connectControl } from './control/client.js';
 export { type Controlled, controlHandlers } from './control/handlers.js';
@@ -127,9 +129,10 @@ export type {
   SchemaResult,
   StandardSchema,
 } from './plugin/standard-schema.js';
-export type { ExplainedHook, Explanation } from './server/explain.js';
+export type { ExplainedHook, ExplainedTap, Explanation } from './server/explain.js';
 export type { MtaServices } from './server/house.js';
 export type { SubmitContent, SubmitEnvelope } from './server/submit.js';
+export { type AddressTest, createAddressTest } from './services/address-test.js';
 export { type AuthenticationResult, Authenticator } from './services/authenticator.js';
 export { Certificates } from './services/certificates.js';
 export { Clock, type Timer } from './services/clock.js';
@@ -266,6 +269,7 @@ export {
 } from './values/route.js';
 export {
   type Accept,
+  type Attributed,
   accept,
   type Defer,
   type DeferIfAccepted,
@@ -275,6 +279,7 @@ export {
   deferIfAccepted,
   discard,
   disconnect,
+  type Grounds,
   isRefusal,
   type Quarantine,
   quarantine,

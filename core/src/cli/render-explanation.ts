@@ -1,6 +1,6 @@
 /** An explanation for people. */
 import { hookTable } from '../hooks/table.js';
-import type { ExplainedHook, Explanation } from '../server/explain.js';
+import type { ExplainedHook, ExplainedTap, Explanation } from '../server/explain.js';
 
 /** The lines of `postroad explain`. */
 export function renderExplanation(explanation: Explanation, hasColour: boolean): readonly string[] {
@@ -38,13 +38,21 @@ function ofWholeServer({ hooks, listeners }: Explanation): readonly ExplainedHoo
 
 function hookLines(hooks: readonly ExplainedHook[]): readonly string[] {
   if (hooks.length === 0) return ['  (nobody taps any)'];
-  return columns(
+  const rows = columns(
     hooks.map(({ hook, kind, taps, undecided }) => [
       hook,
       `${kind}`,
       undecided === '–' ? taps.join(' → ') : `${taps.join(' → ')} → ${undecided} when nobody decides`,
     ]),
   );
+  return hooks.flatMap(({ checks }, at) => [rows[at] as string, ...checks.flatMap(checkLine)]);
+}
+
+/** What a tap says of itself, below its hook; nothing when it says nothing. */
+function checkLine({ plugin, description, onError, timeoutMs }: ExplainedTap): readonly string[] {
+  if (description === undefined) return [];
+  const failing = onError === 'skip' ? ', goes on without it when it fails' : '';
+  return [`    ${plugin}: ${description} (at most ${timeoutMs / 1_000} s${failing})`];
 }
 
 function columns(rows: readonly (readonly string[])[]): readonly string[] {

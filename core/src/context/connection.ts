@@ -40,6 +40,12 @@ export interface Connection extends Readonly<ConnectionFacts> {
   readonly helloName: string;
   /** Whether EHLO or LHLO was said rather than HELO. */
   readonly isExtended: boolean;
+  /** Made by `postroad try`: nothing that is learnt from it is remembered, nothing of it is counted. */
+  readonly isTrial: boolean;
+  /** Whether the client said something before it was greeted (RFC 5321 section 3.1). */
+  readonly hasTalkedEarly: boolean;
+  /** Whether it sent on behind a command whose answer it must wait for (RFC 2920 section 3.1): EHLO, HELO, DATA. */
+  readonly hasPipelinedBadly: boolean;
   /** Set once the client has logged in. */
   readonly identity: Identity | undefined;
   /** Aborts when the connection is gone. */
@@ -62,6 +68,9 @@ export class ConnectionState extends State implements Connection {
   tls: TlsFacts | undefined;
   helloName = '';
   isExtended = false;
+  isTrial = false;
+  hasTalkedEarly = false;
+  hasPipelinedBadly = false;
   identity: Identity | undefined;
   #controller: AbortController | undefined;
   #isClosed = false;

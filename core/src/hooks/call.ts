@@ -10,6 +10,8 @@ export interface HookServices {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Told of every answer of a decide or gather hook, in the order in which they come; for `postroad try`. */
+  readonly watch?: (tap: CompiledTap, answer: unknown) => void;
 }
 
 /** A tap ready to be called: always with two or three inputs, whatever its hook has. */

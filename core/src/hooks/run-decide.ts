@@ -41,7 +41,9 @@ export function runDecide(
       if (isThenable(answer)) {
         return goOn({ taps, at, first, second, controller, remembered, services, timeoutMs }, answer);
       }
+      services.watch?.(tap, answer);
       if (answer === undefined) continue;
+      answer = attribute(answer, tap);
       if (isDeferIfAccepted(answer)) {
         remembered ??= answer;
         continue;
@@ -92,7 +94,9 @@ async function goOn(run: Run, pending: PromiseLike<unknown>): Promise<unknown> {
         const rest = taps.slice(at + 1);
         return conclude(await runDecide(rest, run.timeoutMs, services)(run.first, run.second), remembered);
       }
+      services.watch?.(tap, answer);
       if (answer === undefined) continue;
+      answer = attribute(answer, tap);
       if (!isDeferIfAccepted(answer)) return conclude(answer, remembered);
       remembered ??= answer;
     }
@@ -100,6 +104,12 @@ async function goOn(run: Run, pending: PromiseLike<unknown>): Promise<unknown> {
   } finally {
     stopFollowing();
   }
+}
+
+/** A verdict other than accept, or anything that refuses, carries the name of its plugin into logs and observers. */
+function attribute(answer: unknown, tap: CompiledTap): unknown {
+  const verdict = (answer as { verdict?: unknown }).verdict;
+  return verdict === undefined || verdict === 'accept' ? answer : { ...(answer as object), by: tap.plugin };
 }
 
 function isDeferIfAccepted(answer: unknown): answer is DeferIfAccepted {
@@ -110,5 +120,5 @@ function conclude(answer: unknown, remembered: DeferIfAccepted | undefined): unk
   if (remembered === undefined) return answer;
   const verdict = (answer as { verdict?: unknown } | undefined)?.verdict;
   if (verdict === 'reject' || verdict === 'defer' || verdict === 'disconnect') return answer;
-  return { verdict: 'defer', reply: remembered.reply } satisfies Defer;
+  return { ...remembered, verdict: 'defer' } satisfies Defer;
 }

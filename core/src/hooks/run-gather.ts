@@ -31,11 +31,11 @@ export function runGather(
         (error: unknown) => failedFinding(tap, error, services),
       );
     });
-    if (!pending.some(isThenable)) return flatten(pending);
+    if (!pending.some(isThenable)) return flatten(pending, taps, services);
     const stops = controllers.map((controller) => followOwner(controller, first));
     return Promise.all(pending).then((answers) => {
       for (const stop of stops) stop();
-      return flatten(answers);
+      return flatten(answers, taps, services);
     });
   };
 }
@@ -59,6 +59,12 @@ function failedFinding(tap: CompiledTap, error: unknown, services: HookServices)
   return tap.isSkippedOnError ? undefined : { source: tap.plugin, error: messageOf(error) };
 }
 
-function flatten(answers: readonly unknown[]): readonly unknown[] {
+function flatten(
+  answers: readonly unknown[],
+  taps: readonly CompiledTap[],
+  services: HookServices,
+): readonly unknown[] {
+  const { watch } = services;
+  if (watch !== undefined) answers.forEach((answer, at) => void watch(taps[at] as CompiledTap, answer));
   return answers.flat().filter((answer) => answer !== undefined);
 }

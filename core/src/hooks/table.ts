@@ -16,11 +16,11 @@ import type { Credentials, Identity } from '../values/identity.js';
 import type { Reply } from '../values/reply.js';
 import type { DeliveryReport, RecipientOutcome } from '../values/report.js';
 import type { Route, TlsPolicy } from '../values/route.js';
-import type { Refusal, Verdict } from '../values/verdict.js';
+import type { Attributed, Refusal, Verdict } from '../values/verdict.js';
 import type { Decide, Gather, MaybePromise, Observe, Transform } from './kinds.js';
 
 /** Something that was refused, for observers. */
-export interface RefusedEvent {
+export interface RefusedEvent extends Attributed {
   readonly connection: Connection;
   readonly transaction: Transaction | undefined;
   /** The hook or the rule of the core that refused. */

@@ -26,6 +26,8 @@ export interface TapOptions {
   readonly timeoutMs?: number;
   /** `skip` goes on as if the tap had not answered when it fails: failing open, by name. */
   readonly onError?: 'defer' | 'skip';
+  /** What it checks, with its thresholds, and what it may answer: for `explain`. */
+  readonly description?: string;
 }
 
 /** A class whose constructor's collaborators are injected. */

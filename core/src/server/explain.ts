@@ -1,8 +1,19 @@
 /** Who does what, in which order: the composition as it was compiled. */
 
 import type { OrderedTaps } from '../hooks/compile.js';
+import type { Tap } from '../hooks/order.js';
 import { type HookName, hookTable, type Stage } from '../hooks/table.js';
 import type { Generation } from './generation.js';
+
+/** One tap of a hook. */
+export interface ExplainedTap {
+  readonly plugin: string;
+  /** What it checks, with its thresholds, and what it may answer, as the plugin describes it. */
+  readonly description?: string;
+  /** What its failure does: `defer` answers 451, `skip` goes on without it, `finding` and `log` only tell. */
+  readonly onError: 'defer' | 'skip' | 'finding' | 'log';
+  readonly timeoutMs: number;
+}
 
 /** The taps of one hook in the order in which they run. */
 export interface ExplainedHook {
@@ -10,6 +21,8 @@ export interface ExplainedHook {
   readonly kind: string;
   readonly stage: Stage;
   readonly taps: readonly string[];
+  /** The same taps, with what they say of themselves. */
+  readonly checks: readonly ExplainedTap[];
   readonly undecided: string;
 }
 
@@ -85,7 +98,21 @@ function explainTaps(taps: OrderedTaps): readonly ExplainedHook[] {
   for (const [hook, ordered] of taps) {
     if (ordered.length === 0) continue;
     const { kind, stage, undecided } = hookTable[hook];
-    explained.push({ hook, kind, stage, undecided, taps: ordered.map((tap) => tap.plugin) });
+    const checks = ordered.map((tap) => explainTap(hook, tap));
+    explained.push({ hook, kind, stage, undecided, taps: ordered.map((tap) => tap.plugin), checks });
   }
   return explained;
+}
+
+const failures = { decide: 'defer', transform: 'defer', gather: 'finding', observe: 'log' } as const;
+
+function explainTap(hook: HookName, { plugin, options }: Tap): ExplainedTap {
+  const { kind, timeoutMs } = hookTable[hook];
+  const { description, onError } = options;
+  return {
+    plugin,
+    ...(description === undefined ? {} : { description }),
+    onError: onError === 'skip' ? 'skip' : failures[kind],
+    timeoutMs: options.timeoutMs ?? timeoutMs,
+  };
 }

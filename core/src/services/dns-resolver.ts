@@ -41,9 +41,11 @@ export function createResolver(options: ResolverOptions): Resolver {
       if (localAddresses(domain) !== undefined) return [];
       return mxOf((await ask(domain, 'MX', signal)).records);
     },
-    async addresses(name, signal) {
+    async addresses(name, signal, family) {
       const local = localAddresses(name) ?? (await hosts?.())?.addresses.get(name.toLowerCase());
       if (local !== undefined) return local;
+      if (family === 4) return valuesOf((await ask(name, 'A', signal)).records, 'A');
+      if (family === 6) return valuesOf((await ask(name, 'AAAA', signal)).records, 'AAAA');
       const [four, six] = await Promise.all([ask(name, 'A', signal), ask(name, 'AAAA', signal)]);
       return [...valuesOf(four.records, 'A'), ...valuesOf(six.records, 'AAAA')];
     },

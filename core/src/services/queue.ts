@@ -19,7 +19,7 @@ export interface Suspension extends SuspensionTarget {
 /** Something that happened to a message. */
 export interface TraceEntry {
   readonly atMs: number;
-  /** `queued`, `delivered`, `deferred`, `failed`, `bounced`, `expired`, `dropped`, `suspended`, `held` or `congested`. */
+  /** `queued`, `judged`, `delivered`, `deferred`, `failed`, `bounced`, `expired`, `dropped`, `suspended`, `held` or `congested`. */
   readonly event: string;
   /** The recipient's address; absent when it is about the whole message. */
   readonly recipient?: string;

@@ -34,8 +34,8 @@ export interface DnssecResolver {
  */
 export interface Resolver {
   mx(domain: string, signal?: AbortSignal): Promise<readonly MxRecord[]>;
-  /** IPv4 and IPv6 addresses, in no order. */
-  addresses(name: string, signal?: AbortSignal): Promise<readonly string[]>;
+  /** IPv4 and IPv6 addresses, in no order; with `family` at least those of one kind. */
+  addresses(name: string, signal?: AbortSignal, family?: 4 | 6): Promise<readonly string[]>;
   /** TXT records, the strings of each joined. */
   txt(name: string, signal?: AbortSignal): Promise<readonly string[]>;
   /** Names of an address (PTR). */

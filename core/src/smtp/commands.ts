@@ -15,16 +15,18 @@ export interface Command {
   run(session: ReceivingSession, argument: string): void;
   /** Whether the argument may hold UTF-8 (RFC 6531 section 3.2); otherwise it is refused before `run`. */
   readonly takesUtf8?: boolean;
+  /** Whether the client must wait for its answer before it sends on (RFC 2920 section 3.1). */
+  readonly endsGroup?: boolean;
 }
 
 /** Commands by verb, in capitals. */
 export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
-  ['EHLO', { run: (session, argument) => sayHello(session, 'EHLO', argument) }],
-  ['HELO', { run: (session, argument) => sayHello(session, 'HELO', argument) }],
-  ['LHLO', { run: (session, argument) => sayHello(session, 'LHLO', argument) }],
+  ['EHLO', { run: (session, argument) => sayHello(session, 'EHLO', argument), endsGroup: true }],
+  ['HELO', { run: (session, argument) => sayHello(session, 'HELO', argument), endsGroup: true }],
+  ['LHLO', { run: (session, argument) => sayHello(session, 'LHLO', argument), endsGroup: true }],
   ['MAIL', { run: beginTransaction, takesUtf8: true }],
   ['RCPT', { run: addRecipient, takesUtf8: true }],
-  ['DATA', { run: startData }],
+  ['DATA', { run: startData, endsGroup: true }],
   ['BDAT', { run: takeChunk }],
   ['RSET', { run: reset }],
   ['NOOP', { run: (session) => session.say(replies.ok) }],

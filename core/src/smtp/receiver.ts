@@ -16,9 +16,10 @@ import type { ReversePath } from '../values/address.js';
 import type { EnvelopeParameters, EnvelopeRecipient } from '../values/envelope.js';
 import type { Credentials } from '../values/identity.js';
 import type { Reply } from '../values/reply.js';
+import type { Attributed } from '../values/verdict.js';
 
-/** What to say, and whether to close the connection behind it. */
-export interface ReceiverAnswer {
+/** What to say, and whether to close the connection behind it; who decided it and why are for logs and observers. */
+export interface ReceiverAnswer extends Attributed {
   readonly reply: Reply;
   readonly close?: boolean;
 }

@@ -7,13 +7,14 @@ import type { ReceivingSession } from './session.js';
 const notPrintablePattern = /[^ -~]/;
 const controlPattern = /[\u0000-\u001f\u007f]/;
 
-/** Runs the command of one line, an octet a character. */
-export function runCommand(session: ReceivingSession, line: string) {
+/** Runs the command of one line, an octet a character; `hasMore` says whether something has come behind it. */
+export function runCommand(session: ReceivingSession, line: string, hasMore: boolean) {
   const blank = line.indexOf(' ');
   const verb = (blank < 0 ? line : line.slice(0, blank)).toUpperCase();
   const command = commands.get(verb);
   if (command === undefined) return refuseUnknown(session, verb);
   session.isDataRefused = false;
+  if (hasMore && command.endsGroup === true) session.peer.hasPipelinedBadly = true;
   let text: string | undefined = line;
   if (notPrintablePattern.test(line)) {
     // Octets above 127 are allowed where an address may be, and only as UTF-8 (RFC 6531 section 3.2).

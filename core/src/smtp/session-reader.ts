@@ -26,6 +26,12 @@ export class SessionReader {
     return this.#chunk !== undefined;
   }
 
+  /** Whether something has come behind the line that was read last. */
+  get hasMore(): boolean {
+    const chunk = this.#chunk;
+    return chunk !== undefined && (this.#at < chunk.length || (this.#queued?.length ?? 0) > 0);
+  }
+
   push(chunk: Buffer, socket: Socket): void {
     if (this.#chunk === undefined) {
       this.#chunk = chunk;
@@ -92,7 +98,7 @@ export class SessionReader {
     const { problem } = lines;
     if (problem !== undefined && (problem !== 'bare' || session.shared.isStrict))
       refuseLine(session, problem);
-    else if (take === undefined) runCommand(session, lines.line);
+    else if (take === undefined) runCommand(session, lines.line, this.hasMore);
     else take(lines.line);
   }
 

@@ -222,6 +222,7 @@ export class ReceivingSession extends BaseConnection {
   readonly #onData = (chunk: Buffer): void => {
     if (this.#isEnding) return;
     this.#reader.push(chunk, this._socket);
+    this.peer.hasTalkedEarly ||= this.times.phase === 'greeting';
     if (!this.#isWaiting) this.#run();
   };
 

@@ -1,7 +1,7 @@
 /** What the receive stage says: verdicts as answers, and the replies of its own rules. */
 import type { ReceiverAnswer } from '../smtp/receiver.js';
 import { type Reply, reply } from '../values/reply.js';
-import type { Verdict } from '../values/verdict.js';
+import type { Attributed, Verdict } from '../values/verdict.js';
 
 /** Said by the core itself. The texts name no host, path, plugin or policy of ours. */
 export const replies = {
@@ -21,11 +21,10 @@ export function answerOf(verdict: Verdict | undefined, accepted: Reply): Receive
   switch (verdict?.verdict) {
     case 'reject':
     case 'defer':
-      return { reply: verdict.reply };
-    case 'disconnect':
-      return { reply: verdict.reply, close: true };
     case 'deferIfAccepted':
-      return { reply: verdict.reply };
+      return { ...attributionOf(verdict), reply: verdict.reply };
+    case 'disconnect':
+      return { ...attributionOf(verdict), reply: verdict.reply, close: true };
     default:
       return { reply: accepted };
   }
@@ -34,4 +33,18 @@ export function answerOf(verdict: Verdict | undefined, accepted: Reply): Receive
 /** Whether the answer refuses. */
 export function isRefusalAnswer(answer: ReceiverAnswer): boolean {
   return answer.reply.code >= 400;
+}
+
+/** Who decided, and why, without the rest of a verdict or answer. */
+export function attributionOf({ by, grounds }: Attributed): Attributed {
+  return { ...(by === undefined ? {} : { by }), ...(grounds === undefined ? {} : { grounds }) };
+}
+
+/** The same as fields of a log line. */
+export function attributionFields({ by, grounds }: Attributed): Readonly<Record<string, string>> {
+  return {
+    ...(by === undefined ? {} : { plugin: by }),
+    ...(grounds?.rule === undefined ? {} : { rule: grounds.rule }),
+    ...(grounds?.reason === undefined ? {} : { reason: grounds.reason }),
+  };
 }

@@ -16,7 +16,7 @@ import type { BeginAnswer, ReceiverAnswer, ReceiverPolicy } from '../smtp/receiv
 import type { MailAddress, ReversePath } from '../values/address.js';
 import type { EnvelopeParameters, EnvelopeRecipient } from '../values/envelope.js';
 import type { Verdict } from '../values/verdict.js';
-import { answerOf, isRefusalAnswer, replies } from './answers.js';
+import { answerOf, attributionFields, attributionOf, isRefusalAnswer, replies } from './answers.js';
 import { whenReady } from './maybe.js';
 import { type TakeMessageOptions, takeMessage } from './take-message.js';
 
@@ -111,8 +111,8 @@ function ask(
   return whenReady(options.hooks.reversePath(transaction, reversePath), (verdict) => {
     const answer = answerOf(verdict, replies.sender);
     if (isRefusalAnswer(answer)) return refuse(options, connection, transaction, 'reversePath', answer);
-    mark(transaction, verdict);
-    return { ...answer, transaction };
+    mark(options, transaction, 'reversePath', verdict);
+    return { reply: answer.reply, transaction };
   });
 }
 
@@ -153,8 +153,15 @@ function nameRecipient(
     const answer = answerOf(verdict, replies.recipient);
     if (isRefusalAnswer(answer)) return refuse(options, connection, transaction, 'recipient', answer);
     transaction.recipients.push(recipient);
-    if (verdict.verdict === 'discard') transaction.drop(recipient);
-    mark(transaction, verdict);
+    if (verdict.verdict === 'discard') {
+      transaction.drop(recipient);
+      options.log.info('recipient discarded', {
+        transaction: transaction.id,
+        reason: verdict.reason,
+        ...attributionFields(verdict),
+      });
+    }
+    mark(options, transaction, 'recipient', verdict);
     return answer;
   });
 }
@@ -169,13 +176,25 @@ function startData(
     const answer = answerOf(verdict, replies.sender);
     if (isRefusalAnswer(answer))
       return refuse(options, transaction.connection, transaction, 'dataStart', answer);
-    mark(transaction, verdict);
+    mark(options, transaction, 'dataStart', verdict);
     return undefined;
   });
 }
 
-function mark(transaction: TransactionState, verdict: Verdict | undefined): void {
-  if (verdict?.verdict === 'quarantine') transaction.quarantine ??= verdict.reason;
+function mark(
+  options: ReceiveOptions,
+  transaction: TransactionState,
+  at: string,
+  verdict: Verdict | undefined,
+): void {
+  if (verdict?.verdict !== 'quarantine') return;
+  transaction.quarantine ??= verdict.reason;
+  options.log.info('marked', {
+    transaction: transaction.id,
+    at,
+    ...attributionFields(verdict),
+    reason: verdict.reason,
+  });
 }
 
 function refuse(
@@ -192,7 +211,14 @@ function refuse(
     at,
     code: answer.reply.code,
     text: answer.reply.text,
+    ...attributionFields(answer),
   });
-  void options.hooks.refused?.({ connection, transaction, at, reply: answer.reply });
+  void options.hooks.refused?.({
+    connection,
+    transaction,
+    at,
+    reply: answer.reply,
+    ...attributionOf(answer),
+  });
   return answer;
 }

@@ -4,6 +4,7 @@
  */
 import type { Body } from '../body/body.js';
 import { MessageState } from '../context/message.js';
+import { notedFindings } from '../context/noted-findings.js';
 import type { TransactionState } from '../context/transaction.js';
 import { isMailError } from '../errors.js';
 import type { CompiledHooks } from '../hooks/compile.js';
@@ -17,7 +18,7 @@ import type { Finding } from '../values/finding.js';
 import { renderHeaderPrefix } from '../values/header.js';
 import { type Reply, reply } from '../values/reply.js';
 import type { Verdict } from '../values/verdict.js';
-import { answerOf, isRefusalAnswer, replies } from './answers.js';
+import { answerOf, attributionFields, attributionOf, isRefusalAnswer, replies } from './answers.js';
 import { tracePrefix } from './trace.js';
 
 /** What taking a message needs. */
@@ -31,6 +32,12 @@ export interface TakeMessageOptions {
   readonly lifetimeMs: number;
   /** Puts the message into the queue; resolves when it is durable. */
   enqueue(message: NewQueuedMessage): Promise<readonly QueuedRecipient[]>;
+}
+
+/** What was noted about the connection and the transaction comes first. */
+function withNoted(transaction: TransactionState, found: readonly Finding[]): readonly Finding[] {
+  const noted = notedFindings(transaction);
+  return noted.length === 0 ? found : [...noted, ...found];
 }
 
 const noFindings: readonly Finding[] = Object.freeze([]);
@@ -68,15 +75,14 @@ async function judgeAndEnqueue(
   const { hooks } = options;
   // RFC 5321 section 6.3.
   if (message.body.header.all('received').length >= options.hopsMax) return { reply: replies.loop };
-  const findings = hooks.inspect === null ? noFindings : await hooks.inspect(message);
+  const found = hooks.inspect === null ? noFindings : await hooks.inspect(message);
+  const findings = withNoted(transaction, found);
   const verdict = hooks.message === null ? undefined : await hooks.message(message, findings);
   const queued = reply(250, '0.0', `queued as ${message.id}`);
   const answer = answerOf(verdict, queued);
   if (isRefusalAnswer(answer)) return answer;
-  if (verdict?.verdict === 'discard') {
-    options.log.info('message discarded', { message: message.id, reason: verdict.reason });
-    return { reply: queued };
-  }
+  tellMark(options, message, verdict);
+  if (verdict?.verdict === 'discard') return { reply: queued };
   const recipients =
     hooks.expand === null
       ? message.envelope.recipients
@@ -108,6 +114,17 @@ async function judgeAndEnqueue(
   });
   tell(hooks, message, put, leased);
   return { reply: queued };
+}
+
+/** What was accepted and yet not simply: dropped, or marked. */
+function tellMark(options: TakeMessageOptions, message: MessageState, verdict: Verdict | undefined): void {
+  if (verdict?.verdict !== 'discard' && verdict?.verdict !== 'quarantine') return;
+  options.log.info(verdict.verdict === 'discard' ? 'message discarded' : 'marked', {
+    message: message.id,
+    at: 'message',
+    ...attributionFields(verdict),
+    reason: verdict.reason,
+  });
 }
 
 function newQueuedMessage(
@@ -171,8 +188,10 @@ function report(options: TakeMessageOptions, transaction: TransactionState, answ
     at: 'message',
     code: answer.reply.code,
     text: answer.reply.text,
+    ...attributionFields(answer),
   });
-  void options.hooks.refused?.({ connection, transaction, at: 'message', reply: answer.reply });
+  const event = { connection, transaction, at: 'message', reply: answer.reply };
+  void options.hooks.refused?.({ ...event, ...attributionOf(answer) });
 }
 
 function quarantineOf(transaction: TransactionState, verdict: Verdict | undefined): string | undefined {

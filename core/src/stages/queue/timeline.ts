@@ -1,4 +1,5 @@
 /** What happened to the messages that were handled lately: in memory, bounded, for those who ask why mail is late. */
+import { judgement } from '../../context/judgement.js';
 import type { MessageTrace, TraceEntry } from '../../services/queue.js';
 import type { QueuedMessage, QueuedRecipient } from '../../services/queue-store.js';
 import { formatAddress, formatReversePath } from '../../values/address.js';
@@ -42,8 +43,8 @@ export function createTimeline(nowMs: () => number): Timeline {
   const stories = new Map<string, Story>();
 
   function noteIn(story: Story, entry: TraceEntry): void {
-    // The first says where it came from; of the rest the latest count.
-    if (story.entries.length >= entriesMax) story.entries.splice(1, 1);
+    // The first two say where it came from and how it was judged; of the rest the latest count.
+    if (story.entries.length >= entriesMax) story.entries.splice(2, 1);
     story.entries.push(entry);
   }
 
@@ -57,6 +58,9 @@ export function createTimeline(nowMs: () => number): Timeline {
       const account = accountId === undefined ? '' : ` as ${accountId}`;
       const detail = `by ${protocol} from ${remoteAddress}${account}`;
       noteIn(story, { atMs: message.receivedAtMs, event: 'queued', detail });
+      const judged = message.state?.[judgement.name];
+      if (typeof judged === 'string')
+        noteIn(story, { atMs: message.receivedAtMs, event: 'judged', detail: judged });
     },
     note(messageId, { event, recipient, site, outcome, detail }) {
       const story = stories.get(messageId);
