@@ -1,5 +1,6 @@
 /** The commands of a client as data: what `parseCommand` makes and the server carries out. */
 import type { FetchItem } from './fetch-items.js';
+import type { MailboxFilter } from './mailbox-filter.js';
 import type { SearchKey } from './search-program.js';
 import type { MessageSet, Ranges } from './sequence-set.js';
 
@@ -185,9 +186,12 @@ export interface ExpungeCommand {
   readonly set?: MessageSet;
 }
 
+/** What can be asked for in RETURN; CONTEXT and UPDATE are of RFC 5267, RELEVANCY of RFC 6203. */
+export type ReturnOption = 'MIN' | 'MAX' | 'ALL' | 'COUNT' | 'SAVE' | 'CONTEXT' | 'UPDATE' | 'RELEVANCY';
+
 /** What the results shall look like (RFC 4731, RFC 5182, RFC 9394). */
 export interface SearchReturn {
-  readonly options: ReadonlySet<'MIN' | 'MAX' | 'ALL' | 'COUNT' | 'SAVE'>;
+  readonly options: ReadonlySet<ReturnOption>;
   readonly partial?: PartialRange;
 }
 
@@ -199,9 +203,34 @@ export interface SearchCommand {
   readonly program: SearchKey;
 }
 
-/** What SORT orders by (RFC 5256, RFC 5957). */
+/** ESEARCH over several mailboxes (RFC 7377). */
+export interface MultiSearchCommand {
+  readonly name: 'ESEARCH';
+  /** Which mailboxes; the selected one when none is named. */
+  readonly sources: readonly MailboxFilter[];
+  readonly returns: SearchReturn;
+  readonly program: SearchKey;
+}
+
+/** CANCELUPDATE (RFC 5267): the tags of the searches that need no more updates. */
+export interface CancelUpdateCommand {
+  readonly name: 'CANCELUPDATE';
+  readonly tags: readonly string[];
+}
+
+/** What SORT orders by (RFC 5256, RFC 5957, RFC 6203). */
 export interface SortCriterion {
-  readonly by: 'ARRIVAL' | 'CC' | 'DATE' | 'DISPLAYFROM' | 'DISPLAYTO' | 'FROM' | 'SIZE' | 'SUBJECT' | 'TO';
+  readonly by:
+    | 'ARRIVAL'
+    | 'CC'
+    | 'DATE'
+    | 'DISPLAYFROM'
+    | 'DISPLAYTO'
+    | 'FROM'
+    | 'RELEVANCY'
+    | 'SIZE'
+    | 'SUBJECT'
+    | 'TO';
   readonly isReverse: boolean;
 }
 
@@ -254,6 +283,8 @@ export type Command =
   | CopyCommand
   | ExpungeCommand
   | SearchCommand
+  | MultiSearchCommand
+  | CancelUpdateCommand
   | SortCommand
   | ThreadCommand
   | GetQuotaCommand

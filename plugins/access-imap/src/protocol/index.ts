@@ -6,6 +6,7 @@ export type {
   AppendMessage,
   AppendPart,
   AuthenticateCommand,
+  CancelUpdateCommand,
   Command,
   CommandName,
   CompressCommand,
@@ -19,11 +20,13 @@ export type {
   ListCommand,
   LoginCommand,
   MailboxCommand,
+  MultiSearchCommand,
   PartialRange,
   PlainCommand,
   QresyncParameters,
   RenameCommand,
   ReplaceCommand,
+  ReturnOption,
   SearchCommand,
   SearchReturn,
   SelectCommand,
@@ -39,6 +42,7 @@ export { dayOf, formatDateTime, type HeaderDate, parseDateTime, parseHeaderDate 
 export { writeEnvelope } from './envelope.js';
 export { type FetchItem, formatSection, type Partial, type Section } from './fetch-items.js';
 export { hierarchySeparator, listMatcher } from './list-pattern.js';
+export type { MailboxFilter } from './mailbox-filter.js';
 export { decodeMailboxName, encodeMailboxName, mailboxOctets, type NameEncoding } from './mailbox-name.js';
 export { type MessageUrl, parseMessageUrl } from './message-url.js';
 export { isAscii, octetsOf, textOf } from './octets.js';

@@ -56,6 +56,8 @@ const readers: Readonly<Record<CommandName, Reader>> = {
   MOVE: message.readCopy('MOVE'),
   EXPUNGE: message.readExpunge,
   SEARCH: search.readSearch,
+  ESEARCH: search.readMultiSearch,
+  CANCELUPDATE: search.readCancelUpdate,
   SORT: search.readSort,
   THREAD: search.readThread,
 };

@@ -1,4 +1,7 @@
-/** Search programs as data (RFC 9051 section 6.4.4, RFC 5032, RFC 7162, RFC 8474, RFC 8514), and how they are read. */
+/**
+ * Search programs as data (RFC 9051 section 6.4.4, RFC 5032, RFC 6203, RFC 7162, RFC 8474, RFC 8514), and how they are
+ * read.
+ */
 import { type Cursor, nestingMax, SyntaxFault } from './cursor.js';
 import { readDate } from './dates.js';
 import { textOf } from './octets.js';
@@ -12,7 +15,7 @@ export type SearchKey =
   | { readonly key: 'all' | 'none' | 'save-date-supported' }
   | { readonly key: 'and'; readonly keys: readonly SearchKey[] }
   | { readonly key: 'or'; readonly left: SearchKey; readonly right: SearchKey }
-  | { readonly key: 'not'; readonly of: SearchKey }
+  | { readonly key: 'not' | 'fuzzy'; readonly of: SearchKey }
   | { readonly key: 'flag'; readonly flag: string; readonly isSet: boolean }
   | { readonly key: 'sequence' | 'uid'; readonly set: MessageSet }
   | {
@@ -79,6 +82,8 @@ export function usesKey(program: SearchKey, wanted: SearchKey['key']): boolean {
       return usesKey(program.left, wanted) || usesKey(program.right, wanted);
     case 'not':
       return usesKey(program.of, wanted);
+    case 'fuzzy':
+      return wanted === 'fuzzy' || usesKey(program.of, wanted);
     default:
       return program.key === wanted;
   }
@@ -92,6 +97,7 @@ export function usesSequenceNumbers(program: SearchKey): boolean {
     case 'or':
       return usesSequenceNumbers(program.left) || usesSequenceNumbers(program.right);
     case 'not':
+    case 'fuzzy':
       return usesSequenceNumbers(program.of);
     default:
       return program.key === 'sequence' && program.set.kind === 'ranges';
@@ -130,6 +136,8 @@ function readNamedKey(cursor: Cursor, word: string, depth: number, budget: { key
   switch (word) {
     case 'NOT':
       return { key: 'not', of: inner() };
+    case 'FUZZY':
+      return { key: 'fuzzy', of: inner() };
     case 'OR':
       return { key: 'or', left: inner(), right: inner() };
     default:

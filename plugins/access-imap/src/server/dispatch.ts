@@ -17,11 +17,13 @@ import { expunge } from './expunge.js';
 import { fetch } from './fetch.js';
 import { list } from './list.js';
 import { authenticate, logIn, startTls } from './login.js';
+import { multiSearch } from './multi-search.js';
 import { tellNews } from './news.js';
 import { bad, formatOutcome, no, type Outcome, ok, outcomeOfError } from './outcome.js';
 import { getQuota, getQuotaRoot } from './quota.js';
 import { replace } from './replace.js';
 import { search } from './search.js';
+import { cancelUpdates } from './search-updates.js';
 import { close, select, unselect } from './select.js';
 import type { Session } from './session.js';
 import { sort } from './sort.js';
@@ -95,6 +97,11 @@ const table: Table = {
     run: (session, command, call) => search(session, command, call.tag),
     keepsNumbers: true,
   },
+  ESEARCH: {
+    state: 'authenticated',
+    run: (session, command, call) => multiSearch(session, command, call.tag),
+  },
+  CANCELUPDATE: { state: 'selected', run: cancelUpdates },
   SORT: {
     state: 'selected',
     run: (session, command, call) => sort(session, command, call.tag),

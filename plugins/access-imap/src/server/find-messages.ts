@@ -1,14 +1,8 @@
 /** Running a search program over the selected mailbox, cheapest knowledge first. */
-import {
-  type Body,
-  containsText,
-  foldText,
-  headerText,
-  type MailboxEntry,
-  type StoredMessage,
-} from '@postroad/core';
+import type { MailboxEntry, StoredMessage } from '@postroad/core';
 import { type SearchKey, writeString } from '../protocol/index.js';
 import { breathe } from './breathe.js';
+import { matchesContent, textKeys } from './match-content.js';
 import { type Candidate, foldProgram, matchMessage, type SearchContext } from './match-message.js';
 import type { Session } from './session.js';
 import type { View } from './view.js';
@@ -30,6 +24,7 @@ export async function findMessages(
   program: SearchKey,
   isUid: boolean,
   tag: string,
+  scope: SearchScope = {},
 ): Promise<number[]> {
   const search: Search = {
     session,
@@ -39,13 +34,13 @@ export async function findMessages(
       nowMs: session.server.clock.now(),
       count: view.count,
       lastUid: view.lastUid,
-      saved: new Set(session.savedResult),
+      saved: new Set(scope.saved ?? session.savedResult),
     },
     progress: progressTeller(session, tag, view.count),
     mayContain: new Map(),
   };
   const found: number[] = [];
-  const open = await matchEntries(search, isUid, found);
+  const open = await matchEntries(search, isUid, found, scope.among);
   if (open.length === 0) return found;
   const isOnlyOpen = found.length === 0;
   await askIndex(search);
@@ -54,6 +49,14 @@ export async function findMessages(
     await breathe();
   }
   return isOnlyOpen ? found : found.sort((a, b) => a - b);
+}
+
+/** What a search may be narrowed to. */
+export interface SearchScope {
+  /** Indexes of the only messages to look at, ascending. */
+  readonly among?: readonly number[];
+  /** What `$` means, when it is not what it means now. */
+  readonly saved?: readonly number[];
 }
 
 /** One search under way. */
@@ -69,8 +72,9 @@ interface Search {
 
 /** Asks the store's index of texts, so that messages without them need not be opened. */
 async function askIndex({ session, view, program, mayContain }: Search): Promise<void> {
-  for (const { text } of contentKeys(program)) {
-    if (text === '' || mayContain.has(text)) continue;
+  for (const { text, fuzzy } of textKeys(program)) {
+    // The index knows texts as they are, not what is nearly the same.
+    if (text === '' || fuzzy !== undefined || mayContain.has(text)) continue;
     const told = await session.server.store.textCandidates?.(view.mailboxId, text);
     if (told !== undefined) mayContain.set(text, told);
   }
@@ -81,6 +85,7 @@ async function matchEntries(
   { view, program, context }: Search,
   isUid: boolean,
   found: number[],
+  among: readonly number[] | undefined,
 ): Promise<number[]> {
   const open: number[] = [];
   const { entries } = view;
@@ -90,8 +95,10 @@ async function matchEntries(
     message: undefined,
     content: undefined,
   };
-  for (let index = 0; index < entries.length; index++) {
-    if (index % breathEvery === breathEvery - 1) await breathe();
+  const count = among?.length ?? entries.length;
+  for (let at = 0; at < count; at++) {
+    if (at % breathEvery === breathEvery - 1) await breathe();
+    const index = among?.[at] ?? at;
     const entry = entries[index] as MailboxEntry;
     const isGhost = view.hasPendingExpunges && view.isGhost(entry.uid);
     if (isGhost && isUid) continue;
@@ -148,8 +155,10 @@ function progressTeller(session: Session, tag: string, total: number): (done: nu
 async function matchContent(search: Search, candidate: Candidate, message: StoredMessage): Promise<boolean> {
   const { session, program, context, mayContain } = search;
   const content = new Map<SearchKey, boolean>();
-  const keys = contentKeys(program);
-  const open = keys.filter((key) => mayContain.get(key.text)?.(message.messageId) !== false);
+  const keys = textKeys(program);
+  const open = keys.filter(
+    ({ text, fuzzy }) => fuzzy !== undefined || mayContain.get(text)?.(message.messageId) !== false,
+  );
   if (open.length < keys.length) {
     for (const key of keys) if (!open.includes(key)) content.set(key, false);
     candidate.content = content;
@@ -160,7 +169,7 @@ async function matchContent(search: Search, candidate: Candidate, message: Store
   if (body === undefined) return false;
   try {
     for (const key of open) {
-      content.set(key, await answer(key, message, body));
+      content.set(key, await matchesContent(key, message, body));
       candidate.content = content;
       const fits = matchMessage(program, candidate, context);
       if (fits !== undefined) return fits;
@@ -169,36 +178,4 @@ async function matchContent(search: Search, candidate: Candidate, message: Store
   } finally {
     await body.release();
   }
-}
-
-type ContentKey = Extract<SearchKey, { readonly key: 'header' | 'body' | 'text' }>;
-
-function contentKeys(program: SearchKey): ContentKey[] {
-  switch (program.key) {
-    case 'and':
-      return program.keys.flatMap(contentKeys);
-    case 'or':
-      return [...contentKeys(program.left), ...contentKeys(program.right)];
-    case 'not':
-      return contentKeys(program.of);
-    case 'header':
-    case 'body':
-    case 'text':
-      return [program];
-    default:
-      return [];
-  }
-}
-
-async function answer(key: ContentKey, message: StoredMessage, body: Body): Promise<boolean> {
-  // The program's texts are folded already.
-  const folded = key.text;
-  if (key.key !== 'header') return folded === '' || containsText(message, body, folded, key.key === 'text');
-  const { headerStart, bodyStart } = message.structure;
-  const lines = (await headerText(body, { start: headerStart, end: bodyStart })).split('\n');
-  return lines.some((line) => {
-    const colon = line.indexOf(':');
-    if (colon < 0 || line.slice(0, colon).trim().toLowerCase() !== key.field) return false;
-    return folded === '' || foldText(line.slice(colon + 1)).includes(folded);
-  });
 }

@@ -11,6 +11,7 @@ import {
   type StoredMessage,
 } from '@postroad/core';
 import { dayOf, isInRanges, type MessageSet, parseHeaderDate, type SearchKey } from '../protocol/index.js';
+import { FuzzyQuery } from './fuzzy-text.js';
 
 /** What is the same for all messages of one search. */
 export interface SearchContext {
@@ -31,22 +32,38 @@ export interface Candidate {
   content: ReadonlyMap<SearchKey, boolean> | undefined;
 }
 
-/** The program with its texts in the form in which they are compared; made once per search. */
-export function foldProgram(program: SearchKey): SearchKey {
+/** A condition on texts, made ready: folded, and with the words to look for when they need fit only nearly. */
+export type TextKey = Extract<SearchKey, { readonly key: 'header' | 'body' | 'text' }> & {
+  readonly fuzzy?: FuzzyQuery;
+};
+
+/** A program made ready: all its texts are `TextKey`s, and `fuzzy` stands at them alone. */
+export function foldProgram(program: SearchKey, isFuzzy = false): SearchKey {
   switch (program.key) {
     case 'and':
-      return { key: 'and', keys: program.keys.map(foldProgram) };
+      return { key: 'and', keys: program.keys.map((key) => foldProgram(key, isFuzzy)) };
     case 'or':
-      return { key: 'or', left: foldProgram(program.left), right: foldProgram(program.right) };
+      return {
+        key: 'or',
+        left: foldProgram(program.left, isFuzzy),
+        right: foldProgram(program.right, isFuzzy),
+      };
     case 'not':
-      return { key: 'not', of: foldProgram(program.of) };
+      return { key: 'not', of: foldProgram(program.of, isFuzzy) };
+    case 'fuzzy':
+      return foldProgram(program.of, true);
     case 'header':
     case 'body':
     case 'text':
-      return { ...program, text: foldText(program.text) };
+      return foldKey(program, isFuzzy);
     default:
       return program;
   }
+}
+
+function foldKey(key: TextKey, isFuzzy: boolean): TextKey {
+  const text = foldText(key.text);
+  return isFuzzy && text !== '' ? { ...key, text, fuzzy: new FuzzyQuery(text) } : { ...key, text };
 }
 
 /** Whether the candidate fits; `undefined` when what is known does not tell. */
@@ -65,6 +82,8 @@ export function matchMessage(key: SearchKey, of: Candidate, context: SearchConte
       const inner = matchMessage(key.of, of, context);
       return inner === undefined ? undefined : !inner;
     }
+    case 'fuzzy':
+      return matchMessage(key.of, of, context);
     case 'sequence':
     case 'uid':
       return matchSet(key.set, key.key, of, context);
@@ -166,13 +185,20 @@ function dayOfCandidate(
 
 /** Header fields that the envelope holds; the others need the content. */
 function matchEnvelope(
-  key: Extract<SearchKey, { readonly key: 'header' }>,
+  key: TextKey & { readonly key: 'header' },
   message: StoredMessage | undefined,
 ): boolean | undefined {
   if (message === undefined || !isEnvelopeField(key.field)) return undefined;
   const text = envelopeText(message.envelope, key.field);
   if (text === null) return false;
+  if (key.fuzzy !== undefined) return key.fuzzy.score(text) > 0;
   return key.text === '' || text.includes(key.text);
+}
+
+/** How well a fuzzy text fits the envelope; `undefined` when the content must tell. */
+export function envelopeScore(key: TextKey, { envelope }: StoredMessage): number | undefined {
+  if (key.key !== 'header' || !isEnvelopeField(key.field)) return undefined;
+  return key.fuzzy?.score(envelopeText(envelope, key.field) ?? '') ?? 0;
 }
 
 type EnvelopeField = 'from' | 'to' | 'cc' | 'bcc' | 'subject' | 'message-id' | 'in-reply-to';

@@ -1,6 +1,7 @@
 /** Telling a client what others changed in its selected mailbox (RFC 9051 sections 7.4 and 7.5). */
 import { isMailError, type MailboxEntry } from '@postroad/core';
 import { formatSet } from '../protocol/index.js';
+import { tellRemoved, tellUpdates } from './search-updates.js';
 import type { Session } from './session.js';
 import type { View, ViewNews } from './view.js';
 
@@ -15,7 +16,17 @@ export async function tellNews(session: Session, mayExpunge: boolean): Promise<v
   const { view } = session;
   if (view === undefined) return;
   if (view.isStale) await refresh(session, view);
-  if (session.view === view) writeNews(session, view, mayExpunge);
+  if (session.view !== view) return;
+  const news = view.takeNews(mayExpunge);
+  if (news !== undefined) writeNews(session, view, news);
+  if (session.updates.size > 0) await tellUpdates(session, view, toLookAt(view, news));
+}
+
+/** Indexes of messages that may have come into the result of a search, or left it. */
+function toLookAt(view: View, news: ViewNews | undefined): readonly number[] {
+  const indexes = new Set([...view.takeTouched(), ...(news?.changed ?? [])]);
+  for (let index = news?.newFrom ?? view.count; index < view.count; index++) indexes.add(index);
+  return [...indexes].sort((a, b) => a - b);
 }
 
 /** Applies the store's changes to the view without telling them. */
@@ -58,9 +69,8 @@ export function uidText(session: Session, entry: MailboxEntry, hasUid: boolean):
   return hasUid || session.enabled.has('QRESYNC') ? `UID ${entry.uid} ` : '';
 }
 
-function writeNews(session: Session, view: View, mayExpunge: boolean): void {
-  const news = view.takeNews(mayExpunge);
-  if (news === undefined) return;
+function writeNews(session: Session, view: View, news: ViewNews): void {
+  if (session.updates.size > 0) tellRemoved(session, news);
   writeExpunges(session, news);
   if (news.exists !== undefined) {
     session.untagged(`${news.exists} EXISTS`);

@@ -15,6 +15,7 @@ import type { NameEncoding, ReaderLimits, StringOptions } from '../protocol/inde
 import type { ConnectionCounts } from './connection-counts.js';
 import type { LoginFailures } from './login-failures.js';
 import type { Limits, ListenConfig } from './options.js';
+import type { SearchUpdate } from './search-updates.js';
 import { View } from './view.js';
 import { Wire } from './wire.js';
 
@@ -47,6 +48,8 @@ export class Session {
   readonly enabled = new Set<Enabled>();
   /** The saved result of SEARCH (RFC 5182): UIDs, ascending. */
   savedResult: readonly number[] = [];
+  /** Searches of the selected mailbox that are kept up to date (RFC 5267), by their tags. */
+  readonly updates = new Map<string, SearchUpdate>();
   /** When the connection was opened, or the last user left it. */
   openedMs: number;
   /** When the last command or answer came. */
@@ -171,6 +174,7 @@ export class Session {
     this.#stopWatching = undefined;
     this.view = undefined;
     this.savedResult = [];
+    this.updates.clear();
   }
 }
 

@@ -1,4 +1,4 @@
-/** SORT (RFC 5256, RFC 5957, RFC 5267). */
+/** SORT (RFC 5256, RFC 5957, RFC 5267, RFC 6203). */
 import {
   decodeHeaderValue,
   type EnvelopeAddress,
@@ -17,12 +17,17 @@ import { breathe } from './breathe.js';
 import { enableCondstore } from './condstore.js';
 import { findMessages } from './find-messages.js';
 import { type Outcome, ok } from './outcome.js';
+import { relevanciesOf } from './relevancy.js';
+import { refuseUpdates } from './search-updates.js';
 import type { Session } from './session.js';
 import type { View } from './view.js';
 import { writeExtended, writeNumbers } from './write-results.js';
 
 /** Structures read at once. */
 const batchSize = 1024;
+
+/** Criteria for which no envelope is needed. */
+const entryCriteria: ReadonlySet<SortCriterion['by']> = new Set(['ARRIVAL', 'SIZE', 'RELEVANCY']);
 
 type SortKey = string | number;
 
@@ -32,10 +37,18 @@ export async function sort(session: Session, command: SortCommand, tag: string):
   const hasModSeq = usesKey(command.program, 'mod-seq');
   if (hasModSeq) enableCondstore(session);
   const found = await findMessages(session, view, command.program, command.isUid, tag);
-  const indexes = await sorted(session, view, command.criteria, found);
+  const { returns, criteria } = command;
+  const needsRelevancy =
+    returns?.options.has('RELEVANCY') === true || criteria.some(({ by }) => by === 'RELEVANCY');
+  const relevancies = needsRelevancy ? await relevanciesOf(session, view, command.program, found) : undefined;
+  const indexes = await sorted(session, view, criteria, found, relevancies);
   const results = { indexes, isUid: command.isUid, isSorted: true, hasModSeq };
-  if (command.returns === undefined) writeNumbers(session, view, 'SORT', results);
-  else writeExtended(session, view, tag, command.returns, results);
+  if (returns === undefined) writeNumbers(session, view, 'SORT', results);
+  else if (returns.options.has('RELEVANCY'))
+    writeExtended(session, view, tag, returns, { ...results, relevancies });
+  else writeExtended(session, view, tag, returns, results);
+  // CONTEXT=SORT, with places in the order, is not announced.
+  if (returns?.options.has('UPDATE') === true) refuseUpdates(session, tag);
   return ok('that is all');
 }
 
@@ -45,9 +58,13 @@ async function sorted(
   view: View,
   criteria: readonly SortCriterion[],
   indexes: readonly number[],
+  relevancies: ReadonlyMap<number, number> | undefined,
 ): Promise<number[]> {
   const keyed: { readonly index: number; readonly keys: readonly SortKey[] }[] = [];
-  const needsMessage = criteria.some(({ by }) => by !== 'ARRIVAL' && by !== 'SIZE');
+  // RFC 6203 section 6: the most relevant first.
+  const keyOf = (by: SortCriterion['by'], index: number, entry: MailboxEntry, envelope?: MessageEnvelope) =>
+    by === 'RELEVANCY' ? -(relevancies?.get(index) ?? 0) : sortKey(by, entry, envelope);
+  const needsMessage = criteria.some(({ by }) => !entryCriteria.has(by));
   for (let from = 0; from < indexes.length; from += batchSize) {
     const batch = indexes.slice(from, from + batchSize);
     const entries = batch.map((index) => view.entries[index] as MailboxEntry);
@@ -57,7 +74,7 @@ async function sorted(
     batch.forEach((index, at) => {
       const entry = entries[at] as MailboxEntry;
       const envelope = messages[at]?.envelope;
-      keyed.push({ index, keys: criteria.map(({ by }) => sortKey(by, entry, envelope)) });
+      keyed.push({ index, keys: criteria.map(({ by }) => keyOf(by, index, entry, envelope)) });
     });
     await breathe();
   }
@@ -76,7 +93,7 @@ function compareKeys(a: SortKey, b: SortKey): number {
 }
 
 function sortKey(
-  by: SortCriterion['by'],
+  by: Exclude<SortCriterion['by'], 'RELEVANCY'>,
   entry: MailboxEntry,
   envelope: MessageEnvelope | undefined,
 ): SortKey {

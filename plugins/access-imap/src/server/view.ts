@@ -15,6 +15,8 @@ export interface ViewNews {
   readonly exists: number | undefined;
   /** Messages whose flags changed, as indexes after the expunges. */
   readonly changed: readonly number[];
+  /** The first index of the messages that are new, after the expunges. */
+  readonly newFrom: number;
   /** Whether a keyword came up that the client has not heard of. */
   readonly hasNewKeywords: boolean;
 }
@@ -38,6 +40,9 @@ export class View {
   #told: number;
   readonly #ghosts = new Set<number>();
   readonly #changed = new Set<number>();
+  /** Whether what this connection changes itself is remembered for `takeTouched`. */
+  isTracking = false;
+  readonly #touched = new Set<number>();
   #hasNewKeywords = false;
 
   constructor(mailbox: Mailbox, entries: readonly MailboxEntry[], isReadOnly: boolean) {
@@ -117,6 +122,15 @@ export class View {
     if (at < 0 || (this.#entries[at] as MailboxEntry).modSeq > entry.modSeq) return;
     this.#own()[at] = entry;
     this.#noteKeywords(entry);
+    if (this.isTracking) this.#touched.add(entry.uid);
+  }
+
+  /** Indexes of the messages that this connection changed itself since it was asked last, ascending. */
+  takeTouched(): number[] {
+    if (this.#touched.size === 0) return [];
+    const touched = [...this.#touched].map((uid) => this.indexOf(uid)).filter((index) => index >= 0);
+    this.#touched.clear();
+    return touched.sort((a, b) => a - b);
   }
 
   /** Takes over what changed in the store. */
@@ -147,11 +161,12 @@ export class View {
     }
     const changed = [...this.#changed].map((uid) => this.indexOf(uid)).filter((index) => index >= 0);
     this.#changed.clear();
+    const newFrom = Math.min(this.#told, this.#entries.length);
     this.#told = this.#entries.length;
     const hasNewKeywords = this.#hasNewKeywords;
     this.#hasNewKeywords = false;
     changed.sort((a, b) => a - b);
-    return { expunged, expungedUids, exists, changed, hasNewKeywords };
+    return { expunged, expungedUids, exists, changed, newFrom, hasNewKeywords };
   }
 
   #applyEntry(entry: MailboxEntry): void {

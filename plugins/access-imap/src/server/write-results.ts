@@ -1,6 +1,13 @@
-/** How the results of SEARCH and SORT are told and kept (RFC 9051 section 7.3.4, RFC 4731, RFC 5182, RFC 9394). */
+/** How the results of SEARCH and SORT are told and kept (RFC 9051 section 7.3.4, RFC 4731, RFC 5182, RFC 6203, RFC 9394). */
 import type { MailboxEntry } from '@postroad/core';
-import { formatSet, type PartialRange, type SearchReturn, writeString } from '../protocol/index.js';
+import {
+  formatSet,
+  mailboxOctets,
+  type PartialRange,
+  type SearchReturn,
+  writeAstring,
+  writeString,
+} from '../protocol/index.js';
 import type { Session } from './session.js';
 import type { View } from './view.js';
 
@@ -13,6 +20,10 @@ export interface Results {
   readonly isSorted: boolean;
   /** Whether the program looked at mod-sequences: then the highest is told. */
   readonly hasModSeq: boolean;
+  /** Relevancies by index, when they were asked for. */
+  readonly relevancies?: ReadonlyMap<number, number> | undefined;
+  /** The mailbox they are from, when that is told (RFC 7377 section 2.1). */
+  readonly mailboxName?: string;
 }
 
 /** The untagged SEARCH or SORT response, for commands without RETURN. */
@@ -38,8 +49,7 @@ export function writeExtended(
   if (options.size === 1 && options.has('SAVE') && partial === undefined) return;
   const numbers = numbersOf(view, results);
   const ascending = results.isSorted ? [...results.indexes].sort((a, b) => a - b) : results.indexes;
-  let text = `ESEARCH (TAG ${writeString(tag, session.strings)})`;
-  if (results.isUid) text += ' UID';
+  let text = head(session, view, tag, results);
   // RFC 5267 section 3: for SORT, MIN and MAX are the first and last in its order.
   const first = numbers[0];
   const last = numbers.at(-1);
@@ -49,10 +59,24 @@ export function writeExtended(
   if (options.has('COUNT')) text += ` COUNT ${numbers.length}`;
   if (partial !== undefined)
     text += ` PARTIAL (${partial.first}:${partial.last} ${windowText(numbers, partial)})`;
+  if (results.relevancies !== undefined && numbers.length > 0) text += relevancyText(results, partial);
   if (results.hasModSeq && ascending.length > 0) {
     text += ` MODSEQ ${highestModSeq(view, mattering(returns, results.indexes))}`;
   }
   session.untagged(text);
+}
+
+function head(session: Session, view: View, tag: string, results: Results): string {
+  const { mailboxName } = results;
+  const name = mailboxName === undefined ? '' : writeAstring(mailboxOctets(mailboxName, session.names));
+  const mailbox = name === '' ? '' : ` MAILBOX ${name} UIDVALIDITY ${view.uidValidity}`;
+  return `ESEARCH (TAG ${writeString(tag, session.strings)}${mailbox})${results.isUid ? ' UID' : ''}`;
+}
+
+/** RFC 6203 section 4: one number for each result, in their order. */
+function relevancyText({ indexes, relevancies }: Results, partial: PartialRange | undefined): string {
+  const told = partial === undefined ? indexes : windowOf(indexes, partial);
+  return ` RELEVANCY (${told.map((index) => relevancies?.get(index) ?? 1).join(' ')})`;
 }
 
 /** The part of a list that a window names; negative numbers count from its end (RFC 9394 section 3.1). */
