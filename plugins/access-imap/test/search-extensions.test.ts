@@ -100,7 +100,9 @@ test('updates come while a client idles, and end with the mailbox (RFC 5267)', a
   // Too many, and sorted ones, which are not kept up to date.
   for (let at = 0; at < 20; at++) await client.ok('SEARCH RETURN (UPDATE COUNT) ALL');
   expect((await answers(client, 'SEARCH RETURN (UPDATE COUNT) ALL'))[1]).toMatch(/^\* OK \[NOUPDATE T\]/);
-  expect((await answers(client, 'SORT RETURN (UPDATE) (DATE) UTF-8 ALL'))[1]).toMatch(/^\* OK \[NOUPDATE T\]/);
+  expect((await answers(client, 'SORT RETURN (UPDATE) (DATE) UTF-8 ALL'))[1]).toMatch(
+    /^\* OK \[NOUPDATE T\]/,
+  );
 });
 
 test('ESEARCH searches several mailboxes (RFC 7377)', async () => {
@@ -130,7 +132,9 @@ test('ESEARCH searches several mailboxes (RFC 7377)', async () => {
   expect((await client.run('ESEARCH SUBJECT chad'))[0]).toBe('BAD no mailbox is selected');
   await client.ok('SELECT folder1');
   expect(await boxes('ESEARCH SUBJECT chad')).toEqual(['* ESEARCH (TAG T MAILBOX folder1 V) UID ALL 1']);
-  expect(await boxes('ESEARCH IN (selected personal) 1:* SUBJECT chad').catch(() => 'refused')).toBe('refused');
+  expect(await boxes('ESEARCH IN (selected personal) 1:* SUBJECT chad').catch(() => 'refused')).toBe(
+    'refused',
+  );
   expect((await client.run('ESEARCH IN (personal) RETURN (SAVE) ALL'))[0]).toMatch(/^BAD/);
   expect((await client.run('ESEARCH IN (personal) RETURN (UPDATE) ALL'))[0]).toMatch(/^BAD/);
   expect((await client.run('ESEARCH IN (nowhere) ALL'))[0]).toMatch(/^BAD/);
