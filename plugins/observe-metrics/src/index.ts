@@ -1,0 +1,2 @@
+/** The public entry of `@postroad/observe-metrics`. */
+export { type ObserveMetricsOptions, observeMetrics } from './observe-metrics.js';

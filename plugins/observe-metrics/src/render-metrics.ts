@@ -1,0 +1,76 @@
+/** Metrics as Prometheus reads them: our own registry and the queue beside those of the process. */
+import type { Metrics, Queue } from '@postroad/core';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+
+type Samples = ReturnType<Metrics['samples']>;
+
+/** A page of metrics. */
+export interface MetricsPage {
+  readonly contentType: string;
+  render(): Promise<string>;
+  /** Stops what watches the process. */
+  close(): void;
+}
+
+/** Every name begins so; metrics that are named otherwise get it in front. */
+const prefix = 'postroad_';
+
+/** Reads the registry at each call; the process is watched from now on. */
+export function createMetricsPage(metrics: Metrics, queue: Queue): MetricsPage {
+  const own = new Registry();
+  collectDefaultMetrics({ register: own });
+  return {
+    contentType: own.contentType,
+    async render() {
+      const page = new Registry();
+      fill(page, metrics.samples());
+      await fillQueue(page, queue);
+      return `${await page.metrics()}\n${await own.metrics()}`;
+    },
+    close: () => own.clear(),
+  };
+}
+
+function fill(page: Registry, samples: Samples): void {
+  const byName = new Map<string, Samples[number][]>();
+  for (const sample of samples) {
+    const known = byName.get(sample.name);
+    if (known === undefined) byName.set(sample.name, [sample]);
+    else known.push(sample);
+  }
+  for (const series of byName.values()) fillSeries(page, series);
+}
+
+function fillSeries(page: Registry, series: readonly Samples[number][]): void {
+  const [first] = series as [Samples[number]];
+  const about = {
+    name: first.name.startsWith(prefix) ? first.name : `${prefix}${first.name}`,
+    help: first.help,
+    labelNames: [...new Set(series.flatMap((sample) => Object.keys(sample.labels)))],
+    registers: [page],
+  };
+  if (first.kind === 'counter') {
+    const counter = new Counter(about);
+    for (const { labels, value } of series) counter.inc(labels, value);
+    return;
+  }
+  const gauge = new Gauge(about);
+  for (const { labels, value } of series) gauge.set(labels, value);
+}
+
+async function fillQueue(page: Registry, queue: Queue): Promise<void> {
+  const counts = await queue.count({});
+  const recipients = new Gauge({
+    name: `${prefix}queue_recipients`,
+    help: 'Recipients in the queue by state.',
+    labelNames: ['state'],
+    registers: [page],
+  });
+  for (const [state, value] of Object.entries(counts.byState)) recipients.set({ state }, value);
+  const messages = new Gauge({
+    name: `${prefix}queue_messages`,
+    help: 'Messages in the queue.',
+    registers: [page],
+  });
+  messages.set(counts.messages);
+}
