@@ -6,7 +6,7 @@ const benches: Readonly<
 > = {
   hooks: { about: 'what a hook costs with none, one and three taps', load: () => import('./hooks.js') },
   receive: {
-    about: 'messages accepted and discarded, beside smtp-server',
+    about: 'messages accepted, discarded or kept, beside smtp-server, Postfix and Haraka',
     load: () => import('./receive/run.js'),
   },
   queue: {

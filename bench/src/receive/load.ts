@@ -8,8 +8,9 @@ import type { LoadOrder, LoadResult } from './messages.js';
 
 const hello = 'EHLO bench.example\r\n';
 const mail = 'MAIL FROM:<sender@bench.example>\r\n';
-const recipient = 'RCPT TO:<recipient@example.org>\r\n';
+const recipient = 'RCPT TO:<alice@example.org>\r\n';
 const envelope = `${mail}${recipient}DATA\r\n`;
+const replyOctetsMax = 4_096;
 
 process.on('message', (order: LoadOrder) => {
   runLoad(order).then(
@@ -20,28 +21,43 @@ process.on('message', (order: LoadOrder) => {
     },
   );
 });
+process.on('disconnect', () => process.exit());
 
 const idle: Socket[] = [];
 const idleAtOnce = 100;
 
 async function runLoad(order: LoadOrder): Promise<LoadResult> {
   for (const socket of idle.splice(0)) socket.destroy();
-  if (order.mode === 'idle') return holdIdle(order);
-  const shared = { left: order.messages, done: 0, failures: 0 };
-  const content = contentOf(order);
   const begun = performance.now();
-  const clients: Promise<void>[] = [];
-  for (let index = 0; index < order.connections; index++) clients.push(keepSending(order, content, shared));
-  await Promise.all(clients);
-  const seconds = (performance.now() - begun) / 1_000;
-  return { seconds, messages: shared.done, failures: shared.failures };
+  const shared: Shared = {
+    order,
+    content: contentOf(order),
+    endsMs: begun + order.durationMs,
+    latenciesMs: [],
+    failures: 0,
+  };
+  const cpu = process.cpuUsage();
+  if (order.mode === 'idle') await holdIdle(order);
+  else await Promise.all(Array.from({ length: order.connections }, () => keepSending(shared)));
+  const { user, system } = process.cpuUsage(cpu);
+  const sorted = Float64Array.from(shared.latenciesMs).sort();
+  return {
+    seconds: (performance.now() - begun) / 1_000,
+    messages: sorted.length,
+    failures: shared.failures,
+    cpuSeconds: (user + system) / 1_000_000,
+    latencyMs: { median: at(sorted, 0.5), p99: at(sorted, 0.99) },
+  };
 }
 
-async function holdIdle(order: LoadOrder): Promise<LoadResult> {
+function at(sorted: Float64Array, part: number): number {
+  return sorted[Math.floor(sorted.length * part)] ?? Number.NaN;
+}
+
+async function holdIdle(order: LoadOrder): Promise<void> {
   for (let count = 0; count < order.connections; count += idleAtOnce) {
     await Promise.all(Array.from({ length: idleAtOnce }, () => openIdle(order.port)));
   }
-  return { seconds: 0, messages: 0, failures: 0 };
 }
 
 async function openIdle(port: number): Promise<void> {
@@ -53,35 +69,47 @@ async function openIdle(port: number): Promise<void> {
 }
 
 interface Shared {
-  left: number;
-  done: number;
+  readonly order: LoadOrder;
+  readonly content: Contents;
+  readonly endsMs: number;
+  /** One entry for each message that was answered. */
+  readonly latenciesMs: number[];
   failures: number;
 }
 
-async function keepSending(order: LoadOrder, content: Buffer, shared: Shared): Promise<void> {
-  const perConnection = order.mode === 'once' ? 1 : Number.POSITIVE_INFINITY;
-  while (shared.left > 0) await new Client(order, content, shared, perConnection).done;
+async function keepSending(shared: Shared): Promise<void> {
+  const perConnection = shared.order.mode === 'once' ? 1 : Number.POSITIVE_INFINITY;
+  do await new Client(shared, perConnection).done;
+  while (performance.now() < shared.endsMs && shared.failures === 0);
 }
 
 /** One connection. Each step is what to write once so many replies have come. */
 class Client {
   readonly done: Promise<void>;
   readonly #socket: Socket;
-  readonly #order: LoadOrder;
-  readonly #content: Buffer;
   readonly #shared: Shared;
   #left: number;
   #step = -2;
   #expected = 1;
   #isLast = false;
+  #begunMs = 0;
 
-  constructor(order: LoadOrder, content: Buffer, shared: Shared, messages: number) {
-    this.#order = order;
-    this.#content = content;
+  constructor(shared: Shared, messages: number) {
     this.#shared = shared;
     this.#left = messages;
-    this.#socket = connect({ port: order.port, host: '127.0.0.1', noDelay: true });
-    this.#socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    this.#socket = connect({
+      port: shared.order.port,
+      host: '127.0.0.1',
+      noDelay: true,
+      // One buffer for all reads of the connection: the load must not be what is measured.
+      onread: {
+        buffer: Buffer.allocUnsafe(replyOctetsMax),
+        callback: (octets, buffer) => {
+          this.#read(buffer as Buffer, octets);
+          return true;
+        },
+      },
+    });
     this.done = new Promise((resolve) => {
       this.#socket.once('close', () => resolve());
       this.#socket.once('error', () => {
@@ -90,12 +118,16 @@ class Client {
     });
   }
 
-  #read(chunk: Buffer): void {
-    for (let at = 0; at < chunk.length; at = chunk.indexOf(0x0a, at) + 1) {
+  #read(chunk: Buffer, octets: number): void {
+    for (let at = 0; at < octets; ) {
       // A line with a dash is followed by another of the same reply.
-      if (chunk[at + 3] === 0x2d) continue;
-      if ((chunk[at] as number) > 0x33) this.#shared.failures++;
-      this.#expected--;
+      if (chunk[at + 3] !== 0x2d) {
+        if ((chunk[at] as number) > 0x33) this.#shared.failures++;
+        this.#expected--;
+      }
+      const end = chunk.indexOf(0x0a, at);
+      if (end < 0) break;
+      at = end + 1;
     }
     if (this.#expected === 0) this.#next();
   }
@@ -103,15 +135,15 @@ class Client {
   #next(): void {
     this.#step++;
     if (this.#step === -1) this.#write(hello, 1);
-    else if (this.#order.mode === 'pipelined') this.#nextPipelined();
+    else if (this.#shared.order.mode === 'pipelined') this.#nextPipelined();
     else this.#nextPlain();
   }
 
   #nextPlain() {
     if (this.#step === 1) return this.#write(recipient, 1);
     if (this.#step === 2) return this.#write('DATA\r\n', 1);
-    if (this.#step === 3) return this.#write(this.#content, 1);
-    if (this.#step === 4) this.#shared.done++;
+    if (this.#step === 3) return this.#write(this.#shared.content.alone, 1);
+    if (this.#step === 4) this.#count();
     this.#step = 0;
     if (this.#take()) this.#write(mail, 1);
     else this.#quit();
@@ -119,22 +151,26 @@ class Client {
 
   /** The data of one message and the envelope of the next leave together. */
   #nextPipelined() {
-    if (this.#step > 1) this.#shared.done++;
+    if (this.#step > 1) this.#count();
     const hasMore = !this.#isLast && this.#take();
     if (this.#step === 0 && hasMore) return this.#write(envelope, 3);
     if (this.#step === 0 || this.#isLast) return this.#quit();
     this.#isLast = !hasMore;
-    this.#socket.cork();
-    this.#socket.write(this.#content);
-    if (hasMore) this.#socket.write(envelope);
-    this.#socket.uncork();
-    this.#expected = hasMore ? 4 : 1;
+    const { alone, withEnvelope } = this.#shared.content;
+    this.#write(hasMore ? withEnvelope : alone, hasMore ? 4 : 1);
+  }
+
+  #count(): void {
+    const nowMs = performance.now();
+    this.#shared.latenciesMs.push(nowMs - this.#begunMs);
+    this.#begunMs = nowMs;
   }
 
   #take(): boolean {
-    if (this.#left <= 0 || this.#shared.left <= 0) return false;
+    const nowMs = performance.now();
+    if (this.#left <= 0 || nowMs >= this.#shared.endsMs || this.#shared.failures > 0) return false;
+    if (this.#begunMs === 0 || this.#step === 0) this.#begunMs = nowMs;
     this.#left--;
-    this.#shared.left--;
     return true;
   }
 
@@ -145,13 +181,21 @@ class Client {
 
   #write(what: string | Buffer, expected: number): void {
     this.#expected = expected;
-    this.#socket.write(what);
+    if (typeof what === 'string') this.#socket.write(what, 'latin1');
+    else this.#socket.write(what);
   }
 }
 
-function contentOf(order: LoadOrder): Buffer {
+/** The data of a message, and the same with the envelope of the next one behind it. */
+interface Contents {
+  readonly alone: Buffer;
+  readonly withEnvelope: Buffer;
+}
+
+function contentOf(order: LoadOrder): Contents {
   const line = `${order.isDotted ? '..' : ''}${'abcdefghij'.repeat(8).slice(0, order.isDotted ? 74 : 76)}\r\n`;
-  const head = 'From: <sender@bench.example>\r\nTo: <recipient@example.org>\r\nSubject: bench\r\n\r\n';
+  const head = 'From: <sender@bench.example>\r\nTo: <alice@example.org>\r\nSubject: bench\r\n\r\n';
   const body = line.repeat(Math.ceil(order.octets / line.length)).slice(0, order.octets - head.length);
-  return Buffer.from(`${head}${body}\r\n.\r\n`);
+  const text = `${head}${body}\r\n.\r\n`;
+  return { alone: Buffer.from(text), withEnvelope: Buffer.from(`${text}${envelope}`) };
 }

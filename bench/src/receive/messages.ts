@@ -8,7 +8,8 @@ export interface LoadOrder {
   readonly port: number;
   readonly mode: LoadMode;
   readonly connections: number;
-  readonly messages: number;
+  /** No message is begun after this time; those under way are finished. */
+  readonly durationMs: number;
   /** Octets of a message, and whether every line of it begins with a dot. */
   readonly octets: number;
   readonly isDotted: boolean;
@@ -19,6 +20,10 @@ export interface LoadResult {
   readonly seconds: number;
   readonly messages: number;
   readonly failures: number;
+  /** What the load generator has used itself: near to `seconds` it is the bound, not the server. */
+  readonly cpuSeconds: number;
+  /** From the first octet of a message's first command to the last of its last reply. */
+  readonly latencyMs: { readonly median: number; readonly p99: number };
 }
 
 /** What a server says once it listens, and when it is asked. */
