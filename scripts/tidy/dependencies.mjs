@@ -1,5 +1,5 @@
 // Who may depend on whom (docs/architecture.md).
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join, normalize } from 'node:path';
 
@@ -133,7 +133,8 @@ function checkPlugin(root, source, one, report) {
 /** The libraries of engines that the package names among its dependencies; engines themselves use none. */
 function engines(root, folder) {
   if (!folder.startsWith('plugins/')) return [];
-  const names = readdirSync(join(root, 'engines')).map((name) => nameOf(root, `engines/${name}`));
+  const all = existsSync(join(root, 'engines')) ? readdirSync(join(root, 'engines')) : [];
+  const names = all.map((name) => nameOf(root, `engines/${name}`));
   return names.filter((name) => name in (manifestOf(root, folder).dependencies ?? {}));
 }
 
