@@ -14,7 +14,10 @@ const benches: Readonly<
     load: () => import('./queue/run.js'),
   },
   store: { about: 'filing and reading mailboxes, in process', load: () => import('./store.js') },
-  relay: { about: 'messages accepted durably and delivered by SMTP', load: () => import('./relay.js') },
+  relay: {
+    about: 'messages accepted durably and delivered by SMTP, beside Postfix and Haraka',
+    load: () => import('./relay/run.js'),
+  },
 };
 
 const { positionals } = parseArgs({ allowPositionals: true, strict: false });

@@ -22,6 +22,7 @@ export function schedulerOptions(options: QueueOptions = {}): SchedulerOptions {
   const deliveriesMax = options.deliveriesMax ?? 200;
   const deliveriesPerSiteMax = options.deliveriesPerSiteMax ?? 20;
   const recipientsPerDeliveryMax = options.recipientsPerDeliveryMax ?? 100;
+  const leasedMax = Math.max(1000, 4 * deliveriesMax, 2 * recipientsPerDeliveryMax);
   return {
     retryDelaysMs: options.retryDelaysMs ?? defaultRetryDelaysMs,
     retryJitter: options.retryJitter ?? 0.1,
@@ -33,8 +34,9 @@ export function schedulerOptions(options: QueueOptions = {}): SchedulerOptions {
     recipientsPerDeliveryMax,
     leaseMs: options.leaseMs ?? hour,
     sites: options.sites ?? [],
-    leasedMax: Math.max(1000, 4 * deliveriesMax, 2 * recipientsPerDeliveryMax),
-    leasedPerSiteMax: Math.max(recipientsPerDeliveryMax, 2 * deliveriesPerSiteMax),
+    leasedMax,
+    // What does not fit goes back to the store and is read again, which is dear; the table leaves room for others.
+    leasedPerSiteMax: Math.max(recipientsPerDeliveryMax, 2 * deliveriesPerSiteMax, leasedMax >> 1),
     unsettledAttemptsMax: 3,
   };
 }

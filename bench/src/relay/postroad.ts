@@ -4,14 +4,7 @@ import { join } from 'node:path';
 import { accept, createMta, definePlugin, queueMemory, storeMemory } from '@postroad/core';
 import { deliverSmtp } from '@postroad/deliver-smtp';
 import { queueLmdb } from '@postroad/queue-lmdb';
-
-/** What the benchmark tells it. */
-export interface RelayServerOptions {
-  readonly sinkPort: number;
-  readonly engine: 'lmdb' | 'memory';
-  /** Directory for the queue; one below it is made and removed. */
-  readonly directory: string;
-}
+import type { RelayServerOptions } from './relay.js';
 
 const options = JSON.parse(process.argv[2] ?? '{}') as RelayServerOptions;
 const directory = await mkdtemp(join(options.directory, 'postroad-bench-'));

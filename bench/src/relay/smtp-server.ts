@@ -5,7 +5,7 @@
 import type { AddressInfo } from 'node:net';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import { SMTPServer } from 'smtp-server';
-import type { RelayServerOptions } from './relay-server.js';
+import type { RelayServerOptions } from './relay.js';
 
 interface Waiting {
   readonly from: string;
