@@ -165,6 +165,8 @@ export {
 } from './services/mailbox-store.js';
 export { type Counter, type Gauge, type MetricSample, Metrics } from './services/metrics.js';
 export {
+  type ExportedQueue,
+  type ImportedQueue,
   type MessageTrace,
   Queue,
   type Suspension,
@@ -208,12 +210,12 @@ export {
   type ReceiverOptions,
   type ReceiverPolicy,
 } from './smtp/receiver.js';
+export { type FilteredMessage, matchesFilter, tenantOf } from './stages/queue/matches-filter.js';
 export { openedQueueStore } from './stages/queue/opened-queue-store.js';
 export {
   changedRecipient,
   isSettledBy,
   leasedRecipient,
-  matchesFilter,
   newRecipient,
   recoveredRecipient,
   settledRecipient,

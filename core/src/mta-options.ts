@@ -75,6 +75,10 @@ export interface QueueOptions {
   readonly leaseMs?: number;
   /** Limits of single sites. */
   readonly sites?: readonly SiteRule[];
+  /** The header field that says whom a message of a logged-in client belongs to; by default its account counts. */
+  readonly tenantHeader?: string;
+  /** The header field that names the sending that a message of a logged-in client belongs to; default `X-Campaign`. */
+  readonly campaignHeader?: string;
 }
 
 /** A whole server. */

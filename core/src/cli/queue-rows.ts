@@ -34,6 +34,8 @@ export function showMessage({ message }: ShownMessage): readonly string[] {
     `Size        ${message.sizeBytes} octets`,
     `Came by     ${origin.protocol} from ${origin.remoteAddress} (${origin.helloName}) over ${origin.listener}`,
     ...(origin.accountId === undefined ? [] : [`Account     ${origin.accountId}`]),
+    ...(origin.tenant === undefined ? [] : [`Tenant      ${origin.tenant}`]),
+    ...(origin.campaign === undefined ? [] : [`Campaign    ${origin.campaign}`]),
     `Received    ${new Date(message.receivedAtMs).toISOString()}`,
     `Given up    ${new Date(message.expiresAtMs).toISOString()}`,
     ...(message.quarantine === undefined ? [] : [`Quarantine  ${message.quarantine}`]),

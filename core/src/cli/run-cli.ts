@@ -7,6 +7,7 @@ import { type CliCommand, type CliContext, commonArguments } from './command.js'
 import { checkCommand, explainCommand, schemaCommand } from './commands/check.js';
 import { migrateCommand } from './commands/migrate.js';
 import { queueCommands } from './commands/queue.js';
+import { archiveCommands } from './commands/queue-archive.js';
 import { reloadCommand, stopCommand } from './commands/server.js';
 import { startCommand } from './commands/start.js';
 import { suspendCommands } from './commands/suspend.js';
@@ -22,6 +23,7 @@ const coreCommands: readonly CliCommand[] = [
   explainCommand,
   migrateCommand,
   ...queueCommands,
+  ...archiveCommands,
   ...suspendCommands,
   reloadCommand,
   stopCommand,

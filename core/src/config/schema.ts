@@ -10,6 +10,7 @@ type ShapeOf<T> = { readonly [K in keyof Required<T>]: z.ZodType };
 const milliseconds = z.number().int().min(0);
 const count = z.number().int().min(1);
 const path = z.string().min(1);
+const fieldName = z.string().regex(/^[!-9;-~]{1,77}$/, 'Invalid name of a header field');
 /** Plugins are checked one by one after they are loaded. */
 const plugins = z.array(z.unknown());
 
@@ -88,6 +89,12 @@ const queueShape = {
     .array(z.strictObject(siteRuleShape))
     .optional()
     .describe('Limits of single sites; the first rule that fits counts.'),
+  tenantHeader: fieldName
+    .optional()
+    .describe('The header field that says whom a message belongs to; by default its account counts.'),
+  campaignHeader: fieldName
+    .optional()
+    .describe('The header field that names the sending a message belongs to; default X-Campaign.'),
 } satisfies ShapeOf<QueueOptions>;
 
 const tls = z.union(

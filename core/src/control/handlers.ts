@@ -1,8 +1,19 @@
 /** The commands that a running server carries out. */
 import { MailError } from '../errors.js';
-import type { Queue, SuspensionTarget } from '../services/queue.js';
-import type { QueuedMessage, QueueFilter, RecipientState } from '../services/queue-store.js';
+import type { Queue } from '../services/queue.js';
+import type { QueuedMessage } from '../services/queue-store.js';
 import { type ControlCall, type ControlHandler, controlLimits } from './protocol.js';
+import {
+  type Given,
+  readChangeFilter,
+  readFile,
+  readFilter,
+  readLimit,
+  readRoute,
+  readSuspension,
+  readTarget,
+  readText,
+} from './read-arguments.js';
 
 /** The running server, as far as commands reach it. */
 export interface Controlled {
@@ -13,11 +24,6 @@ export interface Controlled {
   stop(options: { readonly drainMs?: number }): void;
   explain(): unknown;
 }
-
-type Given = Readonly<Record<string, unknown>>;
-
-const states: readonly RecipientState[] = ['ready', 'waiting', 'leased', 'held'];
-const filterKeys = ['messageId', 'state', 'site', 'domain', 'recipient', 'sender'] as const;
 
 /** Handlers for `createControlServer`. `server` is asked at each call, so that a reload may change what it gives. */
 export function controlHandlers(server: Controlled): Readonly<Record<string, ControlHandler>> {
@@ -40,6 +46,11 @@ export function controlHandlers(server: Controlled): Readonly<Record<string, Con
         readText(given, 'reason') ?? 'returned by the postmaster',
       ),
     }),
+    'queue.redirect': async (given) => ({
+      changed: await server.queue.redirect(readChangeFilter(given), readRoute(given)),
+    }),
+    'queue.export': (given) => server.queue.exportTo(readFile(given), readFilter(given.filter)),
+    'queue.import': (given) => server.queue.importFrom(readFile(given)),
     'queue.suspend': (given) => server.queue.suspend(readTarget(given), readSuspension(given)),
     'queue.resume': async (given) => ({ resumed: await server.queue.resume(readTarget(given)) }),
     'queue.suspensions': () => server.queue.suspensions(),
@@ -93,53 +104,4 @@ async function showMessage(queue: Queue, given: Given): Promise<unknown> {
 function describeMessage(message: QueuedMessage): unknown {
   const { body, state: _state, ...rest } = message;
   return { ...rest, sizeBytes: body.sizeBytes, subject: body.header.get('subject') };
-}
-
-/** An empty filter changes everything, so that must be said. */
-function readChangeFilter(given: Given): QueueFilter {
-  const filter = readFilter(given.filter);
-  if (Object.keys(filter).length === 0 && given.all !== true) {
-    throw new MailError('E_USAGE', 'name a message or a filter, or say that all are meant');
-  }
-  return filter;
-}
-
-function readFilter(value: unknown): QueueFilter {
-  if (value === undefined) return {};
-  if (typeof value !== 'object' || value === null) throw new MailError('E_USAGE', 'the filter is no object');
-  const filter: Record<string, string> = {};
-  for (const [key, text] of Object.entries(value)) {
-    if (!filterKeys.some((known) => known === key)) throw new MailError('E_USAGE', `unknown filter ${key}`);
-    if (typeof text !== 'string') throw new MailError('E_USAGE', `the filter ${key} is no text`);
-    filter[key] = text;
-  }
-  if (filter.state !== undefined && !states.some((state) => state === filter.state)) {
-    throw new MailError('E_USAGE', `a state is one of ${states.join(', ')}`);
-  }
-  return filter as QueueFilter;
-}
-
-function readTarget({ kind, value }: Given): SuspensionTarget {
-  const isKnown = kind === 'site' || kind === 'domain' || kind === 'account';
-  if (isKnown && typeof value === 'string' && value !== '') return { kind, value };
-  throw new MailError('E_USAGE', 'name a site, a domain or an account');
-}
-
-function readSuspension(given: Given): { readonly reason: string; readonly untilMs?: number } {
-  const reason = readText(given, 'reason') ?? 'suspended by the operator';
-  const { untilMs } = given;
-  if (untilMs === undefined) return { reason };
-  if (typeof untilMs === 'number' && Number.isFinite(untilMs)) return { reason, untilMs };
-  throw new MailError('E_USAGE', 'untilMs is a moment in milliseconds');
-}
-
-function readLimit(given: Given): number {
-  const { limit = Number.MAX_SAFE_INTEGER } = given;
-  if (typeof limit === 'number' && Number.isSafeInteger(limit) && limit > 0) return limit;
-  throw new MailError('E_USAGE', 'the limit is a number above 0');
-}
-
-function readText(given: Given, key: string): string | undefined {
-  const value = given[key];
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -78,7 +78,26 @@ describe('a running server', () => {
     await expect(client.call('queue.list', { filter: { state: 'lost' } })).rejects.toThrow(
       /a state is one of/,
     );
+    await expect(client.call('queue.list', { filter: { attemptsMin: 'x' } })).rejects.toThrow(/no number/);
+    for (const to of ['local:x', 'smtp:host', 'smtp:host:0', 'nonsense']) {
+      await expect(client.call('queue.redirect', { all: true, to })).rejects.toMatchObject({
+        code: 'E_USAGE',
+      });
+    }
+    const filter = { messageId: id, attemptsMin: 1, reply: 'not now' };
+    expect(await client.call('queue.redirect', { filter, to: 'smtp:backup.test:25' })).toEqual({
+      changed: 2,
+    });
+    await expect(client.call('queue.export', { file: 'relative' })).rejects.toMatchObject({
+      code: 'E_USAGE',
+    });
+    const file = join(directory, 'queue.jsonl');
+    const listen = async () => (await client.call('queue.count')) as { byState: { waiting: number } };
+    await expect.poll(async () => (await listen()).byState.waiting).toBe(2);
+    expect(await client.call('queue.export', { file })).toEqual({ messages: 1, recipients: 2, skipped: 0 });
     expect(await client.call('queue.delete', { filter: { messageId: id } })).toEqual({ changed: 2 });
+    expect(await client.call('queue.import', { file })).toEqual({ messages: 1, recipients: 2, known: 0 });
+    await client.call('queue.delete', { all: true });
     expect(await client.call('queue.count')).toMatchObject({ recipients: 0 });
     client.close();
     await mta.stop();

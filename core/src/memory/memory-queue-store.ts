@@ -13,11 +13,11 @@ import type {
   RecipientState,
   Settlement,
 } from '../services/queue-store.js';
+import { matchesFilter } from '../stages/queue/matches-filter.js';
 import {
   changedRecipient,
   isSettledBy,
   leasedRecipient,
-  matchesFilter,
   newRecipient,
   recoveredRecipient,
   settledRecipient,

@@ -116,6 +116,7 @@ function createSchedulerOf(house: House, generation: Generation): Scheduler {
     log: generation.log,
     metrics,
     owner,
+    spool: container.get(Spool),
   });
 }
 
@@ -178,6 +179,7 @@ function policyOf(
     metrics: house.metrics,
     hopsMax: listener?.options.limits.hopsMax ?? 100,
     lifetimeMs: schedulerOptions(generation.options.queue).lifetimeMs,
+    belonging: schedulerOptions(generation.options.queue),
     isLoginNeeded: listener?.options.role === 'submission',
     senders: listener?.options.senders ?? 'any',
     enqueue: (message) => enqueue(house, store, scheduler, message),

@@ -4,6 +4,7 @@ import { token } from '../di/token.js';
 import type { MailAddress, ReversePath } from '../values/address.js';
 import type { EnvelopeParameters, Notify } from '../values/envelope.js';
 import type { Reply } from '../values/reply.js';
+import type { Route } from '../values/route.js';
 
 /** Where a message came from, for traces, policies and lists. Serialisable. */
 export interface MessageOrigin {
@@ -13,6 +14,10 @@ export interface MessageOrigin {
   readonly helloName: string;
   /** The account that handed it in, when somebody was logged in. */
   readonly accountId?: string;
+  /** Whom it belongs to, when the options say where that stands (`queue.tenantHeader`); else the account counts. */
+  readonly tenant?: string;
+  /** The sending it belongs to, when the options say where that stands (`queue.campaignHeader`). */
+  readonly campaign?: string;
 }
 
 /** What all recipients of a queued message share. Immutable after `put`. */
@@ -67,6 +72,8 @@ export interface QueuedRecipient {
   readonly holdReason?: string;
   /** An operator wants it returned to its sender, for this reason, instead of tried again. */
   readonly bounceReason?: string;
+  /** Where an operator sends it instead of where the `route` hook would. */
+  readonly redirect?: Route;
   /** The group it was last sorted into (`siteOf(route)`, or `new` before the first routing). */
   readonly site: string;
   /** Whether the sender has been told of the delay (RFC 3461 section 4.1, DELAY). */
@@ -146,6 +153,22 @@ export interface QueueFilter {
   readonly recipient?: string;
   /** Reverse-path as `local@domain`; empty for the null path. */
   readonly sender?: string;
+  /** Domain of the reverse-path. */
+  readonly senderDomain?: string;
+  /** The account that handed the message in. */
+  readonly account?: string;
+  /** As in the message's origin; without one there the account. */
+  readonly tenant?: string;
+  readonly campaign?: string;
+  readonly listener?: string;
+  /** The client's address. */
+  readonly remoteAddress?: string;
+  /** Only messages received before this moment. */
+  readonly receivedBeforeMs?: number;
+  /** Only recipients with at least so many tries. */
+  readonly attemptsMin?: number;
+  /** A part of the last reply on one line, in any case. */
+  readonly reply?: string;
 }
 
 /** What an operator does to recipients. Leased ones are changed when their try has ended; `delete` sends no DSN. */
@@ -154,6 +177,8 @@ export type QueueChange =
   | { readonly action: 'hold'; readonly reason: string }
   | { readonly action: 'release'; readonly nowMs: number }
   | { readonly action: 'bounce'; readonly reason: string; readonly nowMs: number }
+  /** Due now, by this route; without one by that of the `route` hook again. */
+  | { readonly action: 'redirect'; readonly route?: Route; readonly nowMs: number }
   | { readonly action: 'delete' };
 
 /** A page of recipients. */

@@ -1,10 +1,11 @@
 /** The running queue, for plugins and commands: safe at any time. */
 import { token } from '../di/token.js';
+import type { Route } from '../values/route.js';
 import type { QueueChange, QueueCounts, QueuedMessage, QueueFilter, QueuePage } from './queue-store.js';
 
-/** What can be suspended: a site, a recipient's domain, or the account that a message came from. */
+/** What can be suspended: a site, a recipient's domain, or the account, tenant or campaign of a message. */
 export interface SuspensionTarget {
-  readonly kind: 'site' | 'domain' | 'account';
+  readonly kind: 'site' | 'domain' | 'account' | 'tenant' | 'campaign';
   readonly value: string;
 }
 
@@ -39,6 +40,20 @@ export interface MessageTrace {
   readonly entries: readonly TraceEntry[];
 }
 
+/** What an export has written; recipients that were being delivered are skipped. */
+export interface ExportedQueue {
+  readonly messages: number;
+  readonly recipients: number;
+  readonly skipped: number;
+}
+
+/** What an import has put in; messages whose ids were known are left out. */
+export interface ImportedQueue {
+  readonly messages: number;
+  readonly recipients: number;
+  readonly known: number;
+}
+
 /** The queue's operations; changes take effect in the running scheduler at once. */
 export interface Queue {
   list(filter: QueueFilter, options: { readonly after?: string; readonly limit: number }): Promise<QueuePage>;
@@ -51,7 +66,16 @@ export interface Queue {
   delete(filter: QueueFilter): Promise<number>;
   /** Returns recipients to their senders, who are told the reason; also those that are held. */
   bounce(filter: QueueFilter, reason: string): Promise<number>;
+  /** Sends recipients another way, now; without a route the way that the `route` hook says again. */
+  redirect(filter: QueueFilter, route: Route | undefined): Promise<number>;
   change(filter: QueueFilter, change: QueueChange): Promise<number>;
+  /**
+   * Writes messages with their waiting and held recipients to a new file, for the import of another server. They stay
+   * in this queue: hold them before and delete them after it, or they are delivered twice.
+   */
+  exportTo(file: string, filter?: QueueFilter): Promise<ExportedQueue>;
+  /** Puts in what an export has written; what was held stays held. */
+  importFrom(file: string): Promise<ImportedQueue>;
   /** Begins no deliveries to the target until it is resumed or the moment comes; kept over restarts. */
   suspend(
     target: SuspensionTarget,

@@ -19,6 +19,7 @@ import { renderHeaderPrefix } from '../values/header.js';
 import { type Reply, reply } from '../values/reply.js';
 import type { Verdict } from '../values/verdict.js';
 import { answerOf, attributionFields, attributionOf, isRefusalAnswer, replies } from './answers.js';
+import { type BelongingOptions, belongingOf } from './belonging.js';
 import { tracePrefix } from './trace.js';
 
 /** What taking a message needs. */
@@ -30,6 +31,7 @@ export interface TakeMessageOptions {
   /** Received fields before a message counts as looping. */
   readonly hopsMax: number;
   readonly lifetimeMs: number;
+  readonly belonging: BelongingOptions;
   /** Puts the message into the queue; resolves when it is durable. */
   enqueue(message: NewQueuedMessage): Promise<readonly QueuedRecipient[]>;
 }
@@ -149,6 +151,7 @@ function newQueuedMessage(
       remoteAddress: connection.remoteAddress,
       helloName: connection.helloName,
       ...(connection.identity === undefined ? {} : { accountId: connection.identity.accountId }),
+      ...belongingOf(options.belonging, message),
     },
     receivedAtMs: message.receivedAtMs,
     expiresAtMs: message.receivedAtMs + options.lifetimeMs,

@@ -7,18 +7,34 @@ import type { CliCommand, CliContext } from '../command.js';
 import { recipientRow, type ShownMessage, showMessage } from '../queue-rows.js';
 import { socketArgument, withServer } from '../reach-server.js';
 
-const filterArguments: Readonly<Record<string, CommandArgument>> = {
+/** Options that choose recipients. */
+export const filterArguments: Readonly<Record<string, CommandArgument>> = {
   id: { kind: 'positional', description: 'only this message' },
   state: { kind: 'string', description: 'only ready, waiting, leased or held recipients' },
   domain: { kind: 'string', description: 'only recipients of this domain' },
   recipient: { kind: 'string', description: 'only this address' },
   sender: { kind: 'string', description: 'only this reverse-path; "" for the null one' },
   site: { kind: 'string', description: 'only recipients that go to this site' },
+  'sender-domain': { kind: 'string', description: 'only reverse-paths of this domain' },
+  account: { kind: 'string', description: 'only messages that this account handed in' },
+  tenant: { kind: 'string', description: 'only messages of this tenant' },
+  campaign: { kind: 'string', description: 'only messages of this campaign' },
+  listener: { kind: 'string', description: 'only messages that came over this listener' },
+  client: { kind: 'string', description: 'only messages from this address' },
+  'older-than': { kind: 'string', description: 'only messages received so many minutes ago or earlier' },
+  tries: { kind: 'string', description: 'only recipients with at least so many tries' },
+  reply: { kind: 'string', description: 'only recipients whose last reply has this in it' },
 };
 
 const reasonOf: Readonly<Record<string, Readonly<Record<string, CommandArgument>>>> = {
   hold: { reason: { kind: 'string', description: 'why, for those who look at it later' } },
   bounce: { reason: { kind: 'string', description: 'why, for the senders' } },
+  redirect: {
+    to: {
+      kind: 'string',
+      description: 'mx:DOMAIN, smtp:HOST:PORT, lmtp:HOST:PORT or NAME:TARGET; without it the usual way again',
+    },
+  },
 };
 
 /** Lists recipients. */
@@ -96,13 +112,16 @@ export const queueCommands: readonly CliCommand[] = [
   changeCommand('bounce', 'Return recipients to their senders, who are told the reason.', [
     'postroad queue bounce --domain example.org --reason "the domain was given up"',
   ]),
+  changeCommand('redirect', 'Send recipients another way, now.', [
+    'postroad queue redirect --domain example.org --to smtp:backup.example.net:25',
+  ]),
   changeCommand('delete', 'Remove recipients from the queue; their senders are not told.', [
     'postroad queue delete 01j9z3k8w2',
   ]),
 ];
 
 function changeCommand(
-  action: 'retry' | 'hold' | 'release' | 'bounce' | 'delete',
+  action: keyof typeof pastOf,
   description: string,
   examples: readonly string[],
 ): CliCommand {
@@ -122,8 +141,13 @@ function changeCommand(
         if (Object.keys(filter).length === 0 && context.args.all !== true) {
           throw new MailError('E_USAGE', `name a message or a filter, or say --all for the whole queue`);
         }
-        const { reason } = context.args;
-        const given = { filter, all: context.args.all === true, ...(reason === undefined ? {} : { reason }) };
+        const { reason, to } = context.args;
+        const given = {
+          filter,
+          all: context.args.all === true,
+          ...(reason === undefined ? {} : { reason }),
+          ...(to === undefined ? {} : { to }),
+        };
         const result = (await client.call(`queue.${action}`, given)) as { readonly changed: number };
         const { changed } = result;
         context.terminal.whole(result, [
@@ -138,17 +162,45 @@ const pastOf = {
   hold: 'Held:',
   release: 'Released:',
   bounce: 'Returned:',
+  redirect: 'Redirected:',
   delete: 'Deleted:',
 } as const;
 
-function readFilter({ args }: CliContext): Readonly<Record<string, unknown>> {
+/** The filter that the options of a command mean. */
+export function readFilter({ args }: CliContext): Readonly<Record<string, unknown>> {
   const filter: Record<string, unknown> = {};
   if (args.id !== undefined) filter.messageId = args.id;
-  for (const key of ['state', 'recipient', 'sender', 'site'] as const) {
-    if (args[key] !== undefined) filter[key] = args[key];
+  for (const [name, key] of Object.entries(textFilters)) {
+    if (args[name] !== undefined) filter[key] = args[name];
   }
   if (typeof args.domain === 'string') filter.domain = args.domain.toLowerCase();
+  const minutes = readNumber(args['older-than'], '--older-than');
+  if (minutes !== undefined) filter.receivedBeforeMs = systemClock.now() - minutes * 60_000;
+  const tries = readNumber(args.tries, '--tries');
+  if (tries !== undefined) filter.attemptsMin = tries;
   return filter;
+}
+
+/** Options that are passed on as they are, with their names in filters. */
+const textFilters = {
+  state: 'state',
+  recipient: 'recipient',
+  sender: 'sender',
+  site: 'site',
+  'sender-domain': 'senderDomain',
+  account: 'account',
+  tenant: 'tenant',
+  campaign: 'campaign',
+  listener: 'listener',
+  client: 'remoteAddress',
+  reply: 'reply',
+} as const;
+
+function readNumber(text: string | boolean | undefined, name: string): number | undefined {
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (Number.isFinite(number) && number >= 0 && text !== '') return number;
+  throw new MailError('E_USAGE', `${name} is a number`);
 }
 
 function readLimit({ args, terminal }: CliContext): number | undefined {

@@ -11,11 +11,14 @@ const targetArguments: Readonly<Record<string, CommandArgument>> = {
   site: { kind: 'string', description: 'a site as `queue list` shows it, such as mx:example.com' },
   domain: { kind: 'string', description: "a recipient's domain" },
   account: { kind: 'string', description: 'an account that hands messages in' },
+  tenant: { kind: 'string', description: 'whom messages belong to' },
+  campaign: { kind: 'string', description: 'the sending that messages belong to' },
 };
 
 const queueSuspend: CliCommand = {
   name: 'queue suspend',
-  description: 'Begin no deliveries to a site or domain, or of an account; kept over restarts.',
+  description:
+    'Begin no deliveries to a site or domain, or of an account, tenant or campaign; kept over restarts.',
   args: {
     ...targetArguments,
     reason: { kind: 'string', description: 'why, for those who look at it later' },
@@ -107,10 +110,12 @@ function describe({ kind, value, reason, untilMs }: Suspension): string {
 }
 
 function readTarget({ args }: CliContext): SuspensionTarget {
-  const named = (['site', 'domain', 'account'] as const).filter((kind) => typeof args[kind] === 'string');
+  const named = (['site', 'domain', 'account', 'tenant', 'campaign'] as const).filter(
+    (kind) => typeof args[kind] === 'string',
+  );
   const kind = named[0];
   if (kind === undefined || named.length > 1) {
-    throw new MailError('E_USAGE', 'name one of --site, --domain and --account');
+    throw new MailError('E_USAGE', 'name one of --site, --domain, --account, --tenant and --campaign');
   }
   return { kind, value: String(args[kind]) };
 }

@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import type { Suspension } from '../../services/queue.js';
 import type { LeaseRequest, QueuedMessage, QueuedRecipient } from '../../services/queue-store.js';
 import { createActiveMessages } from './active-messages.js';
+import type { DeliveryJob } from './delivery-job.js';
 import type { WorkHint } from './fetcher.js';
 import { giveBack, giveBackJob, giveBackSuspended, setAside } from './give-back.js';
 import type { DispatcherParts, Hands } from './hands.js';
@@ -10,7 +11,7 @@ import { beginJobs } from './run-job.js';
 import { createSettler } from './settler.js';
 import { createSiteRules } from './site-rules.js';
 import { createSiteTable } from './site-table.js';
-import { createSuspensions, type Suspensions } from './suspensions.js';
+import { createSuspensions, isUnder, type Suspensions } from './suspensions.js';
 import { takeRecipients } from './take-recipients.js';
 import { createTimeline, type Timeline } from './timeline.js';
 
@@ -34,7 +35,7 @@ export interface Dispatcher {
   nextOpenAtMs(nowMs: number): number | undefined;
   readonly suspensions: Suspensions;
   readonly timeline: Timeline;
-  /** Gives back what waits for a suspended site. */
+  /** Gives back what waits in memory and is suspended now. */
   suspended(suspension: Suspension): void;
   drain(deadlineMs: number): Promise<void>;
 }
@@ -70,10 +71,14 @@ export function createDispatcher(
     suspensions: hands.suspensions,
     timeline: hands.timeline,
     suspended(suspension) {
-      if (suspension.kind !== 'site') return;
-      for (const job of sites.takeWaiting(suspension.value)) {
+      const isConcerned = (job: DeliveryJob): boolean =>
+        job.recipients.some((one) => isUnder(suspension, job.message, one, job.site));
+      for (const job of sites.takeWhere(isConcerned)) {
         messages.letGo(job.message.id, job.recipients.length);
-        giveBackSuspended(hands, job.recipients, suspension, job.site);
+        const split = (is: boolean) =>
+          job.recipients.filter((one) => isUnder(suspension, job.message, one, job.site) === is);
+        giveBackSuspended(hands, split(true), suspension, job.site);
+        if (split(false).length > 0) giveBack(hands, split(false), { site: job.site });
         sites.forget(job);
       }
     },

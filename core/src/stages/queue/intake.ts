@@ -25,6 +25,7 @@ export async function sortByRoute(
     recipients.map(async (recipient): Promise<Route | Refusal> => {
       // What an operator wants returned needs no route. RFC 3463 section 3.8: X.7.0, a policy without a closer word.
       if (recipient.bounceReason !== undefined) return reject(554, '7.0', recipient.bounceReason);
+      if (recipient.redirect !== undefined) return recipient.redirect;
       try {
         return await policy.route(message, recipient);
       } catch (error) {

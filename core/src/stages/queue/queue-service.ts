@@ -1,19 +1,25 @@
 /** The `Queue` service: the store's lists and changes, made known to the running scheduler. */
+import { MailError } from '../../errors.js';
 import type { Queue } from '../../services/queue.js';
 import type { QueueChange, QueueFilter, QueueStore } from '../../services/queue-store.js';
+import type { Spool } from '../../services/spool.js';
 import type { Dispatcher } from './dispatcher.js';
+import { exportQueue, importQueue } from './queue-archive.js';
+import { filterOf } from './suspensions.js';
 
 /** What the service is made of. */
 export interface QueueServiceParts {
   readonly store: QueueStore;
   readonly dispatcher: Pick<Dispatcher, 'suspensions' | 'suspended' | 'timeline'>;
+  /** Where imported messages are written. */
+  readonly spool?: Spool | undefined;
   nowMs(): number;
   /** Makes the scheduler look for work. */
   kick(): void;
 }
 
 /** The service. */
-export function createQueueService({ store, dispatcher, nowMs, kick }: QueueServiceParts): Queue {
+export function createQueueService({ store, dispatcher, spool, nowMs, kick }: QueueServiceParts): Queue {
   const change = async (filter: QueueFilter, what: QueueChange): Promise<number> => {
     const changed = await store.change(filter, what);
     if (changed > 0) kick();
@@ -28,7 +34,16 @@ export function createQueueService({ store, dispatcher, nowMs, kick }: QueueServ
     release: (filter) => change(filter, { action: 'release', nowMs: nowMs() }),
     delete: (filter) => change(filter, { action: 'delete' }),
     bounce: (filter, reason) => change(filter, { action: 'bounce', reason, nowMs: nowMs() }),
+    redirect: (filter, route) =>
+      change(filter, { action: 'redirect', nowMs: nowMs(), ...(route === undefined ? {} : { route }) }),
     change,
+    exportTo: (file, filter = {}) => exportQueue(store, filter, file),
+    async importFrom(file) {
+      if (spool === undefined) throw new MailError('E_STATE', 'this queue has no spool to import with');
+      const imported = await importQueue(store, spool, file);
+      kick();
+      return imported;
+    },
     async suspend(target, options) {
       const suspension = await dispatcher.suspensions.add({ ...target, ...options, sinceMs: nowMs() });
       dispatcher.suspended(suspension);
@@ -36,17 +51,10 @@ export function createQueueService({ store, dispatcher, nowMs, kick }: QueueServ
     },
     async resume(target) {
       if (!(await dispatcher.suspensions.remove(target))) return false;
-      // Those of an account come by themselves: nothing in the store can be asked for by account.
-      if (target.kind === 'site') await change({ site: target.value, state: 'waiting' }, retryAt(nowMs()));
-      if (target.kind === 'domain')
-        await change({ domain: target.value, state: 'waiting' }, retryAt(nowMs()));
+      await change(filterOf(target), { action: 'retry', nowMs: nowMs() });
       return true;
     },
     suspensions: async () => dispatcher.suspensions.list(),
     trace: async (query) => dispatcher.timeline.find(query),
   };
-}
-
-function retryAt(nowMs: number): QueueChange {
-  return { action: 'retry', nowMs };
 }

@@ -4,12 +4,10 @@ import type {
   Lease,
   NewQueuedMessage,
   QueueChange,
-  QueuedMessage,
   QueuedRecipient,
-  QueueFilter,
   Settlement,
 } from '../../services/queue-store.js';
-import { formatAddress, formatReversePath } from '../../values/address.js';
+import type { Route } from '../../values/route.js';
 
 /** A recipient as `put` makes it. What is due starts leased when there is a lease. */
 export function newRecipient(message: NewQueuedMessage, index: number, lease?: Lease): QueuedRecipient {
@@ -110,29 +108,20 @@ export function changedRecipient(
       return recipient.state === 'held' ? { ...rest, state: 'ready', dueAtMs: change.nowMs } : recipient;
     case 'bounce':
       return { ...rest, state: 'ready', dueAtMs: change.nowMs, bounceReason: change.reason };
+    case 'redirect':
+      return redirectedRecipient(recipient, change.route, change.nowMs);
     case 'delete':
       return undefined;
   }
 }
 
-/** Whether a recipient is one of the filter's; the message is only asked for when the filter needs it. */
-export function matchesFilter(
-  filter: QueueFilter,
+/** Held ones stay held: they go the new way when they are released. */
+function redirectedRecipient(
   recipient: QueuedRecipient,
-  message: () => Pick<QueuedMessage, 'reversePath'> | undefined,
-): boolean {
-  if (filter.messageId !== undefined && filter.messageId !== recipient.messageId) return false;
-  if (filter.state !== undefined && filter.state !== recipient.state) return false;
-  if (filter.site !== undefined && filter.site !== recipient.site) return false;
-  if (filter.domain !== undefined && filter.domain.toLowerCase() !== recipient.address.domain) return false;
-  if (filter.recipient !== undefined && !isSameText(filter.recipient, formatAddress(recipient.address))) {
-    return false;
-  }
-  if (filter.sender === undefined) return true;
-  const of = message();
-  return of !== undefined && isSameText(filter.sender, formatReversePath(of.reversePath));
-}
-
-function isSameText(a: string, b: string): boolean {
-  return a.toLowerCase() === b.toLowerCase();
+  route: Route | undefined,
+  nowMs: number,
+): QueuedRecipient {
+  const { redirect: _redirect, ...rest } = recipient;
+  const to = route === undefined ? rest : { ...rest, redirect: route };
+  return recipient.state === 'held' ? to : { ...to, state: 'ready', dueAtMs: nowMs, site: 'new' };
 }

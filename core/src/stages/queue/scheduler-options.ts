@@ -34,6 +34,8 @@ export function schedulerOptions(options: QueueOptions = {}): SchedulerOptions {
     recipientsPerDeliveryMax,
     leaseMs: options.leaseMs ?? hour,
     sites: options.sites ?? [],
+    tenantHeader: options.tenantHeader ?? '',
+    campaignHeader: options.campaignHeader ?? 'X-Campaign',
     leasedMax,
     // What does not fit goes back to the store and is read again, which is dear; the table leaves room for others.
     leasedPerSiteMax: Math.max(recipientsPerDeliveryMax, 2 * deliveriesPerSiteMax, leasedMax >> 1),

@@ -15,6 +15,7 @@ import type {
   QueueStore,
 } from '../../services/queue-store.js';
 import type { Random } from '../../services/random.js';
+import type { Spool } from '../../services/spool.js';
 import { createDispatcher } from './dispatcher.js';
 import { createFetcher } from './fetcher.js';
 import { createQueueService } from './queue-service.js';
@@ -32,6 +33,8 @@ export interface SchedulerParts {
   readonly metrics: Metrics;
   /** Unique to this process run. */
   readonly owner: string;
+  /** Needed for imports. */
+  readonly spool?: Spool;
 }
 
 /** Works the queue. */
@@ -82,6 +85,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     queue: createQueueService({
       store,
       dispatcher,
+      spool: parts.spool,
       nowMs: () => clock.now(),
       kick: () => fetcher.changed({ isMore: true }),
     }),

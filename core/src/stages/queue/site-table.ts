@@ -31,6 +31,8 @@ export interface SiteTable {
   dead(site: string, nowMs: number): DeadSite | undefined;
   /** Takes the deliveries of a site that have not begun out of the table. */
   takeWaiting(site: string): readonly DeliveryJob[];
+  /** Takes deliveries that are meant and have not begun out of the table. */
+  takeWhere(isMeant: (job: DeliveryJob) => boolean): readonly DeliveryJob[];
   /** Sites the store is not to give now: they have no room. */
   closed(): ReadonlySet<string>;
   /** Takes all deliveries that have not begun out of the table. */
@@ -141,6 +143,14 @@ export function createSiteTable(options: SchedulerOptions): SiteTable {
     takeWaiting(name) {
       turns.delete(name);
       return sites.get(name)?.waiting.takeAll() ?? [];
+    },
+    takeWhere(isMeant) {
+      const taken: DeliveryJob[] = [];
+      for (const site of [...turns.values()]) {
+        taken.push(...site.waiting.takeWhere(isMeant));
+        if (site.waiting.size === 0) turns.delete(site.name);
+      }
+      return taken;
     },
     closed() {
       const closed = new Set<string>();

@@ -1,6 +1,7 @@
 /** What operators have suspended; kept in the store, so that a restart does not begin what was stopped by hand. */
 import type { Suspension, SuspensionTarget } from '../../services/queue.js';
-import type { QueuedMessage, QueuedRecipient, QueueStore } from '../../services/queue-store.js';
+import type { QueuedMessage, QueuedRecipient, QueueFilter, QueueStore } from '../../services/queue-store.js';
+import { tenantOf } from './matches-filter.js';
 
 /** See the file's comment. */
 export interface Suspensions {
@@ -16,6 +17,11 @@ export interface Suspensions {
 }
 
 const factName = 'suspensions';
+
+/** The waiting recipients that a suspension was about. */
+export function filterOf({ kind, value }: SuspensionTarget): QueueFilter {
+  return { [kind]: value, state: 'waiting' };
+}
 
 /** None yet. */
 export function createSuspensions(store: QueueStore, nowMs: () => number): Suspensions {
@@ -49,16 +55,33 @@ export function createSuspensions(store: QueueStore, nowMs: () => number): Suspe
     },
     list: current,
     find(message, recipient, site) {
-      return current().find((one) => {
-        if (one.kind === 'site') return one.value === site;
-        if (one.kind === 'domain') return one.value.toLowerCase() === recipient.address.domain;
-        return one.value === message.origin.accountId;
-      });
+      return current().find((one) => isUnder(one, message, recipient, site));
     },
     get isEmpty() {
       return all.length === 0;
     },
   };
+}
+
+/** Whether a recipient falls under a suspension. */
+export function isUnder(
+  { kind, value }: SuspensionTarget,
+  message: QueuedMessage,
+  recipient: QueuedRecipient,
+  site: string,
+): boolean {
+  switch (kind) {
+    case 'site':
+      return value === site;
+    case 'domain':
+      return value.toLowerCase() === recipient.address.domain;
+    case 'account':
+      return value === message.origin.accountId;
+    case 'tenant':
+      return value === tenantOf(message);
+    case 'campaign':
+      return value === message.origin.campaign;
+  }
 }
 
 function isOver(one: Suspension, nowMs: number): boolean {

@@ -1,8 +1,9 @@
 /**
- * The deliveries of one site that wait for a slot. Tenants (the accounts that handed the messages in) take turns, so
+ * The deliveries of one site that wait for a slot. Tenants (by default the accounts that handed the messages in) take turns, so
  * that one who sends much holds up nobody else; within a tenant the higher MT-PRIORITY (RFC 6710) goes first.
  */
 import type { DeliveryJob } from './delivery-job.js';
+import { tenantOf } from './matches-filter.js';
 
 /** See the file's comment. */
 export interface WaitingLine {
@@ -10,6 +11,8 @@ export interface WaitingLine {
   /** The one whose turn it is, without taking it. */
   peek(): DeliveryJob | undefined;
   take(): DeliveryJob | undefined;
+  /** Takes those that are meant out of the line. */
+  takeWhere(isMeant: (job: DeliveryJob) => boolean): readonly DeliveryJob[];
   takeAll(): readonly DeliveryJob[];
   readonly size: number;
 }
@@ -22,7 +25,7 @@ export function createWaitingLine(): WaitingLine {
 
   return {
     add(job) {
-      const tenant = job.message.origin.accountId ?? '';
+      const tenant = tenantOf(job.message);
       const jobs = tenants.get(tenant);
       size++;
       if (jobs === undefined) {
@@ -47,6 +50,18 @@ export function createWaitingLine(): WaitingLine {
         return job;
       }
       return undefined;
+    },
+    takeWhere(isMeant) {
+      const taken: DeliveryJob[] = [];
+      for (const [tenant, jobs] of [...tenants]) {
+        const left = jobs.filter((job) => !isMeant(job));
+        if (left.length === jobs.length) continue;
+        taken.push(...jobs.filter(isMeant));
+        if (left.length === 0) tenants.delete(tenant);
+        else tenants.set(tenant, left);
+      }
+      size -= taken.length;
+      return taken;
     },
     takeAll() {
       const all = [...tenants.values()].flat();

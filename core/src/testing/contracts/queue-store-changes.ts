@@ -143,6 +143,56 @@ export function operating(fresh: Fresh): void {
     });
   });
 
+  it('finds by what the message is', async () => {
+    const { store } = await fresh();
+    const { origin } = sampleMessage('x', []);
+    const news = { ...origin, accountId: 'eve', tenant: 'shop', campaign: 'may', remoteAddress: '192.0.2.1' };
+    await store.put(sampleMessage('m1', [{ to: 'a@b.test' }], { origin: news }), lease);
+    await store.put(
+      sampleMessage('m2', [{ to: 'a@b.test' }], {
+        origin: { ...origin, accountId: 'bob', listener: 'other' },
+        receivedAtMs: nowMs + 1000,
+        reversePath: null,
+      }),
+    );
+    await store.settle(owner, [
+      { messageId: 'm1', index: 0, to: 'waiting', dueAtMs: nowMs + 9, lastReply: reply(451, '4.1', 'Busy') },
+    ]);
+    const find = async (filter: Parameters<QueueStore['range']>[0]): Promise<string[]> =>
+      whom((await store.range(filter, { limit: 10 })).recipients);
+    for (const filter of [
+      { account: 'eve' },
+      { tenant: 'shop' },
+      { campaign: 'may' },
+      { remoteAddress: '192.0.2.1' },
+      { listener: 'test' },
+      { senderDomain: 'Example.org' },
+      { receivedBeforeMs: nowMs + 500 },
+      { attemptsMin: 1 },
+      { reply: 'BUSY' },
+    ]) {
+      expect([filter, await find(filter)]).toEqual([filter, ['m1/a']]);
+    }
+    // Without a tenant of its own the account is the tenant.
+    expect(await find({ tenant: 'bob' })).toEqual(['m2/a']);
+    expect(await find({ senderDomain: '' })).toEqual(['m2/a']);
+    expect(await find({ campaign: 'june' })).toEqual([]);
+  });
+
+  it('sends another way, and by the usual way again', async () => {
+    const { store } = await fresh();
+    await store.put(sampleMessage('m1', [{ to: 'a@b.test', dueAtMs: nowMs + 99_999, site: 'mx:b.test' }]));
+    const route = { transport: 'smtp', host: 'backup.test', port: 25 } as const;
+    expect(await store.change({}, { action: 'redirect', route, nowMs })).toBe(1);
+    const [leased] = await store.lease(request());
+    expect(leased).toMatchObject({ redirect: route, site: 'new' });
+    await store.settle(owner, [{ messageId: 'm1', index: 0, to: 'held', dueAtMs: 0, holdReason: 'odd' }]);
+    await store.change({}, { action: 'redirect', nowMs });
+    const { recipients } = await store.range({}, { limit: 1 });
+    expect(recipients[0]).toMatchObject({ state: 'held', holdReason: 'odd' });
+    expect(recipients[0]?.redirect).toBeUndefined();
+  });
+
   it('holds and releases', async () => {
     const { store } = await fresh();
     await store.put(sampleMessage('m1', [{ to: 'bob@b.test' }]));
