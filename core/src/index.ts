@@ -24,11 +24,13 @@ export { type LoadedConfig, loadConfig } from './config/load-config.js';
 export type { ConfiguredPlugin } from './config/resolve-plugins.js';
 export type { Environment } from './config/substitute.js';
 export {
+  type ChannelBindingType,
   type Connection,
   type ConnectionFacts,
   ConnectionState,
   type ListenerRole,
   type Protocol,
+  type TlsChannel,
   type TlsFacts,
 } from './context/connection.js';
 export { judgement } from './context/judgement.js';
@@ -57,6 +59,7 @@ export {
   type HookTable,
   hookNames,
   hookTable,
+  type LoginFailure,
   type RefusedEvent,
   type RetryAnswer,
   type RetryQuestion,
@@ -129,15 +132,23 @@ export type {
   SchemaResult,
   StandardSchema,
 } from './plugin/standard-schema.js';
+export { decodeInitialResponse, decodeResponse, encodeChallenge } from './sasl/base64.js';
+export { deriveScramKeys, formatScramKeys, parseScramKeys } from './sasl/scram-keys.js';
 export type { ExplainedHook, ExplainedTap, Explanation } from './server/explain.js';
 export type { MtaServices } from './server/house.js';
 export type { SubmitContent, SubmitEnvelope } from './server/submit.js';
 export { type AddressTest, createAddressTest } from './services/address-test.js';
-export { type AuthenticationResult, Authenticator } from './services/authenticator.js';
+export {
+  type AuthenticationResult,
+  Authenticator,
+  type SaslExchange,
+  type SaslStep,
+} from './services/authenticator.js';
+export { BearerTokens } from './services/bearer-tokens.js';
 export { Certificates } from './services/certificates.js';
 export { Clock, type Timer } from './services/clock.js';
 export { type CounterEntry, type CounterRate, Counters, type RateAnswer } from './services/counters.js';
-export { Directory } from './services/directory.js';
+export { Directory, type ScramDirectory, type ScramHash, type ScramKeys } from './services/directory.js';
 export { createResolver, type ResolverOptions } from './services/dns-resolver.js';
 export {
   type ClientSocket,
@@ -256,7 +267,17 @@ export {
   parseHeader,
   renderHeaderPrefix,
 } from './values/header.js';
-export type { Account, Credentials, Identity, PasswordCredentials } from './values/identity.js';
+export type {
+  Account,
+  BearerCredentials,
+  CertificateCredentials,
+  ClientCertificate,
+  CommonCredentials,
+  Credentials,
+  Identity,
+  PasswordCredentials,
+  ScramCredentials,
+} from './values/identity.js';
 export { enhancedStatus, formatReply, isPermanent, isTransient, type Reply, reply } from './values/reply.js';
 export type { DeliveryReport, RecipientOutcome, RemoteHost } from './values/report.js';
 export {

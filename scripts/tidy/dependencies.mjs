@@ -13,6 +13,7 @@ const layers = [
   ['context', 'di'],
   ['hooks', 'services'],
   ['plugin'],
+  ['sasl'],
   ['stages', 'smtp'],
   ['memory'],
   ['server', 'config', 'control'],

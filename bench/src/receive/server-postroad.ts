@@ -22,7 +22,7 @@ const empty: Body = bodyFromBytes(Buffer.from('\r\n'));
 const policy: ReceiverPolicy = {
   connect: () => undefined,
   hello: () => undefined,
-  authenticate: () => Promise.reject(new Error('not offered')),
+  logins: { mechanisms: () => [], start: () => undefined },
   begin: (connection, reversePath, parameters) => ({
     ...ok,
     transaction: new TransactionState('bench', connection, reversePath, parameters),

@@ -1,5 +1,5 @@
 /** One client connection, whatever its protocol. Made by the core; plugins read it and hang typed state on it. */
-import type { Identity } from '../values/identity.js';
+import type { ClientCertificate, Identity } from '../values/identity.js';
 import { State } from './key.js';
 
 /** What is spoken on a connection. `code` is a message handed in by `mta.submit`. */
@@ -16,6 +16,17 @@ export interface TlsFacts {
   readonly cipher: string;
   /** The name asked for by SNI. */
   readonly serverName?: string;
+}
+
+/** The channel bindings that there are (RFC 9266, RFC 5929). */
+export type ChannelBindingType = 'tls-exporter' | 'tls-server-end-point';
+
+/** What ties a login to the encrypted channel it is made on. */
+export interface TlsChannel {
+  /** The octets of a binding; `undefined` when this channel does not have it. */
+  binding(type: ChannelBindingType): Uint8Array | undefined;
+  /** The client's certificate, if it showed one that is trusted. */
+  readonly clientCertificate: ClientCertificate | undefined;
 }
 
 /** What a connection is made of at its start. */
@@ -36,6 +47,10 @@ export interface ConnectionFacts {
 export interface Connection extends Readonly<ConnectionFacts> {
   /** Set once the connection is encrypted. */
   readonly tls: TlsFacts | undefined;
+  /** Set with `tls`. */
+  readonly channel: TlsChannel | undefined;
+  /** Whether a password may be shown without TLS: the listener is bound to loopback and says so. */
+  readonly mayShowPassword: boolean;
   /** What the client calls itself (EHLO, HELO, LHLO); empty before. */
   readonly helloName: string;
   /** Whether EHLO or LHLO was said rather than HELO. */
@@ -66,6 +81,8 @@ export class ConnectionState extends State implements Connection {
   readonly localPort: number;
   readonly openedAtMs: number;
   tls: TlsFacts | undefined;
+  channel: TlsChannel | undefined;
+  mayShowPassword = false;
   helloName = '';
   isExtended = false;
   isTrial = false;

@@ -28,6 +28,18 @@ export interface RefusedEvent extends Attributed {
   readonly reply: Reply;
 }
 
+/** A login that was not granted. */
+export interface LoginFailure {
+  readonly connection: Connection;
+  readonly mechanism: string;
+  /** What the client called itself: anything at all. Empty when a token or a certificate says it. */
+  readonly login: string;
+  /** `refused`: wrong. `deferred`: it could not be told. */
+  readonly status: 'refused' | 'deferred';
+  /** `hook`: a tap of `credentials` refused, and nothing was looked at. `proof`: what was shown was not right. */
+  readonly at: 'hook' | 'proof';
+}
+
 /** One try to deliver one message to recipients of one site. */
 export interface Delivery {
   readonly id: string;
@@ -125,6 +137,7 @@ export interface HookTable {
   // authenticate
   credentials: Decide<[connection: Connection, credentials: Credentials], Identity | Refusal>;
   authenticated: Observe<[connection: Connection, identity: Identity]>;
+  loginFailed: Observe<[failure: LoginFailure]>;
   // route
   expand: Transform<readonly EnvelopeRecipient[], [message: Message]>;
   route: Decide<
@@ -218,6 +231,15 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     timeoutMs: 10 * seconds,
     input: ['connection', 'identity'],
     purpose: 'Somebody has logged in.',
+  },
+  loginFailed: {
+    kind: 'observe',
+    stage: 'authenticate',
+    scope: 'listener',
+    undecided: '–',
+    timeoutMs: 10 * seconds,
+    input: ['failure'],
+    purpose: 'A login was not granted.',
   },
   reversePath: {
     kind: 'decide',

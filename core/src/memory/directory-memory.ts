@@ -1,9 +1,10 @@
 /** The plugin `directory-memory`: accounts written down in the composition. For tests and demonstrations. */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { MailError } from '../errors.js';
 import { definePlugin } from '../plugin/define.js';
 import type { SchemaIssue, StandardSchema } from '../plugin/standard-schema.js';
-import { Directory } from '../services/directory.js';
+import { deriveScramKeys, saltOfNobody } from '../sasl/scram-keys.js';
+import { Directory, type ScramDirectory, type ScramHash } from '../services/directory.js';
 import { addressKey, parseAddress } from '../values/address.js';
 import type { Account } from '../values/identity.js';
 
@@ -18,15 +19,20 @@ export interface MemoryAccount {
   readonly addresses?: readonly string[];
   readonly isDisabled?: boolean;
   readonly quotaBytes?: number;
+  /** The protocols it may log in with; all by default. */
+  readonly protocols?: readonly string[];
 }
 
 /** Options of `directoryMemory`. */
 export interface DirectoryMemoryOptions {
   readonly accounts: readonly MemoryAccount[];
+  /** The hashes that SCRAM is offered with; none by default. */
+  readonly scram?: readonly ScramHash[];
 }
 
 interface Entry {
   readonly account: Account;
+  readonly password: string;
   readonly digest: Buffer;
 }
 
@@ -37,12 +43,15 @@ export const directoryMemory = definePlugin({
   config: optionsSchema(),
   provides: [Directory],
   setup({ config, provide }) {
-    provide(Directory, createDirectoryMemory(config.accounts));
+    provide(Directory, createDirectoryMemory(config.accounts, config.scram));
   },
 });
 
 /** The directory itself; throws `E_CONFIG` for an address that is not one, or that two accounts have. */
-export function createDirectoryMemory(accounts: readonly MemoryAccount[]): Directory {
+export function createDirectoryMemory(
+  accounts: readonly MemoryAccount[],
+  scram: readonly ScramHash[] = [],
+): Directory {
   const entries = accounts.map(entryOf);
   const byLogin = indexOf(entries, ({ account }) => [account.login.toLowerCase()]);
   const byAddress = indexOf(entries, ({ account }) => account.addresses.map(addressKey));
@@ -61,8 +70,30 @@ export function createDirectoryMemory(accounts: readonly MemoryAccount[]): Direc
     async byId(id) {
       return byId.get(id)?.account;
     },
+    async byLogin(login) {
+      return byLogin.get(login.toLowerCase())?.account;
+    },
+    ...(scram.length === 0 ? {} : { scram: scramOf(byLogin, scram) }),
     async *list() {
       for (const id of [...byId.keys()].sort()) yield (byId.get(id) as Entry).account;
+    },
+  };
+}
+
+/** Keys are derived from the password each time: nothing here is secret from the process anyway. */
+function scramOf(byLogin: ReadonlyMap<string, Entry>, hashes: readonly ScramHash[]): ScramDirectory {
+  const secret = randomBytes(32);
+  const iterations = 4_096;
+  return {
+    hashes,
+    iterations,
+    secret,
+    async keys(login, hash) {
+      const entry = byLogin.get(login.toLowerCase());
+      if (entry === undefined || entry.account.isDisabled) return undefined;
+      const salt = saltOfNobody(secret, hash, login);
+      const keys = await deriveScramKeys(entry.password, hash, salt, iterations);
+      return keys === undefined ? undefined : { account: entry.account, keys };
     },
   };
 }
@@ -79,8 +110,9 @@ function entryOf(given: MemoryAccount): Entry {
     addresses,
     isDisabled: given.isDisabled === true,
     ...(given.quotaBytes === undefined ? {} : { quotaBytes: given.quotaBytes }),
+    ...(given.protocols === undefined ? {} : { protocols: given.protocols }),
   };
-  return { account, digest: digestOf(given.password) };
+  return { account, password: given.password, digest: digestOf(given.password) };
 }
 
 function indexOf(entries: readonly Entry[], keysOf: (entry: Entry) => readonly string[]): Map<string, Entry> {
@@ -98,7 +130,16 @@ function digestOf(password: string): Buffer {
   return createHash('sha256').update(password).digest();
 }
 
-const accountKeys = new Set(['address', 'password', 'id', 'login', 'addresses', 'isDisabled', 'quotaBytes']);
+const accountKeys = new Set([
+  'address',
+  'password',
+  'id',
+  'login',
+  'addresses',
+  'isDisabled',
+  'quotaBytes',
+  'protocols',
+]);
 
 function optionsSchema(): StandardSchema<DirectoryMemoryOptions> {
   return {
@@ -118,7 +159,7 @@ function issuesOf(value: unknown): SchemaIssue[] {
   if (!Array.isArray(options?.accounts)) return [{ message: 'a list is expected', path: ['accounts'] }];
   const issues: SchemaIssue[] = [];
   for (const key of Object.keys(options)) {
-    if (key !== 'accounts') issues.push({ message: 'unknown key', path: [key] });
+    if (key !== 'accounts' && key !== 'scram') issues.push({ message: 'unknown key', path: [key] });
   }
   options.accounts.forEach((account: Record<string, unknown>, index: number) => {
     for (const key of ['address', 'password']) {

@@ -10,6 +10,7 @@ import { type CompiledHooks, compileHooks, type OrderedTaps, orderAll } from '..
 import type { MtaOptions } from '../mta-options.js';
 import { type Scope, setupScope } from '../plugin/scope.js';
 import { Authenticator } from '../services/authenticator.js';
+import { BearerTokens } from '../services/bearer-tokens.js';
 import { Directory } from '../services/directory.js';
 import type { Logger } from '../services/logger.js';
 import { MailboxStore } from '../services/mailbox-store.js';
@@ -58,7 +59,8 @@ export function buildGeneration(house: House, options: MtaOptions, number: numbe
     clock: house.clock,
     log,
   });
-  const authenticate = { quotas, log, metrics: house.metrics };
+  const { clock, random, metrics } = house;
+  const authenticate = { quotas, clock, random, log, metrics };
   bindAuthenticator(container, declared, { ...authenticate, hooks: () => hooks as CompiledHooks });
   const common = {
     hostname: options.hostname,
@@ -93,11 +95,12 @@ export function scopesOf(generation: Generation): readonly Scope[] {
 function bindAuthenticator(
   container: ServiceContainer,
   declared: ReadonlySet<symbol>,
-  options: Omit<AuthenticateOptions, 'directory'>,
+  options: Omit<AuthenticateOptions, 'directory' | 'tokens'>,
 ): void {
   if (declared.has(Authenticator.id)) return;
   const directory = () => find(container, Directory);
-  container.bind(Authenticator, createAuthenticator({ ...options, directory }));
+  const tokens = () => find(container, BearerTokens);
+  container.bind(Authenticator, createAuthenticator({ ...options, directory, tokens }));
 }
 
 /** A service if somebody provides it. */

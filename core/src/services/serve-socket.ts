@@ -1,7 +1,7 @@
 /** One accepted socket: its context, its encryption, its end. */
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { ConnectionState, type TlsFacts } from '../context/connection.js';
+import { ConnectionState } from '../context/connection.js';
 import { MailError } from '../errors.js';
 import type { Certificates } from './certificates.js';
 import type { Clock } from './clock.js';
@@ -10,6 +10,7 @@ import type { Logger } from './logger.js';
 import type { ProxyHeader } from './proxy-header.js';
 import type { Random } from './random.js';
 import { readProxyHeader } from './read-proxy-header.js';
+import { noteTls } from './tls-channel.js';
 
 /** How long a client may take for its handshake. */
 const handshakeTimeoutMs = 30_000;
@@ -105,18 +106,8 @@ function encrypt(socket: Socket, connection: ConnectionState, services: ServeSer
     secured.once('secure', () => {
       timer.cancel();
       secured.off('close', onClose);
-      connection.tls = tlsFactsOf(secured);
+      noteTls(connection, secured);
       resolve(secured);
     });
   });
-}
-
-/** The facts of an encrypted socket. */
-export function tlsFactsOf(socket: TLSSocket): TlsFacts {
-  const serverName = (socket as unknown as { servername?: string | false }).servername;
-  return {
-    version: socket.getProtocol() ?? 'TLS',
-    cipher: socket.getCipher().standardName ?? socket.getCipher().name,
-    ...(typeof serverName === 'string' ? { serverName } : {}),
-  };
 }

@@ -1,6 +1,7 @@
 /** EHLO, HELO, LHLO: who the client says it is, and what it may use. */
 import { parseDomain } from '../values/address.js';
 import { reply } from '../values/reply.js';
+import { offeredMechanisms } from './command-auth.js';
 import { mayForward } from './command-xclient.js';
 import { type OfferState, offeredExtensions } from './extensions.js';
 import type { ReceiverAnswer } from './receiver.js';
@@ -51,7 +52,7 @@ function stateOf(session: ReceivingSession): OfferState {
   return {
     role: session.peer.role,
     isTls: session.isTls,
-    isLoggedIn: session.peer.identity !== undefined,
+    mechanisms: offeredMechanisms(session),
     mayForward: mayForward(session),
     nowMs: session.shared.options.clock.now(),
   };

@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, describe, it } from 'vitest';
 import { playDialogue } from '../testing/dialogue.js';
+import { testAuthenticator } from '../testing/test-authenticator.js';
 import { makeTestCertificate } from '../testing/test-certificate.js';
 import { startTestReceiver, type TestReceiver, type TestReceiverOptions } from '../testing/test-receiver.js';
 import { reply } from '../values/reply.js';
@@ -35,7 +36,8 @@ describe('AUTH', () => {
     hasAuth: true,
     isPlaintextAuthAllowed: true,
     policy: {
-      authenticate: async (_connection, credentials) =>
+      logins: testAuthenticator(async (credentials) =>
+        credentials.kind === 'password' &&
         credentials.login === 'ute' &&
         credentials.password === 'geheim ü' &&
         credentials.authorizationId === ''
@@ -44,6 +46,7 @@ describe('AUTH', () => {
               identity: { accountId: 'ute', login: 'ute', mechanism: credentials.mechanism },
             }
           : { status: 'refused', reply: reply(535, '7.8', 'wrong login or password') },
+      ),
     },
   };
   const plain = Buffer.from('\0ute\0geheim ü').toString('base64');

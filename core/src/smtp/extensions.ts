@@ -7,7 +7,8 @@ import type { ReceiverOptions } from './receiver.js';
 export interface OfferState {
   readonly role: ListenerRole;
   readonly isTls: boolean;
-  readonly isLoggedIn: boolean;
+  /** What AUTH offers now; nothing when it can't be used. */
+  readonly mechanisms: readonly string[];
   /** Whether XCLIENT and XFORWARD may be used. */
   readonly mayForward: boolean;
   readonly nowMs: number;
@@ -39,7 +40,7 @@ export function offeredExtensions(options: ReceiverOptions, state: OfferState): 
   if (state.isTls) lines.push('REQUIRETLS');
   // RFC 3207 section 4.2: not once TLS is active.
   if (options.tls === 'starttls' && !state.isTls) lines.push('STARTTLS');
-  if (mayLogIn(options, state.isTls) && !state.isLoggedIn) lines.push('AUTH PLAIN LOGIN'); // RFC 4954
+  if (state.mechanisms.length > 0) lines.push(`AUTH ${state.mechanisms.join(' ')}`); // RFC 4954
   if (state.mayForward) lines.push(`XCLIENT ${xclientNames}`, `XFORWARD ${xforwardNames}`);
   return lines;
 }
@@ -47,9 +48,4 @@ export function offeredExtensions(options: ReceiverOptions, state: OfferState): 
 /** RFC 4865 section 4: holding mail is a service for submission, not for strangers. */
 export function holdMsMaxOf(options: ReceiverOptions, role: ListenerRole): number {
   return role === 'submission' ? options.limits.holdMsMax : 0;
-}
-
-/** Whether AUTH may be used now: never on a line that can be listened to, unless asked for. */
-export function mayLogIn(options: ReceiverOptions, isTls: boolean): boolean {
-  return options.hasAuth && (isTls || options.isPlaintextAuthAllowed);
 }

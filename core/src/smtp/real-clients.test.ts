@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createTransport } from 'nodemailer';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { testAuthenticator } from '../testing/test-authenticator.js';
 import { makeTestCertificate } from '../testing/test-certificate.js';
 import { startTestReceiver, type TestReceiver } from '../testing/test-receiver.js';
 import { reply } from '../values/reply.js';
@@ -44,10 +45,14 @@ describe('clients that others wrote submit over STARTTLS with a login:', { timeo
       isTlsRequired: true,
       role: 'submission',
       policy: {
-        authenticate: async (_connection, { login, password, mechanism }) =>
-          login === 'alice' && password === 'wonder land'
-            ? { status: 'granted', identity: { accountId: 'alice', login, mechanism } }
+        logins: testAuthenticator(async (given) =>
+          given.kind === 'password' && given.login === 'alice' && given.password === 'wonder land'
+            ? {
+                status: 'granted',
+                identity: { accountId: 'alice', login: given.login, mechanism: given.mechanism },
+              }
             : { status: 'refused', reply: reply(535, '7.8', 'wrong login or password') },
+        ),
       },
     });
   });

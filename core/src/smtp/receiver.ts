@@ -6,7 +6,7 @@ import type { Body } from '../body/body.js';
 import type { Connection, ConnectionState } from '../context/connection.js';
 import type { Transaction, TransactionState } from '../context/transaction.js';
 import type { MaybePromise } from '../hooks/kinds.js';
-import type { AuthenticationResult } from '../services/authenticator.js';
+import type { Authenticator } from '../services/authenticator.js';
 import type { Clock } from '../services/clock.js';
 import type { ClientSocket, ListenerTls } from '../services/listeners.js';
 import type { Logger } from '../services/logger.js';
@@ -14,7 +14,6 @@ import type { Metrics } from '../services/metrics.js';
 import type { BodyWriter } from '../services/spool.js';
 import type { ReversePath } from '../values/address.js';
 import type { EnvelopeParameters, EnvelopeRecipient } from '../values/envelope.js';
-import type { Credentials } from '../values/identity.js';
 import type { Reply } from '../values/reply.js';
 import type { Attributed } from '../values/verdict.js';
 
@@ -34,6 +33,8 @@ export interface BeginAnswer extends ReceiverAnswer {
  * that can answer at once returns the answer itself, not a promise.
  */
 export interface ReceiverPolicy {
+  /** Which mechanisms there are, and their exchanges. */
+  readonly logins: Pick<Authenticator, 'mechanisms' | 'start'>;
   /**
    * Before the greeting; a refusal is said instead of it. `undefined`: greet. Asked again for the same connection
    * after XCLIENT has changed who the client is.
@@ -41,7 +42,6 @@ export interface ReceiverPolicy {
   connect(connection: ConnectionState): MaybePromise<ReceiverAnswer | undefined>;
   /** After EHLO, HELO, LHLO; `undefined`: say the extensions. */
   hello(connection: ConnectionState, name: string): MaybePromise<ReceiverAnswer | undefined>;
-  authenticate(connection: ConnectionState, credentials: Credentials): Promise<AuthenticationResult>;
   begin(
     connection: ConnectionState,
     reversePath: ReversePath,

@@ -89,7 +89,11 @@ export class SessionReader {
 
   #readLine(session: ReceivingSession, chunk: Buffer): void {
     const take = this.nextLine;
-    const octetsMax = take === undefined ? session.shared.options.limits.commandOctetsMax : authLineOctetsMax;
+    const { options } = session.shared;
+    const { commandOctetsMax } = options.limits;
+    // A token in an initial response is longer than any other command.
+    const mayAuthenticate = options.hasAuth && session.peer.identity === undefined;
+    const octetsMax = take !== undefined || mayAuthenticate ? authLineOctetsMax : commandOctetsMax;
     const lines = this.#lines;
     this.#at = lines.read(chunk, this.#at, octetsMax);
     if (!lines.isComplete) return;
@@ -98,6 +102,7 @@ export class SessionReader {
     const { problem } = lines;
     if (problem !== undefined && (problem !== 'bare' || session.shared.isStrict))
       refuseLine(session, problem);
+    else if (take === undefined && isTooLong(lines.line, commandOctetsMax)) refuseLine(session, 'long');
     else if (take === undefined) runCommand(session, lines.line, this.hasMore);
     else take(lines.line);
   }
@@ -116,4 +121,8 @@ export class SessionReader {
     // A STARTTLS or an end may have dropped the chunk meanwhile.
     if (this.#chunk === chunk) this.#at = at;
   }
+}
+
+function isTooLong(line: string, octetsMax: number): boolean {
+  return line.length > octetsMax && !/^AUTH /i.test(line);
 }

@@ -9,7 +9,7 @@ import type { ConnectionState } from '../context/connection.js';
 import type { TransactionState } from '../context/transaction.js';
 import type { MaybePromise } from '../hooks/kinds.js';
 import type { ClientSocket } from '../services/listeners.js';
-import { tlsFactsOf } from '../services/serve-socket.js';
+import { noteTls } from '../services/tls-channel.js';
 import type { Reply } from '../values/reply.js';
 import { SessionTimes } from './deadlines.js';
 import type { IncomingMessage } from './incoming-message.js';
@@ -56,6 +56,7 @@ export class ReceivingSession extends BaseConnection {
     this.shared = shared;
     this.client = client;
     this.peer = client.connection;
+    this.peer.mayShowPassword = shared.options.isPlaintextAuthAllowed;
     this.signal = signal;
     this.#released = released;
     this.times = new SessionTimes(shared.nowMs);
@@ -170,7 +171,7 @@ export class ReceivingSession extends BaseConnection {
   /** Takes the place of the plain socket. */
   adopt(socket: TLSSocket): void {
     this._socket = socket;
-    this.peer.tls ??= tlsFactsOf(socket);
+    if (this.peer.tls === undefined) noteTls(this.peer, socket);
     this.readCommands();
     this.#listen(socket);
   }

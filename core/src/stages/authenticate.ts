@@ -1,22 +1,35 @@
-/** The authenticate stage: the `credentials` hook first, then the directory; undecided refuses. */
-import type { ConnectionState } from '../context/connection.js';
+/** The authenticate stage: the `credentials` hook first, then whoever can prove them; undecided refuses. */
+import type { Connection, ConnectionState } from '../context/connection.js';
 import type { CompiledHooks } from '../hooks/compile.js';
+import type { LoginFailure } from '../hooks/table.js';
+import { createExchange } from '../sasl/exchange.js';
+import { beginMechanism, type Offerer, offerOf } from '../sasl/offer.js';
 import type { AuthenticationResult, Authenticator } from '../services/authenticator.js';
+import type { BearerTokens } from '../services/bearer-tokens.js';
+import type { Clock } from '../services/clock.js';
 import type { Directory } from '../services/directory.js';
 import type { Logger } from '../services/logger.js';
-import type { Metrics } from '../services/metrics.js';
-import type { Credentials, Identity } from '../values/identity.js';
+import type { Counter, Metrics } from '../services/metrics.js';
+import type { Random } from '../services/random.js';
+import type { Credentials } from '../values/identity.js';
 import { reply } from '../values/reply.js';
 import type { AccountQuotas } from './account-quota.js';
+import { type Proof, proveAccount } from './prove-account.js';
 
 /** What the stage works with. Functions, because hooks are compiled after the services are made. */
 export interface AuthenticateOptions {
   readonly hooks: () => CompiledHooks;
   readonly directory: () => Directory | undefined;
+  readonly tokens: () => BearerTokens | undefined;
   readonly quotas: AccountQuotas;
+  readonly clock: Clock;
+  readonly random: Random;
   readonly log: Logger;
   readonly metrics: Metrics;
 }
+
+/** A result, and who has come to it. */
+type Judgement = AuthenticationResult & { readonly at: LoginFailure['at'] };
 
 // RFC 4954 section 6. The same words whether the login exists or not.
 const refusedReply = reply(535, '7.8', 'authentication credentials invalid');
@@ -24,74 +37,102 @@ const deferredReply = reply(454, '7.0', 'temporary authentication failure');
 
 /** The authenticate stage as a service. */
 export function createAuthenticator(options: AuthenticateOptions): Authenticator {
-  const count = (outcome: string) =>
-    options.metrics.counter('postroad_logins_total', 'Logins by outcome.', { outcome });
-  const granted = count('granted');
-  const refused = count('refused');
-  return {
-    async authenticate(connection, credentials) {
-      const result = await decide(options, connection as ConnectionState, credentials);
-      if (result.status === 'granted') {
-        granted.increase();
-        (connection as ConnectionState).identity = result.identity;
-        void options.hooks().authenticated?.(connection, result.identity);
-        return result;
-      }
-      refused.increase();
-      options.log.info('login refused', {
-        connection: connection.id,
-        protocol: connection.protocol,
-        remoteAddress: connection.remoteAddress,
-        login: credentials.login,
-        status: result.status,
-      });
-      return result;
-    },
-  };
+  return new AuthenticateStage(options);
 }
 
-async function decide(
-  options: AuthenticateOptions,
-  connection: ConnectionState,
-  credentials: Credentials,
-): Promise<AuthenticationResult> {
-  const answer = await options.hooks().credentials?.(connection, credentials);
-  if (answer === undefined) return askDirectory(options, connection, credentials);
-  if (!('verdict' in answer)) return { status: 'granted', identity: answer };
-  return { status: answer.verdict === 'defer' ? 'deferred' : 'refused', reply: answer.reply };
-}
+class AuthenticateStage implements Authenticator {
+  readonly #options: AuthenticateOptions;
+  readonly #granted: Counter;
+  readonly #refused: Counter;
 
-async function askDirectory(
-  options: AuthenticateOptions,
-  connection: ConnectionState,
-  credentials: Credentials,
-): Promise<AuthenticationResult> {
-  const directory = options.directory();
-  if (directory === undefined) return { status: 'refused', reply: refusedReply };
-  try {
-    const account = await directory.verifyPassword(
-      credentials.login,
-      credentials.password,
-      connection.signal,
-    );
-    if (account === undefined || !mayActAs(credentials, account.login)) {
-      return { status: 'refused', reply: refusedReply };
-    }
-    await options.quotas.apply(account);
-    const identity: Identity = {
-      accountId: account.id,
-      login: account.login,
-      mechanism: credentials.mechanism,
+  constructor(options: AuthenticateOptions) {
+    this.#options = options;
+    const count = (outcome: string) =>
+      options.metrics.counter('postroad_logins_total', 'Logins by outcome.', { outcome });
+    this.#granted = count('granted');
+    this.#refused = count('refused');
+  }
+
+  mechanisms(connection: Connection): readonly string[] {
+    return offerOf(connection, this.#offerer());
+  }
+
+  start(connection: Connection, mechanism: string): ReturnType<Authenticator['start']> {
+    const name = mechanism.toUpperCase();
+    const begun = beginMechanism(name, connection, this.#offerer());
+    if (begun === undefined) return undefined;
+    const judge = {
+      judge: (credentials: Credentials) => this.#judge(connection as ConnectionState, credentials),
+      settle: (credentials: Credentials, result: AuthenticationResult) =>
+        this.#settle(connection as ConnectionState, credentials, result as Judgement),
+      failed: (error: unknown) => this.#failed(connection, error),
     };
-    return { status: 'granted', identity };
-  } catch (error) {
-    options.log.error('directory failed', { connection: connection.id, error });
+    return createExchange(name, begun, judge, this.#options.clock);
+  }
+
+  async authenticate(connection: Connection, credentials: Credentials): Promise<AuthenticationResult> {
+    const result = await this.#judge(connection as ConnectionState, credentials);
+    this.#settle(connection as ConnectionState, credentials, result);
+    return result;
+  }
+
+  #offerer(): Offerer {
+    const { directory, tokens, random } = this.#options;
+    const serverNonce = () => Buffer.from(random.bytes(18)).toString('base64');
+    return { directory: directory(), tokens: tokens(), serverNonce };
+  }
+
+  async #judge(connection: ConnectionState, credentials: Credentials): Promise<Judgement> {
+    const answer = await this.#options.hooks().credentials?.(connection, credentials);
+    if (answer === undefined) return this.#prove(connection, credentials);
+    if (!('verdict' in answer)) return { status: 'granted', identity: answer, at: 'hook' };
+    const status = answer.verdict === 'defer' ? 'deferred' : 'refused';
+    return { status, reply: answer.reply, at: 'hook' };
+  }
+
+  async #prove(connection: ConnectionState, credentials: Credentials): Promise<Judgement> {
+    const { directory, tokens, quotas, log } = this.#options;
+    try {
+      const proof = await proveAccount(connection, credentials, directory(), tokens());
+      if (proof.status === 'refused') return this.#refuse(connection, credentials, proof);
+      const { account } = proof;
+      await quotas.apply(account);
+      const identity = { accountId: account.id, login: account.login, mechanism: credentials.mechanism };
+      return { status: 'granted', identity, at: 'proof' };
+    } catch (error) {
+      log.error('directory failed', { connection: connection.id, error });
+      return { status: 'deferred', reply: deferredReply, at: 'proof' };
+    }
+  }
+
+  /** The log says why; the client never learns it. */
+  #refuse(
+    connection: ConnectionState,
+    { login }: Credentials,
+    { reason }: Proof & { status: 'refused' },
+  ): Judgement {
+    this.#options.log.debug('login not granted', { connection: connection.id, login, reason });
+    return { status: 'refused', reply: refusedReply, at: 'proof' };
+  }
+
+  #failed(connection: Connection, error: unknown): AuthenticationResult {
+    this.#options.log.error('directory failed', { connection: connection.id, error });
     return { status: 'deferred', reply: deferredReply };
   }
-}
 
-/** RFC 4616 section 2: nobody acts for another here. */
-function mayActAs(credentials: Credentials, login: string): boolean {
-  const wanted = credentials.authorizationId.toLowerCase();
-  return wanted === '' || wanted === login.toLowerCase() || wanted === credentials.login.toLowerCase();
+  #settle(connection: ConnectionState, credentials: Credentials, result: Judgement): void {
+    const { hooks, log } = this.#options;
+    if (result.status === 'granted') {
+      this.#granted.increase();
+      connection.identity = result.identity;
+      void hooks().authenticated?.(connection, result.identity);
+      return;
+    }
+    this.#refused.increase();
+    const { mechanism, login } = credentials;
+    const { status, at } = result;
+    const { id, protocol, remoteAddress } = connection;
+    log.info('login refused', { connection: id, protocol, remoteAddress, login, mechanism, status });
+    void hooks().loginFailed?.({ connection, mechanism, login, status, at });
+  }
 }

@@ -39,6 +39,7 @@ export interface ReceiveOptions extends TakeMessageOptions {
 export function createReceivePolicy(options: ReceiveOptions): ReceiverPolicy {
   const { hooks } = options;
   return {
+    logins: options.authenticator,
     connect: (connection) =>
       hooks.connect === null
         ? undefined
@@ -51,7 +52,6 @@ export function createReceivePolicy(options: ReceiveOptions): ReceiverPolicy {
         : whenReady(hooks.hello(connection, name), (verdict) =>
             refusalOnly(options, connection, 'hello', verdict),
           ),
-    authenticate: (connection, credentials) => options.authenticator.authenticate(connection, credentials),
     begin: (connection, reversePath, parameters) => begin(options, connection, reversePath, parameters),
     recipient: (transaction, recipient) => nameRecipient(options, transaction, recipient),
     dataStart: (transaction) => startData(options, transaction),

@@ -27,6 +27,7 @@ export {
   type TestMta,
   type TestMtaOptions,
 } from './start-test-mta.js';
+export { testAuthenticator } from './test-authenticator.js';
 export {
   startTestReceiver,
   type TakenMessage,

@@ -19,6 +19,7 @@ import {
 } from '../smtp/receiver.js';
 import type { Envelope } from '../values/envelope.js';
 import { type Reply, reply } from '../values/reply.js';
+import { testAuthenticator } from './test-authenticator.js';
 
 /** A message that the test policy took. */
 export interface TakenMessage {
@@ -110,7 +111,10 @@ export function takeEverything(
       return undefined;
     },
     hello: () => undefined,
-    authenticate: async () => ({ status: 'refused', reply: reply(535, '7.8', 'wrong login or password') }),
+    logins: testAuthenticator(async () => ({
+      status: 'refused',
+      reply: reply(535, '7.8', 'wrong login or password'),
+    })),
     begin: (connection, reversePath, parameters) => ({
       ...accepted,
       transaction: new TransactionState('t', connection, reversePath, parameters),

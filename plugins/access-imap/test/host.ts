@@ -16,6 +16,7 @@ import {
   MailError,
   type OpenListener,
 } from '@postroad/core';
+import { testAuthenticator } from '@postroad/core/testing';
 import { systemClock } from './system-clock.js';
 
 /** A running server. */
@@ -66,7 +67,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
     listener: undefined,
     services: {
       listeners: { listen, open: () => [] },
-      authenticator: { authenticate },
+      authenticator: testAuthenticator(judge),
       store: options.onOpen === undefined ? store : counting(store, options.onOpen),
       spool: { writer: memoryWriter, directory: '', store: storeAll },
       clock: systemClock,
@@ -105,8 +106,9 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
   };
 }
 
-async function authenticate(_: unknown, credentials: Credentials): Promise<AuthenticationResult> {
-  if (credentials.password !== 'secret') return { status: 'refused', reply: { code: 535, text: 'no' } };
+async function judge(credentials: Credentials): Promise<AuthenticationResult> {
+  if (credentials.kind !== 'password' || credentials.password !== 'secret')
+    return { status: 'refused', reply: { code: 535, text: 'no' } };
   const { login, mechanism } = credentials;
   return { status: 'granted', identity: { accountId: login, login, mechanism } };
 }

@@ -1,8 +1,14 @@
 /** Commands of the AUTHORIZATION state: STLS, USER and PASS, AUTH, UTF8, and those of any state. */
-import { messageOf } from '@postroad/core';
+import {
+  type AuthenticationResult,
+  decodeInitialResponse,
+  decodeResponse,
+  encodeChallenge,
+  messageOf,
+  type SaslExchange,
+} from '@postroad/core';
 import { capa, lang, mayStartTls } from './capabilities.js';
 import { openMaildrop } from './maildrop.js';
-import { decodeResponse, runSasl, type SaslMechanism, type SaslPassword, saslMechanisms } from './sasl.js';
 import { type Command, mayLogIn, type Session } from './session.js';
 import { tooLong } from './wire.js';
 
@@ -53,38 +59,51 @@ async function pass(session: Session, argument: string): Promise<void> {
     return;
   }
   session.userName = undefined;
-  await logIn(session, 'USER', { login, password: argument, authorizationId: '' });
+  const credentials = { kind: 'password', mechanism: 'USER', login, password: argument } as const;
+  const { authenticator } = session.server;
+  const given = { ...credentials, authorizationId: '' };
+  await enter(session, 'USER', await authenticator.authenticate(session.connection, given));
 }
 
 /** RFC 5034 section 4. */
 async function auth(session: Session, argument: string): Promise<void> {
+  const { server, connection } = session;
   const [name = '', initial, ...more] = argument.trim().split(' ');
   if (name === '') {
     // Not in the RFC, but older clients ask for the list like this.
-    const names = mayLogIn(session) ? saslMechanisms.map((mechanism) => `${mechanism}\r\n`).join('') : '';
-    session.wire.write(`+OK mechanisms follow\r\n${names}.\r\n`);
-    return;
-  }
-  const mechanism = name.toUpperCase() as SaslMechanism;
-  if (!saslMechanisms.includes(mechanism) || more.length > 0) {
-    session.wire.write('-ERR unknown mechanism\r\n');
+    const names = server.authenticator.mechanisms(connection).map((mechanism) => `${mechanism}\r\n`);
+    session.wire.write(`+OK mechanisms follow\r\n${names.join('')}.\r\n`);
     return;
   }
   if (!mayLogIn(session)) return refusePlaintext(session);
-  // A lone `=` is an initial response of no octets.
-  const first = initial === undefined ? undefined : decodeResponse(initial === '=' ? '' : initial);
+  const exchange = more.length > 0 ? undefined : server.authenticator.start(connection, name);
+  if (exchange === undefined) {
+    session.wire.write('-ERR unknown mechanism\r\n');
+    return;
+  }
+  const first = initial === undefined ? undefined : decodeInitialResponse(initial);
   const isBroken = initial !== undefined && first === undefined;
-  const shown = isBroken
-    ? undefined
-    : await runSasl(mechanism, first, (challenge) => ask(session, challenge));
-  if (shown === undefined) await fail(session, '-ERR authentication failed\r\n');
-  else await logIn(session, mechanism, shown);
+  const result = isBroken ? undefined : await converse(session, exchange, first);
+  if (result === undefined) await fail(session, '-ERR authentication failed\r\n');
+  else await enter(session, exchange.mechanism, result);
 }
 
-async function ask(session: Session, challenge: string): Promise<string | undefined> {
-  session.wire.write(`+ ${Buffer.from(challenge, 'latin1').toString('base64')}\r\n`);
-  const line = await session.wire.nextLine();
-  return line === undefined || line === tooLong || line === '*' ? undefined : decodeResponse(line);
+/** Goes back and forth until the outcome; `undefined` is a broken or cancelled exchange. */
+async function converse(
+  session: Session,
+  exchange: SaslExchange,
+  initial: Uint8Array | undefined,
+): Promise<AuthenticationResult | undefined> {
+  let step = await exchange.step(initial);
+  while (step.status === 'challenge') {
+    session.wire.write(`+ ${encodeChallenge(step.challenge)}\r\n`);
+    const line = await session.wire.nextLine();
+    if (line === undefined || line === tooLong || line === '*') return undefined;
+    const response = decodeResponse(line);
+    if (response === undefined) return undefined;
+    step = await exchange.step(response);
+  }
+  return step.status === 'malformed' ? undefined : step;
 }
 
 /** RFC 6856 section 2. */
@@ -102,10 +121,9 @@ function refusePlaintext(session: Session): void {
   session.wire.write('-ERR a password needs TLS first\r\n');
 }
 
-async function logIn(session: Session, mechanism: string, shown: SaslPassword): Promise<void> {
+/** What follows an outcome: the maildrop is opened, or the client waits. */
+async function enter(session: Session, mechanism: string, result: AuthenticationResult): Promise<void> {
   const { server, connection, wire } = session;
-  const credentials = { kind: 'password', mechanism, ...shown } as const;
-  const result = await server.authenticator.authenticate(connection, credentials);
   if (result.status === 'deferred') {
     wire.write('-ERR [SYS/TEMP] try again later\r\n');
     return;

@@ -1,5 +1,4 @@
 /** CAPA (RFC 2449) and LANG (RFC 6856): what holds in both states. */
-import { saslMechanisms } from './sasl.js';
 import { mayLogIn, type Session } from './session.js';
 
 /** CAPA: only what works at this moment. */
@@ -15,7 +14,10 @@ export function capa(session: Session): void {
     'UTF8 USER',
     'LANG',
   ];
-  if (mayLogIn(session)) lines.push('USER', `SASL ${saslMechanisms.join(' ')}`);
+  if (mayLogIn(session)) {
+    const mechanisms = session.server.authenticator.mechanisms(session.connection);
+    lines.push('USER', `SASL ${mechanisms.join(' ')}`);
+  }
   if (!isLoggedIn && mayStartTls(session)) lines.push('STLS');
   lines.push('IMPLEMENTATION Postroad');
   session.wire.write(`+OK capabilities follow\r\n${lines.join('\r\n')}\r\n.\r\n`);

@@ -61,7 +61,8 @@ const limitsSchema = z
   .strictObject({
     connectionsMax: positive.default(10_000),
     connectionsPerAddressMax: positive.default(200),
-    lineOctetsMax: positive.min(255).default(8_192),
+    // RFC 5034 section 4: the lines of an exchange have up to 12,288 octets; a token needs them.
+    lineOctetsMax: positive.min(255).default(12_288),
     loginTimeoutMs: positive.default(120_000),
     // RFC 1939 section 3: at least ten minutes.
     idleTimeoutMs: positive.default(600_000),

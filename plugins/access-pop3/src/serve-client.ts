@@ -30,6 +30,7 @@ export async function serveClient(
     maildrop: undefined,
     isEnding: false,
   };
+  session.connection.mayShowPassword = port.isPlaintextAuthAllowed;
   // Who talks all the time without logging in is sent away as well.
   const loginTimer = clock.after(limits.loginTimeoutMs, () => {
     if (session.maildrop === undefined) wire.abort();

@@ -57,5 +57,5 @@ export type Command = (session: Session, argument: string) => void | Promise<voi
 
 /** Whether a name and password may be said now: never in clear text, unless the port says so. */
 export function mayLogIn(session: Session): boolean {
-  return session.connection.tls !== undefined || session.port.isPlaintextAuthAllowed;
+  return session.connection.tls !== undefined || session.connection.mayShowPassword;
 }

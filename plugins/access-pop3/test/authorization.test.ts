@@ -178,7 +178,7 @@ describe('POP3 before the login', () => {
       S: +OK ...
       C: ${'x'.repeat(100_000)}
       S: -ERR line is too long
-      C: USER ${'x'.repeat(8_200)}
+      C: USER ${'x'.repeat(12_400)}
       S: -ERR line is too long
       ${Array.from({ length: 18 }, (_, at) => `C: ${['STAT', 'FOO', '', 'RETR 1', 'LAST', '\\x00'][at % 6]}\nS: -ERR ...`).join('\n')}
       S: -ERR too many bad commands

@@ -50,7 +50,8 @@ export function capabilities(session: Session): string {
   const list = [...always];
   if (session.accountId === undefined) {
     if (session.mayStartTls) list.push('STARTTLS');
-    if (session.mayLogIn) list.push('AUTH=PLAIN', 'AUTH=LOGIN');
+    const mechanisms = session.server.authenticator.mechanisms(session.connection);
+    if (session.mayLogIn) list.push(...mechanisms.map((name) => `AUTH=${name}`));
     else list.push('LOGINDISABLED');
   } else {
     list.push(...afterLogin, `APPENDLIMIT=${session.server.limits.messageOctetsMax}`);

@@ -70,6 +70,7 @@ export class Session {
     this.server = server;
     this.listen = listen;
     this.connection = client.connection;
+    this.connection.mayShowPassword = listen.isPlaintextAuthAllowed;
     this.openedMs = server.clock.monotonic();
     this.lastActivityMs = this.openedMs;
     this.wire = new Wire(client, loginLimits(server.limits));
@@ -81,7 +82,7 @@ export class Session {
 
   /** Whether a password may be sent now (RFC 9051 section 11.1). */
   get mayLogIn(): boolean {
-    return this.isEncrypted || this.listen.isPlaintextAuthAllowed;
+    return this.isEncrypted || this.connection.mayShowPassword;
   }
 
   /** Whether STARTTLS can be done now. */
