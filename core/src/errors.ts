@@ -39,6 +39,8 @@ export const errorCodes = {
   E_QUOTA: 'The account has no room for the message.',
   E_DNS: 'A name could not be looked up for now.',
   E_COUNTERS: 'Shared counters could not be read or written for now.',
+  E_PEER:
+    'A program that was asked, such as a filter, was not reached, broke off, took too long or answered nonsense.',
   E_CONTROL: 'The running server could not be reached over its control socket, or refused the command.',
   E_DIRECTORY: 'The accounts could not be read, written or asked for now.',
   E_USAGE: 'A command was called with wrong arguments.',

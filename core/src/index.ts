@@ -112,6 +112,9 @@ export {
   type SiteRule,
   type TlsOptions,
 } from './mta-options.js';
+export { createFailOver, type FailOver, type FailOverOptions, withDeadline } from './peers/fail-over.js';
+export { formatPeerAddress, type PeerAddress, parsePeerAddress } from './peers/peer-address.js';
+export { lookUpWith, type OpenPeerOptions, openPeer, type PeerConnection } from './peers/peer-connection.js';
 export type { CommandArgument, CommandContext, CommandTerminal, PluginCommand } from './plugin/command.js';
 export {
   definePlugin,

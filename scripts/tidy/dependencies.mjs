@@ -11,7 +11,7 @@ const layers = [
   ['values', 'errors', 'version', 'cache'],
   ['body', 'mime', 'dns', 'mailbox'],
   ['context', 'di'],
-  ['hooks', 'services'],
+  ['hooks', 'services', 'peers'],
   ['plugin'],
   ['sasl'],
   ['stages', 'smtp'],

@@ -1,5 +1,6 @@
 /** A message that has been received whole, on its way to the queue. */
 import type { Body } from '../body/body.js';
+import type { ReversePath } from '../values/address.js';
 import type { Envelope } from '../values/envelope.js';
 import { State } from './key.js';
 import type { Transaction } from './transaction.js';
@@ -17,6 +18,8 @@ export interface Message {
    * message is in the queue, or refused.
    */
   adopt(body: Body): void;
+  /** Another reverse-path for the message from here on: where its bounces go, and what the next hop hears in MAIL. */
+  returnTo(reversePath: ReversePath): void;
   get: State['get'];
   set: State['set'];
 }
@@ -43,6 +46,10 @@ export class MessageState extends State implements Message {
 
   adopt(body: Body): void {
     this.#owned.push(body);
+  }
+
+  returnTo(reversePath: ReversePath): void {
+    this.envelope = { ...this.envelope, reversePath };
   }
 
   /** Releases every body of the message. Never rejects. */

@@ -2,6 +2,7 @@
 export { compiledHooksOf } from './compiled-hooks.js';
 export { countersContract, type OpenCounters } from './contracts/counters.js';
 export { type ContractAccount, directoryContract, type OpenDirectory } from './contracts/directory.js';
+export { filterContract, type OpenFilter } from './contracts/filter.js';
 export {
   type MailboxStoreWish,
   mailboxStoreContract,
@@ -17,8 +18,18 @@ export {
   startDnsServer,
 } from './dns-server.js';
 export { expectNothingLeaked, filesUnder, lookAtOpenThings, type OpenThings } from './leaks.js';
+export {
+  freePort,
+  missingProgram,
+  type Program,
+  type ProgramOptions,
+  startProgram,
+  temporaryDirectory,
+} from './program.js';
 export { sampleMessage } from './sample-message.js';
+export { type ScriptedPeer, startScriptedPeer } from './scripted-peer.js';
 export { createSeededRandom } from './seeded-random.js';
+export { type SentAnswers, type SentMessage, sendMessage } from './send-message.js';
 export { BrokenPromise } from './simulation/ledger.js';
 export { type SimulationOptions, type SimulationResult, simulateQueue } from './simulation/simulate-queue.js';
 export {
