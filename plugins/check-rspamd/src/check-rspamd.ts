@@ -5,6 +5,7 @@ import {
   createFailOver,
   defer,
   definePlugin,
+  type EnvelopeRecipient,
   editHeader,
   isSameAddress,
   type Message,
@@ -15,6 +16,7 @@ import {
   withDeadline,
   withHeaderSection,
 } from '@postroad/core';
+import type { RspamdAnswer } from './answer.js';
 import { askRspamd, type Judgement } from './ask-rspamd.js';
 import { config } from './config.js';
 import { findingsOf, headerEdits, markOf, refusalOf } from './judge.js';
@@ -93,14 +95,8 @@ export const checkRspamd = definePlugin({
     );
     if (!config.rewrite) return;
     tap('expand', (message, recipients) => {
-      const milter = judgements.get(message)?.answer.milter;
-      if (milter === undefined) return undefined;
-      if (milter.change_from !== undefined) changeFrom(message, milter.change_from);
-      const gone = milter.del_rcpt.map(addressOf);
-      const added = milter.add_rcpt.map((text) => ({ address: addressOf(text) }));
-      if (gone.length === 0 && added.length === 0) return undefined;
-      const kept = recipients.filter(({ address }) => !gone.some((one) => isSameAddress(one, address)));
-      return [...kept, ...added];
+      const answer = judgements.get(message)?.answer;
+      return answer === undefined ? undefined : changeEnvelope(message, recipients, answer);
     });
     tap('content', (message, _findings, body) => {
       const judgement = judgements.get(message);
@@ -111,6 +107,20 @@ export const checkRspamd = definePlugin({
     });
   },
 });
+
+/** Another sender at once; the recipients when they are others. */
+function changeEnvelope(
+  message: Message,
+  recipients: readonly EnvelopeRecipient[],
+  { milter }: RspamdAnswer,
+): readonly EnvelopeRecipient[] | undefined {
+  if (milter.change_from !== undefined) changeFrom(message, milter.change_from);
+  const gone = milter.del_rcpt.map(addressOf);
+  const added = milter.add_rcpt.map((text) => ({ address: addressOf(text) }));
+  if (gone.length === 0 && added.length === 0) return undefined;
+  const kept = recipients.filter(({ address }) => !gone.some((one) => isSameAddress(one, address)));
+  return [...kept, ...added];
+}
 
 function changeFrom(message: Message, text: string): void {
   message.returnTo(text === '' || text === '<>' ? null : addressOf(text));
