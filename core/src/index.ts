@@ -105,10 +105,13 @@ export type {
 export { structureLimits } from './mime/structure-limits.js';
 export { createMta, type Mta } from './mta.js';
 export {
+  type LimitRule,
   type ListenerOptions,
   listener,
   type MtaOptions,
   type QueueOptions,
+  type RateOption,
+  type ReplyRule,
   type SiteRule,
   type TlsOptions,
 } from './mta-options.js';

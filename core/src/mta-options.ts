@@ -55,6 +55,51 @@ export interface SiteRule {
   readonly retryDelaysMs?: readonly number[];
 }
 
+/** So many in so much time; `burst` of them, `count` by default, may come at once after a pause. */
+export interface RateOption {
+  readonly count: number;
+  readonly perMs: number;
+  readonly burst?: number;
+}
+
+/**
+ * A limit across sites. It holds for deliveries that every given pattern fits (`*` stands for any characters), and all
+ * limits that fit a delivery count.
+ */
+export interface LimitRule {
+  readonly site?: string;
+  /** The recipient's domain. */
+  readonly domain?: string;
+  readonly tenant?: string;
+  readonly account?: string;
+  readonly campaign?: string;
+  /** Each value of these has the limit for itself; without them all that it fits share it. */
+  readonly per?: readonly ('site' | 'domain' | 'tenant' | 'account' | 'campaign')[];
+  /** Most deliveries at once, and with them connections in use. */
+  readonly deliveriesMax?: number;
+  readonly messages?: RateOption;
+  readonly recipients?: RateOption;
+  readonly octets?: RateOption;
+}
+
+/** What to do when a server answers certain words. */
+export interface ReplyRule {
+  /** The reply on one line, such as `421 *too many*`; `*` stands for any characters. The first rule that fits counts. */
+  readonly match: string;
+  /** Only at sites of this pattern. */
+  readonly site?: string;
+  /** Leave the site alone for so long. */
+  readonly pauseSiteMs?: number;
+  /** At most so many deliveries at once to the site for so long. */
+  readonly slow?: { readonly deliveriesMax: number; readonly forMs: number };
+  /** Suspend the tenant of the message for so long. */
+  readonly suspendTenantMs?: number;
+  /** Waits between tries for recipients that were answered so. */
+  readonly retryDelaysMs?: readonly number[];
+  /** It will not mend: the recipient bounces although the answer is a deferral. */
+  readonly giveUp?: boolean;
+}
+
 /** When the queue tries again and when it gives up. */
 export interface QueueOptions {
   /** Waits between tries; the last one repeats. Default: 1, 5, 15, 30 minutes, 1, 2, 4 hours. */
@@ -75,6 +120,10 @@ export interface QueueOptions {
   readonly leaseMs?: number;
   /** Limits of single sites. */
   readonly sites?: readonly SiteRule[];
+  /** Limits across sites. */
+  readonly limits?: readonly LimitRule[];
+  /** What certain answers mean for the next deliveries. */
+  readonly replies?: readonly ReplyRule[];
   /** The header field that says whom a message of a logged-in client belongs to; by default its account counts. */
   readonly tenantHeader?: string;
   /** The header field that names the sending that a message of a logged-in client belongs to; default `X-Campaign`. */

@@ -1,6 +1,13 @@
 /** The schema of a configuration file, plugins apart. The one importer of zod in the core. */
 import { z } from 'zod';
-import type { ListenerOptions, MtaOptions, QueueOptions, SiteRule } from '../mta-options.js';
+import type {
+  LimitRule,
+  ListenerOptions,
+  MtaOptions,
+  QueueOptions,
+  ReplyRule,
+  SiteRule,
+} from '../mta-options.js';
 import type { StandardSchema } from '../plugin/standard-schema.js';
 import { defaultReceiverLimits } from '../smtp/receiver.js';
 
@@ -67,6 +74,35 @@ const siteRuleShape = {
   retryDelaysMs: z.array(milliseconds).min(1).optional().describe('Waits between tries for these sites.'),
 } satisfies ShapeOf<SiteRule>;
 
+const rate = z.strictObject({ count, perMs: count, burst: count.optional() });
+const pattern = z.string().min(1);
+
+const limitRuleShape = {
+  site: pattern.optional().describe('Only deliveries to these sites; * stands for any characters.'),
+  domain: pattern.optional().describe("Only recipients' domains of this pattern."),
+  tenant: pattern.optional(),
+  account: pattern.optional(),
+  campaign: pattern.optional(),
+  per: z
+    .array(z.enum(['site', 'domain', 'tenant', 'account', 'campaign']))
+    .optional()
+    .describe('Each value of these has the limit for itself.'),
+  deliveriesMax: count.optional().describe('Most deliveries at once.'),
+  messages: rate.optional().describe('Most messages in so much time.'),
+  recipients: rate.optional().describe('Most recipients in so much time.'),
+  octets: rate.optional().describe('Most octets in so much time.'),
+} satisfies ShapeOf<LimitRule>;
+
+const replyRuleShape = {
+  match: pattern.describe('The reply on one line, such as 421 *too many*; the first rule that fits counts.'),
+  site: pattern.optional().describe('Only at sites of this pattern.'),
+  pauseSiteMs: count.optional().describe('Leave the site alone for so long.'),
+  slow: z.strictObject({ deliveriesMax: count, forMs: count }).optional(),
+  suspendTenantMs: count.optional().describe('Suspend the tenant of the message for so long.'),
+  retryDelaysMs: z.array(milliseconds).min(1).optional().describe('Waits between tries after this answer.'),
+  giveUp: z.boolean().optional().describe('The recipient bounces although the answer is a deferral.'),
+} satisfies ShapeOf<ReplyRule>;
+
 const queueShape = {
   retryDelaysMs: z
     .array(milliseconds)
@@ -89,6 +125,14 @@ const queueShape = {
     .array(z.strictObject(siteRuleShape))
     .optional()
     .describe('Limits of single sites; the first rule that fits counts.'),
+  limits: z
+    .array(z.strictObject(limitRuleShape))
+    .optional()
+    .describe('Limits across sites; all that fit count.'),
+  replies: z
+    .array(z.strictObject(replyRuleShape))
+    .optional()
+    .describe('What certain answers mean for the next deliveries.'),
   tenantHeader: fieldName
     .optional()
     .describe('The header field that says whom a message belongs to; by default its account counts.'),

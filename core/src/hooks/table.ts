@@ -61,8 +61,14 @@ export interface EgressPolicy {
   /** The name to say in EHLO. */
   readonly helloName?: string;
   readonly tls?: TlsPolicy;
-  /** Most connections to the site at once. */
+  /** Most connections to the site at once from this source. */
   readonly connectionsMax?: number;
+  /** Most new connections to the site from this source in so much time. */
+  readonly connectionRate?: { readonly count: number; readonly perMs: number; readonly burst?: number };
+  /** Messages over one connection. */
+  readonly messagesPerConnection?: number;
+  /** No source may send now: the recipients wait until then, and it counts as no try. */
+  readonly postponedUntilMs?: number;
 }
 
 /** A recipient whose try failed for now: when next? */

@@ -66,6 +66,8 @@ async function deliver(
   const egress = await options.hooks().egress?.(request);
   if (egress !== undefined && 'verdict' in egress)
     return reportAll(request, 'deferred', failedDecision.reply);
+  if (egress?.postponedUntilMs !== undefined)
+    return { outcomes: [], postponedUntilMs: egress.postponedUntilMs };
   // A hook's signal follows the `signal` of its input: here that of the try.
   const delivery = { ...request, egress: egress ?? defaultEgress, signal };
   const report = await options.hooks().deliver?.(delivery);

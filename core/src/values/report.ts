@@ -26,4 +26,9 @@ export interface DeliveryReport {
   readonly tls?: string;
   /** Set when the site as a whole is not to be tried before this moment. */
   readonly siteRetryAtMs?: number;
+  /**
+   * Set when nothing was tried, for reasons of our own such as a limit of the source address: all recipients wait until
+   * then, and it counts as no try. `outcomes` are not looked at.
+   */
+  readonly postponedUntilMs?: number;
 }

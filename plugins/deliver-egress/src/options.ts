@@ -10,6 +10,24 @@ export interface SourceOptions {
   readonly helloName?: string | undefined;
   /** Its share of the messages; default 1. */
   readonly weight?: number | undefined;
+  /** Most messages from there in so much time; when they are used up, the other sources of the pool take over. */
+  readonly messages?: RateOptions | undefined;
+  /** An address that nobody knows yet sends little at first. */
+  readonly warmUp?: WarmUpOptions | undefined;
+}
+
+/** So many in so much time; `burst` of them, `count` by default, may come at once after a pause. */
+export interface RateOptions {
+  readonly count: number;
+  readonly perMs: number;
+  readonly burst?: number | undefined;
+}
+
+/** Messages of the first, second, third day and so on; after the last one the address is warm and has no limit. */
+export interface WarmUpOptions {
+  /** The first day, as `2026-11-01` (UTC). */
+  readonly since: string;
+  readonly perDay: readonly number[];
 }
 
 /** For which mail what holds; the first rule that fits and says something about a thing decides it. */
@@ -21,6 +39,8 @@ export interface EgressRule {
   readonly sources?: readonly SourceOptions[] | undefined;
   readonly tls?: TlsPolicy | undefined;
   readonly connectionsMax?: number | undefined;
+  readonly connectionRate?: RateOptions | undefined;
+  readonly messagesPerConnection?: number | undefined;
 }
 
 /** What a user may write. */
@@ -28,10 +48,23 @@ export interface DeliverEgressOptions {
   readonly rules: readonly EgressRule[];
 }
 
+const rate = z.strictObject({
+  count: z.number().int().min(1),
+  perMs: z.number().int().min(1),
+  burst: z.number().int().min(1).optional(),
+});
+
+const warmUp = z.strictObject({
+  since: z.iso.date(),
+  perDay: z.array(z.number().int().min(1)).min(1).max(366),
+});
+
 const source = z.strictObject({
   address: z.string().refine((text) => isIP(text) !== 0, 'not an IP address'),
   helloName: z.string().min(1).max(255).optional(),
   weight: z.number().positive().max(1_000_000).optional(),
+  messages: rate.optional(),
+  warmUp: warmUp.optional(),
 });
 
 const rule = z.strictObject({
@@ -40,6 +73,8 @@ const rule = z.strictObject({
   sources: z.array(source).min(1).optional(),
   tls: z.enum(['none', 'opportunistic', 'required', 'verified']).optional(),
   connectionsMax: z.number().int().min(1).max(10_000).optional(),
+  connectionRate: rate.optional(),
+  messagesPerConnection: z.number().int().min(1).max(1_000_000).optional(),
 });
 
 /** The schema. */

@@ -53,8 +53,8 @@ export class ConnectionPool {
   }
 
   /** Takes a connection back, or says goodbye to it when it has served long enough. */
-  give(key: string, connection: SmtpConnection): void {
-    const isSpent = connection.transactions >= this.#limits.messagesMax || !this.#isYoung(connection);
+  give(key: string, connection: SmtpConnection, messagesMax = this.#limits.messagesMax): void {
+    const isSpent = connection.transactions >= messagesMax || !this.#isYoung(connection);
     if (this.#isClosed || isSpent || this.#limits.idleMs === 0 || !connection.isUsable) {
       connection.quit();
       return;

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { Clock, definePlugin, MailError, Random, Resolver } from '@postroad/core';
 import { config, type DeliverSmtpConfig } from './config.js';
+import { ConnectionLimits } from './connection-limits.js';
 import { ConnectionPool } from './connection-pool.js';
 import type { Deliverer } from './deliverer.js';
 import { deliver } from './delivery.js';
@@ -35,6 +36,7 @@ export const deliverSmtp = definePlugin({
       random,
       log,
       pool,
+      limits: new ConnectionLimits(clock),
       reachability: new Reachability(clock),
       mtaSts: config.mtaSts
         ? new MtaSts({

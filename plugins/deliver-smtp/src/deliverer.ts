@@ -2,6 +2,7 @@
 import type { SecureContext } from 'node:tls';
 import type { Clock, Counter, Logger, Random, Resolver } from '@postroad/core';
 import type { DeliverSmtpConfig } from './config.js';
+import type { ConnectionLimits } from './connection-limits.js';
 import type { ConnectionPool } from './connection-pool.js';
 import type { Reachability } from './reachability.js';
 import type { MtaSts } from './tls/mta-sts.js';
@@ -17,6 +18,7 @@ export interface Deliverer {
   readonly random: Random;
   readonly log: Logger;
   readonly pool: ConnectionPool;
+  readonly limits: ConnectionLimits;
   readonly reachability: Reachability;
   /** Policies of other domains; absent when switched off. */
   readonly mtaSts: MtaSts | undefined;

@@ -51,6 +51,9 @@ class DeliveryRun {
   readonly #refusals = new Map<number, RecipientOutcome>();
   #trouble: Trouble | undefined;
   #tlsFacts: string | undefined;
+  /** Set when a limit of connections kept the delivery from being tried. */
+  #postponedUntilMs: number | undefined;
+  readonly #limitKey: string;
 
   constructor(deliverer: Deliverer, delivery: Delivery, route: SmtpRoute, signal: AbortSignal) {
     const { egress, message } = delivery;
@@ -64,6 +67,7 @@ class DeliveryRun {
     // RFC 8689 section 4.2.1: the next server must have proven who it is.
     this.#tls = message.parameters.requireTls && wished !== 'implicit' ? 'verified' : wished;
     this.#helloName = egress.helloName ?? deliverer.config.helloName ?? deliverer.hostname;
+    this.#limitKey = `${delivery.site} ${egress.sourceAddress ?? ''}`;
     const login = route.transport === 'mx' ? '' : (route.login ?? '');
     this.#key = JSON.stringify([
       delivery.site,
@@ -75,8 +79,18 @@ class DeliveryRun {
   }
 
   async run(): Promise<void> {
-    await this.#useIdle();
-    if (this.#open.length > 0) await this.#useHosts();
+    const { egress } = this.#delivery;
+    const turn = await this.#deliverer.limits.enter(this.#limitKey, egress.connectionsMax, this.#signal);
+    if ('postponedUntilMs' in turn) {
+      this.#postponedUntilMs = turn.postponedUntilMs;
+      return;
+    }
+    try {
+      await this.#useIdle();
+      if (this.#open.length > 0) await this.#useHosts();
+    } finally {
+      turn.leave();
+    }
     for (const recipient of this.#open) {
       const refusal = this.#refusals.get(recipient.index);
       if (refusal !== undefined) this.#outcomes.push(refusal);
@@ -95,6 +109,9 @@ class DeliveryRun {
 
   report(): DeliveryReport {
     const outcomes = this.#outcomes;
+    const postponedUntilMs = this.#postponedUntilMs;
+    if (postponedUntilMs !== undefined && outcomes.every(({ status }) => status === 'deferred'))
+      return { outcomes: [], postponedUntilMs };
     return this.#tlsFacts === undefined ? { outcomes } : { outcomes, tls: this.#tlsFacts };
   }
 
@@ -152,6 +169,16 @@ class DeliveryRun {
     let left = reachability.sort(found.addresses);
     let sessions = 0;
     while (left.length > 0 && this.#open.length > 0 && sessions < sessionsMax) {
+      const late = await this.#deliverer.limits.connect(
+        this.#limitKey,
+        this.#delivery.egress.connectionRate,
+        this.#signal,
+      );
+      if (late !== undefined) {
+        // Where a host has been asked already its answer counts.
+        if (this.#trouble === undefined) this.#postponedUntilMs = late.postponedUntilMs;
+        return sessions;
+      }
       const opened = await makeSession(maker, target, left, security);
       if ('connection' in opened) {
         sessions++;
@@ -206,7 +233,7 @@ class DeliveryRun {
       recipients = isProgress && connection.isUsable ? tooMany(answers) : [];
     }
     if (isLeaving) connection.quit();
-    else pool.give(this.#key, connection);
+    else pool.give(this.#key, connection, this.#delivery.egress.messagesPerConnection);
     return 'heard';
   }
 

@@ -19,6 +19,7 @@ import {
 } from '@postroad/core';
 import { createSeededRandom, createVirtualClock, type VirtualClock } from '@postroad/core/testing';
 import { type DeliverSmtpOptions, schema } from '../src/config.js';
+import { ConnectionLimits } from '../src/connection-limits.js';
 import { ConnectionPool } from '../src/connection-pool.js';
 import type { Deliverer } from '../src/deliverer.js';
 import { deliver } from '../src/delivery.js';
@@ -78,6 +79,7 @@ export function createHarness(
     random: createSeededRandom(1),
     log,
     pool: new ConnectionPool(config.reuse, clock),
+    limits: new ConnectionLimits(clock),
     reachability: new Reachability(clock),
     mtaSts: fetchPolicy === undefined ? undefined : new MtaSts({ resolver: names, clock, log, fetchPolicy }),
     secureContext: createSecureContext(trusted ? { ca: testCertificate } : {}),

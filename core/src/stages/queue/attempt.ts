@@ -38,6 +38,8 @@ export async function attempt(job: DeliveryJob, deadlineMs: number, of: Attempt)
     startedAtMs: of.clock.now(),
   };
   const report = await deliver(request, deadlineMs, of);
+  // What was not tried is no try that anybody would want to hear of.
+  if (report.postponedUntilMs !== undefined) return { ended: endedOf(job, report), report };
   try {
     of.policy.attempted(request, report);
   } catch (error) {

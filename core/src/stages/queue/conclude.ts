@@ -1,5 +1,6 @@
 /** From what a try brought to what becomes of its recipients: settlements, DSNs and events. */
 import type { DsnDraft, SettledEvent } from '../../hooks/table.js';
+import type { ReplyRule } from '../../mta-options.js';
 import type {
   NewQueuedMessage,
   QueuedMessage,
@@ -40,6 +41,8 @@ export interface Judge {
   random(): number;
   /** The waits of a site that has its own. */
   retryDelaysMs(site: string): readonly number[] | undefined;
+  /** What the options say about this answer. */
+  replyRule(outcome: RecipientOutcome, site: string): ReplyRule | undefined;
   /** Something that should not throw has thrown. */
   failed(what: string, error: unknown): void;
 }
@@ -79,7 +82,9 @@ async function fateOf(ended: Ended, one: Concerned, judge: Judge): Promise<Fate>
     .then(() => judge.policy.retry(question))
     .catch((error: unknown) => judge.failed('retry', error));
   if (answer !== undefined && 'giveUp' in answer) return { is: 'bounced' };
-  const retryDelaysMs = judge.retryDelaysMs(ended.site);
+  const rule = judge.replyRule(one.outcome, ended.site);
+  if (answer === undefined && rule?.giveUp === true) return { is: 'bounced' };
+  const retryDelaysMs = rule?.retryDelaysMs ?? judge.retryDelaysMs(ended.site);
   const retryAtMs =
     answer?.retryAtMs ??
     nextRetryAtMs(

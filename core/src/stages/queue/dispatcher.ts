@@ -7,6 +7,7 @@ import type { DeliveryJob } from './delivery-job.js';
 import type { WorkHint } from './fetcher.js';
 import { giveBack, giveBackJob, giveBackSuspended, setAside } from './give-back.js';
 import type { DispatcherParts, Hands } from './hands.js';
+import { createReplyRules } from './reply-rules.js';
 import { beginJobs } from './run-job.js';
 import { createSettler } from './settler.js';
 import { createSiteRules } from './site-rules.js';
@@ -35,8 +36,8 @@ export interface Dispatcher {
   nextOpenAtMs(nowMs: number): number | undefined;
   readonly suspensions: Suspensions;
   readonly timeline: Timeline;
-  /** Gives back what waits in memory and is suspended now. */
-  suspended(suspension: Suspension): void;
+  /** Suspends durably, and gives back what waits in memory for it. Rejects when it could not be kept. */
+  suspend(suspension: Suspension): Promise<void>;
   drain(deadlineMs: number): Promise<void>;
 }
 
@@ -70,18 +71,7 @@ export function createDispatcher(
     nextOpenAtMs: (nowMs) => sites.nextOpenAtMs(nowMs),
     suspensions: hands.suspensions,
     timeline: hands.timeline,
-    suspended(suspension) {
-      const isConcerned = (job: DeliveryJob): boolean =>
-        job.recipients.some((one) => isUnder(suspension, job.message, one, job.site));
-      for (const job of sites.takeWhere(isConcerned)) {
-        messages.letGo(job.message.id, job.recipients.length);
-        const split = (is: boolean) =>
-          job.recipients.filter((one) => isUnder(suspension, job.message, one, job.site) === is);
-        giveBackSuspended(hands, split(true), suspension, job.site);
-        if (split(false).length > 0) giveBack(hands, split(false), { site: job.site });
-        sites.forget(job);
-      }
-    },
+    suspend: hands.suspend,
     async drain(deadlineMs) {
       for (const job of sites.takeAll()) {
         giveBackJob(hands, job);
@@ -112,7 +102,9 @@ function createHands(
     return undefined;
   };
   const ruleOf = createSiteRules(options.sites);
-  return {
+  const replyRules = createReplyRules(options.replies);
+  const suspensions = createSuspensions(parts.store, () => clock.now());
+  const hands: Hands = {
     parts,
     messages: createActiveMessages(),
     sites: createSiteTable(options),
@@ -123,9 +115,15 @@ function createHands(
       nowMs: () => clock.now(),
       random: () => random.number(),
       retryDelaysMs: (site) => ruleOf(site)?.retryDelaysMs,
+      replyRule: (outcome, site) => replyRules.find(outcome, site),
       failed,
     },
-    suspensions: createSuspensions(parts.store, () => clock.now()),
+    suspensions,
+    replyRules,
+    async suspend(suspension) {
+      await suspensions.add(suspension);
+      giveBackConcerned(hands, suspension);
+    },
     timeline: createTimeline(() => clock.now()),
     stopping,
     passing: 0,
@@ -140,6 +138,21 @@ function createHands(
     },
     failed,
   };
+  return hands;
+}
+
+/** Gives back what waits in memory and is suspended now. */
+function giveBackConcerned(hands: Hands, suspension: Suspension): void {
+  const isConcerned = (job: DeliveryJob): boolean =>
+    job.recipients.some((one) => isUnder(suspension, job.message, one, job.site));
+  for (const job of hands.sites.takeWhere(isConcerned)) {
+    hands.messages.letGo(job.message.id, job.recipients.length);
+    const split = (is: boolean) =>
+      job.recipients.filter((one) => isUnder(suspension, job.message, one, job.site) === is);
+    giveBackSuspended(hands, split(true), suspension, job.site);
+    if (split(false).length > 0) giveBack(hands, split(false), { site: job.site });
+    hands.sites.forget(job);
+  }
 }
 
 function anyOf(work: ReadonlySet<Promise<void>>, signal: AbortSignal): Promise<void> {

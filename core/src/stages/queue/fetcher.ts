@@ -58,7 +58,9 @@ export function createFetcher(
       void fetch();
       return;
     }
-    if (!mayHaveMore) arm(nowMs, Math.min(nextDueAtMs ?? Infinity, openAtMs ?? Infinity));
+    // What waits in memory for a moment must be begun then, also when there is no room for more.
+    const dueAtMs = mayHaveMore ? undefined : nextDueAtMs;
+    arm(nowMs, Math.min(dueAtMs ?? Infinity, openAtMs ?? Infinity));
   }
 
   function arm(nowMs: number, atMs: number): void {

@@ -2,11 +2,13 @@
 import type { Clock } from '../../services/clock.js';
 import type { Logger } from '../../services/logger.js';
 import type { Metrics } from '../../services/metrics.js';
+import type { Suspension } from '../../services/queue.js';
 import type { QueueStore } from '../../services/queue-store.js';
 import type { Random } from '../../services/random.js';
 import type { ActiveMessages } from './active-messages.js';
 import type { Judge } from './conclude.js';
 import type { WorkHint } from './fetcher.js';
+import type { ReplyRules } from './reply-rules.js';
 import type { SchedulerOptions } from './scheduler-options.js';
 import type { SchedulerPolicy } from './scheduler-policy.js';
 import type { Settler } from './settler.js';
@@ -35,6 +37,9 @@ export interface Hands {
   readonly judge: Judge;
   readonly suspensions: Suspensions;
   readonly timeline: Timeline;
+  readonly replyRules: ReplyRules;
+  /** Suspends durably, and gives back what waits in memory for it. */
+  suspend(suspension: Suspension): Promise<void>;
   /** Aborts when the server can't wait any longer. */
   readonly stopping: AbortSignal;
   /** Recipients that are neither in the table nor settled: being routed, refused, given back. */

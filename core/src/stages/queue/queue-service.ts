@@ -10,7 +10,7 @@ import { filterOf } from './suspensions.js';
 /** What the service is made of. */
 export interface QueueServiceParts {
   readonly store: QueueStore;
-  readonly dispatcher: Pick<Dispatcher, 'suspensions' | 'suspended' | 'timeline'>;
+  readonly dispatcher: Pick<Dispatcher, 'suspensions' | 'suspend' | 'timeline'>;
   /** Where imported messages are written. */
   readonly spool?: Spool | undefined;
   nowMs(): number;
@@ -45,8 +45,8 @@ export function createQueueService({ store, dispatcher, spool, nowMs, kick }: Qu
       return imported;
     },
     async suspend(target, options) {
-      const suspension = await dispatcher.suspensions.add({ ...target, ...options, sinceMs: nowMs() });
-      dispatcher.suspended(suspension);
+      const suspension = { ...target, ...options, sinceMs: nowMs() };
+      await dispatcher.suspend(suspension);
       return suspension;
     },
     async resume(target) {

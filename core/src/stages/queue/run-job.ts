@@ -1,11 +1,12 @@
 /** Beginning deliveries while there are slots, and what follows from each. */
-import { reply } from '../../values/reply.js';
+import { formatReply, reply } from '../../values/reply.js';
 import type { DeliveryReport } from '../../values/report.js';
 import { attempt } from './attempt.js';
 import { noOutcomeReply } from './conclude.js';
 import type { DeliveryJob } from './delivery-job.js';
-import { giveBackJob } from './give-back.js';
+import { giveBack, giveBackJob } from './give-back.js';
 import type { Hands } from './hands.js';
+import { tenantOf } from './matches-filter.js';
 import { settleEnded } from './settle-ended.js';
 import { judgeReport } from './site-health.js';
 import { deferJob } from './take-recipients.js';
@@ -51,6 +52,12 @@ async function run(hands: Hands, job: DeliveryJob): Promise<void> {
     failed: hands.failed,
   });
   hands.sites.ended(job);
+  if (report.postponedUntilMs !== undefined && !hands.stopping.aborted) {
+    hands.messages.letGo(job.message.id, job.recipients.length);
+    giveBack(hands, job.recipients, { dueAtMs: report.postponedUntilMs, site: job.site });
+    forget(hands, job);
+    return;
+  }
   learn(hands, job, report);
   beginJobs(hands);
   await settleEnded(hands, { ...ended, notBeforeMs: report.siteRetryAtMs });
@@ -73,10 +80,29 @@ function learn(hands: Hands, job: DeliveryJob, report: DeliveryReport): void {
   if (judged === 'good') sites.good(job.site);
   if (judged === 'trouble') sites.trouble(job.site, nowMs, hands.parts.random.number(), outcome);
   if (report.siteRetryAtMs !== undefined) sites.leaveAlone(job.site, report.siteRetryAtMs, outcome);
+  obeyRules(hands, job, report, nowMs);
   const dead = sites.dead(job.site, nowMs);
   if (dead === undefined) return;
   for (const waiting of sites.takeWaiting(job.site)) {
     const deferred = deferJob(hands, waiting, dead.outcome, dead).then(() => forget(hands, waiting));
     hands.track(deferred);
+  }
+}
+
+/** Does what the rules of the options say about the answers. */
+function obeyRules(hands: Hands, job: DeliveryJob, report: DeliveryReport, nowMs: number): void {
+  for (const rule of hands.replyRules.ofReport(report, job.site)) {
+    const outcome = report.outcomes.find((one) => hands.replyRules.find(one, job.site) === rule);
+    if (outcome === undefined) continue;
+    const { pauseSiteMs, slow, suspendTenantMs } = rule;
+    if (pauseSiteMs !== undefined) hands.sites.leaveAlone(job.site, nowMs + pauseSiteMs, outcome);
+    if (slow !== undefined) hands.sites.slowDown(job.site, slow.deliveriesMax, nowMs + slow.forMs);
+    const tenant = tenantOf(job.message);
+    // Strangers are no tenant: they can't be told apart, and one would stop the mail of all.
+    if (suspendTenantMs !== undefined && tenant !== '') {
+      const reason = `a server answered: ${formatReply(outcome.reply)}`.slice(0, 300);
+      const untilMs = nowMs + suspendTenantMs;
+      hands.track(hands.suspend({ kind: 'tenant', value: tenant, reason, sinceMs: nowMs, untilMs }));
+    }
   }
 }

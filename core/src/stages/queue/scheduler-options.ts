@@ -34,6 +34,8 @@ export function schedulerOptions(options: QueueOptions = {}): SchedulerOptions {
     recipientsPerDeliveryMax,
     leaseMs: options.leaseMs ?? hour,
     sites: options.sites ?? [],
+    limits: options.limits ?? [],
+    replies: options.replies ?? [],
     tenantHeader: options.tenantHeader ?? '',
     campaignHeader: options.campaignHeader ?? 'X-Campaign',
     leasedMax,

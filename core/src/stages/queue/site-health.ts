@@ -17,6 +17,8 @@ export interface SiteHealth {
   good(): void;
   /** The site made trouble; `random` is from 0 up to, not including, 1. */
   trouble(nowMs: number, random: number, outcome: RecipientOutcome): void;
+  /** At most so many deliveries at once until then. */
+  slowDown(deliveriesMax: number, untilMs: number): void;
   /** The site said, or a rule says, when it wants to be tried again. */
   leaveAlone(untilMs: number, outcome: RecipientOutcome): void;
 }
@@ -47,14 +49,18 @@ export function createSiteHealth(windowMax: number, retryDelaysMs: readonly numb
   let troubles = 0;
   let pauses = 0;
   let dead: DeadSite | undefined;
+  let slowed: { readonly deliveriesMax: number; readonly untilMs: number } | undefined;
   return {
     window(nowMs) {
-      if (dead === undefined) return Math.max(1, Math.floor(window));
+      if (dead === undefined) {
+        const most = slowed !== undefined && nowMs < slowed.untilMs ? slowed.deliveriesMax : window;
+        return Math.max(1, Math.floor(Math.min(window, most)));
+      }
       return nowMs < dead.untilMs ? 0 : 1;
     },
     dead: (nowMs) => (dead !== undefined && nowMs < dead.untilMs ? dead : undefined),
     get isTroubled() {
-      return dead !== undefined || troubles > 0;
+      return dead !== undefined || troubles > 0 || slowed !== undefined;
     },
     good() {
       if (dead !== undefined) window = Math.min(2, windowMax);
@@ -72,6 +78,9 @@ export function createSiteHealth(windowMax: number, retryDelaysMs: readonly numb
       if (dead === undefined && troubles < troublesUntilDead) return;
       const pauseMs = Math.min(pauseMsLast, pauseMsFirst * 2 ** pauses++) * (1 + random / 10);
       dead = { untilMs: nowMs + pauseMs, outcome, isAppointed: false };
+    },
+    slowDown(deliveriesMax, untilMs) {
+      slowed = { deliveriesMax, untilMs };
     },
     leaveAlone(untilMs, outcome) {
       if (dead !== undefined && dead.untilMs >= untilMs) return;

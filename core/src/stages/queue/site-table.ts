@@ -4,6 +4,8 @@
  */
 import type { RecipientOutcome } from '../../values/report.js';
 import type { DeliveryJob } from './delivery-job.js';
+import { createLimitTable } from './limit-table.js';
+import { tenantOf } from './matches-filter.js';
 import type { SchedulerOptions } from './scheduler-options.js';
 import { createSite, isIdle, type Site } from './site.js';
 import type { DeadSite } from './site-health.js';
@@ -27,6 +29,13 @@ export interface SiteTable {
   trouble(site: string, nowMs: number, random: number, outcome: RecipientOutcome): void;
   /** The site wants to be tried at this moment and not before. */
   leaveAlone(site: string, untilMs: number, outcome: RecipientOutcome): void;
+  /** At most so many deliveries at once until then. */
+  slowDown(site: string, deliveriesMax: number, untilMs: number): void;
+  /**
+   * When a delivery is to come back that a limit keeps from beginning soon: in memory it would only take the room of
+   * others. `undefined` when it may wait here.
+   */
+  postponed(job: DeliveryJob, nowMs: number): number | undefined;
   /** Set while the site is left alone. */
   dead(site: string, nowMs: number): DeadSite | undefined;
   /** Takes the deliveries of a site that have not begun out of the table. */
@@ -47,14 +56,21 @@ export interface SiteTable {
 /** Most sites whose troubles are remembered while nothing is sent to them. */
 const sitesMax = 10_000;
 
+/** Deliveries that a limit lets begin within this time wait in memory, so many of a tenant at a site. */
+const waitInMemoryMsMax = 5_000;
+const lineMax = 20;
+
 /** An empty table. */
 export function createSiteTable(options: SchedulerOptions): SiteTable {
   const ruleOf = createSiteRules(options.sites);
   const sites = new Map<string, Site>();
   // Sites with waiting deliveries, in the order of their turns.
   const turns = new Map<string, Site>();
+  const limits = createLimitTable(options.limits);
   let active = 0;
   let recipients = 0;
+  // When the first delivery that a limit blocked may begin; found anew each time `next` looks.
+  let blockedUntilMs: number | undefined;
 
   function siteOf(name: string): Site {
     let site = sites.get(name);
@@ -91,6 +107,14 @@ export function createSiteTable(options: SchedulerOptions): SiteTable {
     return site.active < site.health.window(nowMs) && (site.rate?.allowedAtMs(nowMs) ?? nowMs) <= nowMs;
   }
 
+  function passes(job: DeliveryJob, nowMs: number): boolean {
+    const blocked = limits.blocked(job, nowMs);
+    if (blocked?.untilMs !== undefined) {
+      blockedUntilMs = Math.min(blockedUntilMs ?? blocked.untilMs, blocked.untilMs);
+    }
+    return blocked === undefined;
+  }
+
   function removeTurn(site: Site): void {
     turns.delete(site.name);
     // Behind all others: that is the turn.
@@ -110,12 +134,14 @@ export function createSiteTable(options: SchedulerOptions): SiteTable {
       if (!turns.has(site.name)) turns.set(site.name, site);
     },
     next(nowMs) {
+      blockedUntilMs = undefined;
       if (active >= options.deliveriesMax) return undefined;
       for (const site of turns.values()) {
         if (!mayBegin(site, nowMs)) continue;
-        const job = site.waiting.take();
-        removeTurn(site);
+        const job = site.waiting.take(limits.isEmpty ? undefined : (one) => passes(one, nowMs));
         if (job === undefined) continue;
+        removeTurn(site);
+        limits.begin(job, nowMs);
         site.rate?.take(nowMs, job.recipients.length);
         site.active++;
         active++;
@@ -126,6 +152,7 @@ export function createSiteTable(options: SchedulerOptions): SiteTable {
     ended(job) {
       siteOf(job.site).active--;
       active--;
+      limits.ended(job);
     },
     forget(job) {
       const site = siteOf(job.site);
@@ -162,8 +189,21 @@ export function createSiteTable(options: SchedulerOptions): SiteTable {
       turns.clear();
       return jobs;
     },
+    slowDown: (name, deliveriesMax, untilMs) => siteOf(name).health.slowDown(deliveriesMax, untilMs),
+    postponed(job, nowMs) {
+      if (limits.isEmpty) return undefined;
+      const blocked = limits.blocked(job, nowMs);
+      if (blocked === undefined) return undefined;
+      const { untilMs } = blocked;
+      const line = sites.get(job.site)?.waiting.waitingOf(tenantOf(job.message)) ?? 0;
+      if (untilMs !== undefined ? untilMs - nowMs < waitInMemoryMsMax && line < lineMax : line < lineMax) {
+        return undefined;
+      }
+      return limits.comeBackAtMs(job, nowMs);
+    },
     nextOpenAtMs(nowMs) {
-      let nextMs: number | undefined;
+      let nextMs: number | undefined =
+        blockedUntilMs !== undefined && blockedUntilMs > nowMs ? blockedUntilMs : undefined;
       for (const site of turns.values()) {
         const atMs = site.rate?.allowedAtMs(nowMs) ?? nowMs;
         if (atMs > nowMs && (nextMs === undefined || atMs < nextMs)) nextMs = atMs;

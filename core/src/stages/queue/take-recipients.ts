@@ -3,7 +3,7 @@ import type { QueuedMessage, QueuedRecipient } from '../../services/queue-store.
 import type { RecipientOutcome } from '../../values/report.js';
 import { siteOf } from '../../values/route.js';
 import { type DeliveryJob, gatherJobs, type RoutedQueuedRecipient } from './delivery-job.js';
-import { giveBackJob, giveBackSuspended, setAside } from './give-back.js';
+import { giveBack, giveBackJob, giveBackSuspended, setAside } from './give-back.js';
 import type { Hands } from './hands.js';
 import { sortByRoute } from './intake.js';
 import { settleEnded } from './settle-ended.js';
@@ -78,6 +78,12 @@ function lineUp(hands: Hands, job: DeliveryJob): void {
     return;
   }
   hands.passing -= job.recipients.length;
+  const laterMs = hands.sites.postponed(job, hands.parts.clock.now());
+  if (laterMs !== undefined) {
+    hands.messages.letGo(job.message.id, job.recipients.length);
+    giveBack(hands, job.recipients, { dueAtMs: laterMs, site: job.site });
+    return;
+  }
   if (hands.isRunning() && hands.sites.hasRoom(job.site)) hands.sites.add(job);
   else giveBackJob(hands, job);
 }

@@ -8,9 +8,10 @@ import { tenantOf } from './matches-filter.js';
 /** See the file's comment. */
 export interface WaitingLine {
   add(job: DeliveryJob): void;
-  /** The one whose turn it is, without taking it. */
-  peek(): DeliveryJob | undefined;
-  take(): DeliveryJob | undefined;
+  /** The one whose turn it is, of those that may begin; tenants whose first one may not are passed over. */
+  take(mayBegin?: (job: DeliveryJob) => boolean): DeliveryJob | undefined;
+  /** How many of a tenant wait. */
+  waitingOf(tenant: string): number;
   /** Takes those that are meant out of the line. */
   takeWhere(isMeant: (job: DeliveryJob) => boolean): readonly DeliveryJob[];
   takeAll(): readonly DeliveryJob[];
@@ -36,12 +37,10 @@ export function createWaitingLine(): WaitingLine {
       while (at > 0 && priorityOf(jobs[at - 1] as DeliveryJob) < priorityOf(job)) at--;
       jobs.splice(at, 0, job);
     },
-    peek() {
-      for (const jobs of tenants.values()) return jobs[0];
-      return undefined;
-    },
-    take() {
+    waitingOf: (tenant) => tenants.get(tenant)?.length ?? 0,
+    take(mayBegin) {
       for (const [tenant, jobs] of tenants) {
+        if (mayBegin?.(jobs[0] as DeliveryJob) === false) continue;
         const job = jobs.shift();
         tenants.delete(tenant);
         // Behind all others: that is the turn.
