@@ -18,6 +18,7 @@ const benches: Readonly<
     about: 'messages accepted durably and delivered by SMTP, beside Postfix and Haraka',
     load: () => import('./relay/run.js'),
   },
+  access: { about: 'IMAP and POP3 beside Dovecot', load: () => import('./access/run.js') },
 };
 
 const { positionals } = parseArgs({ allowPositionals: true, strict: false });

@@ -68,6 +68,7 @@ export {
   type StoredEvent,
   type TapFunction,
 } from './hooks/table.js';
+export { annotationLimits, changedAnnotations, splitAnnotations } from './mailbox/annotations.js';
 export { ChangeNotices } from './mailbox/change-notices.js';
 export { delegateStore } from './mailbox/delegate-store.js';
 export { EntryIndex, sortedUids } from './mailbox/entry-index.js';
@@ -86,10 +87,11 @@ export {
   directoryMemory,
   type MemoryAccount,
 } from './memory/directory-memory.js';
-export { createStoreMemory, type StoreMemoryOptions } from './memory/mailbox-store-memory.js';
+export { createStoreMemory } from './memory/mailbox-store-memory.js';
 export { createMemoryQueueStore } from './memory/memory-queue-store.js';
 export { queueMemory } from './memory/queue-memory.js';
 export { storeMemory } from './memory/store-memory.js';
+export type { StoreMemoryOptions } from './memory/store-memory-options.js';
 export { parseAddressList } from './mime/address-list.js';
 export { type ChunkDecoder, charsetDecoder, decodeHeaderValue, transferDecoder } from './mime/decode-text.js';
 export { foldText } from './mime/fold-text.js';
@@ -165,6 +167,7 @@ export {
 } from './services/listeners.js';
 export { type LogFields, Logger } from './services/logger.js';
 export {
+  type AnnotationPlace,
   type ChangeNotice,
   type Copied,
   type Filed,

@@ -1,4 +1,5 @@
 /** A mailbox store in front of another. */
+import { MailError } from '../errors.js';
 import type { MailboxStore } from '../services/mailbox-store.js';
 
 /**
@@ -24,6 +25,13 @@ export function delegateStore(current: () => MailboxStore): MailboxStore {
     messages: async (messageIds) => current().messages(messageIds),
     open: async (messageId) => current().open(messageId),
     textCandidates: async (mailboxId, foldedText) => current().textCandidates?.(mailboxId, foldedText),
+    annotations: async (place) => current().annotations?.(place),
+    annotate: async (place, values) => {
+      const store = current();
+      if (store.annotate === undefined)
+        throw new MailError('E_MAILBOX_STORE', 'the store keeps no annotations');
+      await store.annotate(place, values);
+    },
     quota: async (accountId) => current().quota(accountId),
     setQuota: async (accountId, limitBytes) => current().setQuota(accountId, limitBytes),
     watch: (accountId, listener) => current().watch(accountId, listener),

@@ -7,6 +7,7 @@ import { normaliseMailboxName, requireMailboxName } from '../mailbox/mailbox-nam
 import { threadReferences } from '../mailbox/thread-references.js';
 import { type ParsedMessage, parseStructure } from '../mime/parse-structure.js';
 import {
+  type AnnotationPlace,
   type Copied,
   type Filed,
   type Filing,
@@ -16,18 +17,10 @@ import {
   type NewMessage,
 } from '../services/mailbox-store.js';
 import { AccountMemory } from './account-memory.js';
+import { AnnotationsMemory } from './annotations-memory.js';
 import type { MailboxMemory } from './mailbox-memory.js';
 import { type KeptMessage, MessagesMemory } from './messages-memory.js';
-
-/** What the store in memory needs. */
-export interface StoreMemoryOptions {
-  /** The time in milliseconds, for dates of saving and new UIDVALIDITYs. */
-  readonly nowMs: () => number;
-  /** Gets what a watcher threw; nothing happens to it by default. */
-  readonly onError?: (error: unknown) => void;
-  /** How many removed UIDs a mailbox remembers for `changes`; 100,000 by default. */
-  readonly vanishedMax?: number;
-}
+import type { StoreMemoryOptions } from './store-memory-options.js';
 
 /** The store itself. */
 export function createStoreMemory(options: StoreMemoryOptions): MailboxStore {
@@ -40,6 +33,7 @@ class StoreMemory implements MailboxStore {
   readonly #accounts = new Map<string, AccountMemory>();
   readonly #mailboxes = new Map<string, MailboxMemory>();
   readonly #messages = new MessagesMemory();
+  readonly #annotations = new AnnotationsMemory();
   #lastId = 0;
 
   constructor(options: StoreMemoryOptions) {
@@ -83,11 +77,8 @@ class StoreMemory implements MailboxStore {
     }
     const target = account.create(name, undefined, false);
     this.#register(account);
-    this.#moveEntries(
-      mailbox,
-      mailbox.index.all().map((entry) => entry.uid),
-      target,
-    );
+    const uids = mailbox.index.all().map((entry) => entry.uid);
+    this.#moveEntries(mailbox, uids, target);
     return target.facts();
   }
 
@@ -96,6 +87,7 @@ class StoreMemory implements MailboxStore {
     if (mailbox.name === 'INBOX') throw new MailError('E_MAILBOX_NAME', 'INBOX can not be deleted');
     this.#account(mailbox.accountId).delete(mailbox);
     this.#mailboxes.delete(mailboxId);
+    this.#annotations.drop(mailboxId);
     for (const entry of mailbox.index.all()) this.#messages.letGo(entry.messageId);
     this.#notices.tell({ accountId: mailbox.accountId, mailboxId });
     this.#notices.tell({ accountId: mailbox.accountId });
@@ -166,9 +158,9 @@ class StoreMemory implements MailboxStore {
     const mailbox = this.#require(mailboxId);
     const found = mailbox.index.pick(sortedUids(uids));
     mailbox.remove(found);
-    for (const entry of found) this.#messages.letGo(entry.messageId);
+    for (const { messageId } of found) this.#messages.letGo(messageId);
     if (found.length > 0) this.#tell(mailboxId);
-    return { uids: found.map((entry) => entry.uid), highestModSeq: mailbox.modSeq };
+    return { uids: found.map(({ uid }) => uid), highestModSeq: mailbox.modSeq };
   }
 
   async changes(mailboxId: string, modSeq: number) {
@@ -181,6 +173,18 @@ class StoreMemory implements MailboxStore {
 
   async open(messageId: string) {
     return this.#messages.open(messageId);
+  }
+
+  async annotations(place: AnnotationPlace) {
+    if (place.mailboxId !== undefined) this.#require(place.mailboxId);
+    return this.#annotations.get(place);
+  }
+
+  async annotate(place: AnnotationPlace, values: ReadonlyMap<string, Uint8Array | null>) {
+    const { mailboxId } = place;
+    const accountId = mailboxId === undefined ? place.accountId : this.#require(mailboxId).accountId;
+    this.#annotations.set(place, values);
+    this.#notices.tell({ ...place, accountId, about: 'annotations' });
   }
 
   async quota(accountId: string) {
@@ -205,7 +209,7 @@ class StoreMemory implements MailboxStore {
       account = new AccountMemory({
         id,
         vanishedMax: this.#options.vanishedMax ?? 100_000,
-        nextId: (prefix) => this.#nextId(prefix),
+        nextId: this.#nextId,
         nowMs: this.#options.nowMs,
       });
       this.#accounts.set(id, account);
@@ -214,15 +218,13 @@ class StoreMemory implements MailboxStore {
     return account;
   }
 
-  /** Makes an account's mailboxes known by their ids, after one was made or renamed. */
+  /** Makes an account's mailboxes known by their ids. */
   #register(account: AccountMemory): void {
     for (const mailbox of account.list()) this.#mailboxes.set(mailbox.id, mailbox);
     this.#notices.tell({ accountId: account.id });
   }
 
-  #nextId(prefix: string): string {
-    return `${prefix}${(++this.#lastId).toString(36)}`;
-  }
+  readonly #nextId = (prefix: string): string => `${prefix}${(++this.#lastId).toString(36)}`;
 
   #require(mailboxId: string): MailboxMemory {
     const mailbox = this.#mailboxes.get(mailboxId);

@@ -114,6 +114,14 @@ export interface MailboxChanges {
 export interface ChangeNotice {
   readonly accountId: string;
   readonly mailboxId?: string;
+  /** Set when only annotations changed: of the mailbox, or without one of the account. */
+  readonly about?: 'annotations';
+}
+
+/** What annotations are of (RFC 5464): a mailbox, or the account itself. Private ones are those of `accountId`. */
+export interface AnnotationPlace {
+  readonly accountId: string;
+  readonly mailboxId?: string;
 }
 
 /** Room of an account. */
@@ -180,6 +188,18 @@ export interface MailboxStore {
     mailboxId: string,
     foldedText: string,
   ): Promise<((messageId: string) => boolean) | undefined>;
+
+  /**
+   * Left out, or resolving to `undefined`, by stores that keep no annotations. Otherwise those of a place: values by
+   * entry, in lower case; `/shared/...` are the same for everybody, `/private/...` the account's own. They follow a
+   * mailbox when it is renamed, and go with it.
+   */
+  annotations?(place: AnnotationPlace): Promise<ReadonlyMap<string, Uint8Array> | undefined>;
+  /**
+   * Sets entries, and removes those whose value is `null`, in one commit. `E_QUOTA` when there would be too many or too
+   * long ones (see `annotationLimits`).
+   */
+  annotate?(place: AnnotationPlace, values: ReadonlyMap<string, Uint8Array | null>): Promise<void>;
 
   quota(accountId: string): Promise<QuotaUse>;
   setQuota(accountId: string, limitBytes: number | undefined): Promise<void>;

@@ -2,6 +2,7 @@
  * The open ports of a process. A generation listens through a view of its own; on a reload a port that both
  * generations name keeps its socket: new connections go to the new one, open ones stay where they are.
  */
+import { setMaxListeners } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { MailError, messageOf } from '../errors.js';
 import type { Listeners, ListenOptions, OpenListener } from './listeners.js';
@@ -51,6 +52,13 @@ interface Owner {
   readonly idle: (() => void)[];
 }
 
+/** Tells connections to end. Each listens until it is over: there may be any number of them. */
+function stopper(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
+}
+
 /** A table without ports. */
 export function createPortTable(): PortTable {
   const ports = new Map<string, Port>();
@@ -74,7 +82,7 @@ export function createPortTable(): PortTable {
     forGeneration(services) {
       const mine: Owner = {
         services,
-        controller: new AbortController(),
+        controller: stopper(),
         sockets: new Set(),
         counts: new Map(),
         idle: [],

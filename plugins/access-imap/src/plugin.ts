@@ -44,8 +44,10 @@ export const accessImap = definePlugin({
       limits,
       counts,
       failures,
+      hasAnnotations: false,
     };
     onStart(async () => {
+      server.hasAnnotations = (await store.annotations?.({ accountId: '' })) !== undefined;
       for (const listen of listensOf(config)) await services.listeners.listen(listenOptions(server, listen));
     });
   },

@@ -2,7 +2,7 @@
  * One change of the store: it reads what it needs, decides, and only then is written, so that one that throws has done
  * nothing. Changes of a group see each other's records through the group before anything is committed.
  */
-import { KeywordSpelling, type MailboxEntry, MailError } from '@postroad/core';
+import { type ChangeNotice, KeywordSpelling, type MailboxEntry, MailError } from '@postroad/core';
 import {
   type ChangeEnvironment,
   type Counters,
@@ -30,6 +30,8 @@ export class Change {
   /** Accounts whose list of mailboxes changed, and mailboxes whose content did. */
   readonly lists = new Set<string>();
   readonly contents = new Map<number, string>();
+  /** Whose annotations changed. */
+  readonly annotated: ChangeNotice[] = [];
   /** Body files that nobody refers to any more once this is committed. */
   readonly freedFiles: string[] = [];
   /** Messages that are gone once this is committed. */
@@ -198,6 +200,7 @@ export class Change {
     this.deltas.clear();
     this.lists.clear();
     this.contents.clear();
+    this.annotated.length = 0;
     this.freedFiles.length = 0;
   }
 

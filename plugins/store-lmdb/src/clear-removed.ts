@@ -1,4 +1,5 @@
 /** Clears away the messages of removed mailboxes, a few at a time, so that a big one holds nobody up. */
+import { dropAnnotations } from './annotation-operations.js';
 import type { Change } from './change.js';
 import type { Engine } from './engine.js';
 import { decodeEntry } from './entry-codec.js';
@@ -41,6 +42,7 @@ function clearSome(change: Change, number: number): boolean {
   const rows = [...tables.log.getKeys(range)];
   for (const key of rows) change.write(() => void tables.log.remove(pair(number, key[1] as number)));
   if (rows.length > 0) return false;
+  dropAnnotations(change, number);
   change.dropMailbox(number);
   change.write(() => void tables.meta.remove(removalKey(number)));
   return true;

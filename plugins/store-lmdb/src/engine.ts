@@ -133,6 +133,7 @@ export class Engine {
     for (const [number, accountId] of change.contents) {
       this.notices.tell({ accountId, mailboxId: formatId('F', number) });
     }
+    for (const notice of change.annotated) this.notices.tell(notice);
     for (const accountId of change.lists) this.notices.tell({ accountId });
   }
 

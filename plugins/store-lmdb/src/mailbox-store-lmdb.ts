@@ -1,5 +1,6 @@
 /** `MailboxStore` on LMDB. What it promises is the contract's; how it is kept is told in `tables.ts`. */
 import type { MailboxStore } from '@postroad/core';
+import { annotationOperations } from './annotation-operations.js';
 import { clearRemoved, pendingRemovals } from './clear-removed.js';
 import { Engine, type EngineOptions } from './engine.js';
 import { mailboxOperations } from './mailbox-operations.js';
@@ -25,6 +26,7 @@ export function openMailboxStore(options: EngineOptions): OpenStore {
     ...readOperations(engine),
     ...mailboxOperations(engine),
     ...messageOperations(engine),
+    ...annotationOperations(engine),
     watch: (accountId, listener) => engine.notices.watch(accountId, listener),
     async close() {
       closing.abort();

@@ -6,6 +6,7 @@
  * - `messages`: message → prefix, body, structure; `bodies`: digest → facts and octets, or the name of a file;
  * - `shares`: how many show a message or a body, when it is more than one;
  * - `files`: names of body files; `threads`: [account, Message-ID] → thread; `keywords`: account → spellings;
+ * - `annotations`: [mailbox, or 0 for accounts; account, or 0 for everybody] → entries and values;
  * - `texts`: [segment of messages, bucket] → messages that have it (see `text-index.ts`).
  */
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
@@ -32,6 +33,7 @@ export interface Tables {
   readonly threads: Database<number, [number, string]>;
   readonly keywords: Database<string[], number>;
   readonly texts: Database<Buffer, PairKey & number[]>;
+  readonly annotations: Database<[entry: string, value: Uint8Array][], PairKey & number[]>;
 }
 
 /** The layout of this version; a store of another one is refused. */
@@ -51,6 +53,7 @@ export function openTables(directory: string): Tables {
   });
   // A power cut must not take the file's name, once something in it was acknowledged.
   for (const path of [directory, dirname(directory)]) syncDirectory(path);
+  const pairsOfValues = { encoding: 'msgpack', keyEncoder: pairKeyEncoder } as const;
   const pairs = { encoding: 'binary', keyEncoder: pairKeyEncoder } as const;
   return {
     root,
@@ -67,6 +70,7 @@ export function openTables(directory: string): Tables {
     threads: root.openDB('threads', {}),
     keywords: root.openDB('keywords', {}),
     texts: root.openDB('texts', pairs),
+    annotations: root.openDB('annotations', pairsOfValues),
   };
 }
 

@@ -1,6 +1,7 @@
 /** The contract suite that every `MailboxStore` passes. A store's own test is a call of it. */
 import { afterEach, beforeEach, describe } from 'vitest';
 import type { MailboxStore } from '../../services/mailbox-store.js';
+import { annotationTests } from './mailbox-store-annotations.js';
 import { copyTests } from './mailbox-store-copies.js';
 import { filingTests } from './mailbox-store-filing.js';
 import { flagTests } from './mailbox-store-flags.js';
@@ -41,5 +42,6 @@ export function mailboxStoreContract(
     copyTests(use);
     flagTests(use);
     syncTests(use);
+    annotationTests(use);
   });
 }

@@ -1,6 +1,11 @@
 /** The commands of a client as data: what `parseCommand` makes and the server carries out. */
+import type {
+  CancelUpdateCommand,
+  GetMetadataCommand,
+  MultiSearchCommand,
+  SetMetadataCommand,
+} from './extension-commands.js';
 import type { FetchItem } from './fetch-items.js';
-import type { MailboxFilter } from './mailbox-filter.js';
 import type { SearchKey } from './search-program.js';
 import type { MessageSet, Ranges } from './sequence-set.js';
 
@@ -113,6 +118,8 @@ export interface ListCommand {
   readonly select: ReadonlySet<'SUBSCRIBED' | 'REMOTE' | 'RECURSIVEMATCH' | 'SPECIAL-USE'>;
   readonly returns: ReadonlySet<'SUBSCRIBED' | 'CHILDREN' | 'SPECIAL-USE'>;
   readonly status: readonly StatusItem[];
+  /** Entries of METADATA (RFC 9590). */
+  readonly metadata: readonly string[];
 }
 
 /** Where the octets of an appended message come from, in order (CATENATE, RFC 4469). */
@@ -203,21 +210,6 @@ export interface SearchCommand {
   readonly program: SearchKey;
 }
 
-/** ESEARCH over several mailboxes (RFC 7377). */
-export interface MultiSearchCommand {
-  readonly name: 'ESEARCH';
-  /** Which mailboxes; the selected one when none is named. */
-  readonly sources: readonly MailboxFilter[];
-  readonly returns: SearchReturn;
-  readonly program: SearchKey;
-}
-
-/** CANCELUPDATE (RFC 5267): the tags of the searches that need no more updates. */
-export interface CancelUpdateCommand {
-  readonly name: 'CANCELUPDATE';
-  readonly tags: readonly string[];
-}
-
 /** What SORT orders by (RFC 5256, RFC 5957, RFC 6203). */
 export interface SortCriterion {
   readonly by:
@@ -288,6 +280,8 @@ export type Command =
   | SortCommand
   | ThreadCommand
   | GetQuotaCommand
+  | GetMetadataCommand
+  | SetMetadataCommand
   | CompressCommand;
 
 /** The name of a command, UID forms without their UID. */

@@ -152,6 +152,18 @@ export class Cursor {
     return this.#utf8(this.string());
   }
 
+  /** A string, literal8 or NIL, as octets of any kind. */
+  nstringOctets(): string | null {
+    if (this.startsWith('NIL')) {
+      this.#at += 3;
+      return null;
+    }
+    if (this.peek() !== '{') return this.string();
+    const { octets } = this.#takeLiteral();
+    if (octets === undefined) throw new SyntaxFault('a literal stands where none may');
+    return octets;
+  }
+
   /** A mailbox name with wildcards, as octets. */
   listMailbox(): string {
     const here = this.peek();

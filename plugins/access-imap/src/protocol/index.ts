@@ -6,7 +6,6 @@ export type {
   AppendMessage,
   AppendPart,
   AuthenticateCommand,
-  CancelUpdateCommand,
   Command,
   CommandName,
   CompressCommand,
@@ -20,7 +19,6 @@ export type {
   ListCommand,
   LoginCommand,
   MailboxCommand,
-  MultiSearchCommand,
   PartialRange,
   PlainCommand,
   QresyncParameters,
@@ -40,6 +38,13 @@ export type {
 export { CommandReader } from './command-reader.js';
 export { dayOf, formatDateTime, type HeaderDate, parseDateTime, parseHeaderDate } from './dates.js';
 export { writeEnvelope } from './envelope.js';
+export type {
+  CancelUpdateCommand,
+  GetMetadataCommand,
+  MetadataDepth,
+  MultiSearchCommand,
+  SetMetadataCommand,
+} from './extension-commands.js';
 export { type FetchItem, formatSection, type Partial, type Section } from './fetch-items.js';
 export { hierarchySeparator, listMatcher } from './list-pattern.js';
 export type { MailboxFilter } from './mailbox-filter.js';
@@ -65,4 +70,4 @@ export {
   type Ranges,
 } from './sequence-set.js';
 export { type ThreadMessage, threadByReferences, threadBySubject } from './thread.js';
-export { type StringOptions, writeAstring, writeNString, writeString } from './write-string.js';
+export { type StringOptions, writeAstring, writeNString, writeOctets, writeString } from './write-string.js';

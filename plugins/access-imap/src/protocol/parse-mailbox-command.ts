@@ -15,6 +15,7 @@ import { patternLengthMax } from './list-pattern.js';
 import { decodeMailboxName, readMailboxName } from './mailbox-name.js';
 import { textOf } from './octets.js';
 import type { ParseOptions } from './parse-command.js';
+import { readEntries } from './parse-metadata-command.js';
 import { readRanges } from './sequence-set.js';
 
 const statusItems: ReadonlySet<string> = new Set<StatusItem>([
@@ -152,16 +153,22 @@ export function readList(name: ListCommand['name']) {
     if (name === 'LIST' && patterns.isList) isExtended = true;
     const returns = new Set<ReturnOption>();
     const status: StatusItem[] = [];
+    const metadata: string[] = [];
     if (name === 'LIST' && cursor.skip(' ')) {
       isExtended = true;
-      readReturns(cursor, returns, status);
+      readReturns(cursor, returns, status, metadata);
     }
     checkSelection(select);
-    return { name, reference, patterns: patterns.patterns, isExtended, select, returns, status };
+    return { name, reference, patterns: patterns.patterns, isExtended, select, returns, status, metadata };
   };
 }
 
-function readReturns(cursor: Cursor, returns: Set<ReturnOption>, status: StatusItem[]): void {
+function readReturns(
+  cursor: Cursor,
+  returns: Set<ReturnOption>,
+  status: StatusItem[],
+  metadata: string[],
+): void {
   if (cursor.word() !== 'RETURN') throw new SyntaxFault('expected RETURN');
   cursor.space();
   cursor.list(() => {
@@ -169,6 +176,9 @@ function readReturns(cursor: Cursor, returns: Set<ReturnOption>, status: StatusI
     if (option === 'STATUS') {
       cursor.space();
       status.push(...readStatusItems(cursor));
+    } else if (option === 'METADATA') {
+      cursor.space();
+      metadata.push(...readEntries(cursor));
     } else if (returnOptions.has(option)) returns.add(option as ReturnOption);
     else throw new SyntaxFault('unknown return option');
   }, true);

@@ -1,7 +1,5 @@
 /** Reading SEARCH, SORT and THREAD. */
 import type {
-  CancelUpdateCommand,
-  MultiSearchCommand,
   PartialRange,
   ReturnOption,
   SearchCommand,
@@ -11,6 +9,7 @@ import type {
   ThreadCommand,
 } from './command.js';
 import { type Cursor, SyntaxFault } from './cursor.js';
+import type { CancelUpdateCommand, MultiSearchCommand } from './extension-commands.js';
 import { type MailboxFilter, readMailboxFilter } from './mailbox-filter.js';
 import type { ParseOptions } from './parse-command.js';
 import { readSearchProgram, type SearchKey, usesKey } from './search-program.js';

@@ -20,6 +20,12 @@ export function writeString(text: string, options: StringOptions): string {
   return `{${octets.length}}\r\n${octets}`;
 }
 
+/** Octets of any kind: a literal8 (RFC 3516) when there is a NUL among them. */
+export function writeOctets(octets: string): string {
+  if (octets.length <= quotedLengthMax && quotablePattern.test(octets)) return quote(octets);
+  return `${octets.includes('\0') ? '~' : ''}{${octets.length}}\r\n${octets}`;
+}
+
 /** A string, or `NIL` for `null`. */
 export function writeNString(text: string | null, options: StringOptions): string {
   return text === null ? 'NIL' : writeString(text, options);

@@ -17,6 +17,7 @@ import { expunge } from './expunge.js';
 import { fetch } from './fetch.js';
 import { list } from './list.js';
 import { authenticate, logIn, startTls } from './login.js';
+import { getMetadata, setMetadata } from './metadata.js';
 import { multiSearch } from './multi-search.js';
 import { tellNews } from './news.js';
 import { bad, formatOutcome, no, type Outcome, ok, outcomeOfError } from './outcome.js';
@@ -80,6 +81,8 @@ const table: Table = {
   STATUS: { state: 'authenticated', run: status },
   GETQUOTA: { state: 'authenticated', run: getQuota },
   GETQUOTAROOT: { state: 'authenticated', run: getQuotaRoot },
+  GETMETADATA: { state: 'authenticated', run: getMetadata },
+  SETMETADATA: { state: 'authenticated', run: setMetadata },
   COMPRESS: { state: 'authenticated', run: (session, command, call) => compress(session, command, call.tag) },
   APPEND: {
     state: 'authenticated',

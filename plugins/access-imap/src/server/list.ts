@@ -1,4 +1,4 @@
-/** LIST and LSUB (RFC 9051 section 6.3.9, RFC 3501 section 6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 3348). */
+/** LIST and LSUB (RFC 9051 section 6.3.9, RFC 3501 section 6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 3348, RFC 9590). */
 import type { Mailbox } from '@postroad/core';
 import {
   hierarchySeparator,
@@ -7,6 +7,7 @@ import {
   mailboxOctets,
   writeAstring,
 } from '../protocol/index.js';
+import { tellListed as tellAnnotations } from './metadata.js';
 import { type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 import { writeStatus } from './status.js';
@@ -100,7 +101,9 @@ async function tellListed(session: Session, candidate: Candidate, command: ListC
   }
   const extended = childInfo.length === 0 ? '' : ` ("CHILDINFO" (${childInfo.join(' ')}))`;
   tell(session, 'LIST', candidate.name, attributes, extended);
-  if (mailbox !== undefined && status.length > 0) await writeStatus(session, mailbox, status);
+  if (mailbox === undefined) return;
+  if (status.length > 0) await writeStatus(session, mailbox, status);
+  if (command.metadata.length > 0) await tellAnnotations(session, mailbox, command.metadata);
 }
 
 function childAttributes(candidate: Candidate): string[] {

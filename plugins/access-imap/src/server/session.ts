@@ -31,6 +31,8 @@ export interface ServerContext {
   readonly limits: Limits;
   readonly counts: ConnectionCounts;
   readonly failures: LoginFailures;
+  /** Whether the store keeps annotations; known once the plugin has started. */
+  hasAnnotations: boolean;
 }
 
 /** Extensions that change what the server says once the client has enabled them. */
