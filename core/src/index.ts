@@ -24,6 +24,11 @@ export { type LoadedConfig, loadConfig } from './config/load-config.js';
 export type { ConfiguredPlugin } from './config/resolve-plugins.js';
 export type { Environment } from './config/substitute.js';
 export {
+  type DmarcDisposition,
+  dmarcDisposition,
+  messageAuthentication,
+} from './context/authentication-key.js';
+export {
   type ChannelBindingType,
   type Connection,
   type ConnectionFacts,
@@ -254,6 +259,12 @@ export {
   parsePath,
   type ReversePath,
 } from './values/address.js';
+export {
+  formatAuthenticationResults,
+  type MethodResult,
+  type ParsedAuthenticationResults,
+  parseAuthenticationResults,
+} from './values/authentication-results.js';
 export { type BounceClass, classifyBounce } from './values/bounce-class.js';
 export { editHeader, type HeaderEdit } from './values/edit-header.js';
 export {
@@ -287,6 +298,15 @@ export type {
   PasswordCredentials,
   ScramCredentials,
 } from './values/identity.js';
+export type {
+  ArcResult,
+  DkimResult,
+  DmarcPolicy,
+  DmarcResult,
+  IprevResult,
+  MessageAuthentication,
+  SpfResult,
+} from './values/message-authentication.js';
 export { enhancedStatus, formatReply, isPermanent, isTransient, type Reply, reply } from './values/reply.js';
 export type { DeliveryReport, RecipientOutcome, RemoteHost } from './values/report.js';
 export {
