@@ -41,9 +41,9 @@ export function listen(
       client.once('end', () => resolve());
       client.once('error', () => resolve());
       signal.addEventListener('abort', () => resolve(), { once: true });
+      // It may have been stopped while it connected.
+      if (signal.aborted) resolve();
     });
-    // A second error may follow the first.
-    client.on('error', () => undefined);
     client.on('notification', ({ payload }) => listener.notice(payload ?? ''));
     try {
       await client.query(`LISTEN ${client.escapeIdentifier(channel)}`);

@@ -4,7 +4,7 @@
  * closed, so that nothing is read from it that belongs to a statement before.
  */
 import type { Clock, Logger } from '@postroad/core';
-import { Client, type ClientConfig, Pool, type PoolClient, types } from 'pg';
+import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient, types } from 'pg';
 import type { PostgresOptions } from './config.js';
 import { isLost, isRetryable } from './faults.js';
 
@@ -105,6 +105,7 @@ export function openPostgres(options: PostgresOptions, { log }: PostgresServices
     transaction: (work) => retried(() => once(work)),
     async connect() {
       const client = new Client(clientConfig(options, urls[current] as string));
+      client.on('error', () => undefined);
       try {
         await client.connect();
         await requirePrimary(client);
@@ -133,14 +134,18 @@ function createPool(options: PostgresOptions, url: string, log: Logger): Pool {
   const pool = new Pool({
     ...clientConfig(options, url),
     max: options.connectionsMax,
-    onConnect: requirePrimary,
+    onConnect: async (client: ClientBase) => {
+      // A connection that breaks says so twice: the statement rejects, and an event that nobody hears ends the process.
+      client.on('error', () => undefined);
+      await requirePrimary(client);
+    },
   } as ConstructorParameters<typeof Pool>[0]);
   // An idle connection that ends is not an error of any statement: the next one gets another connection.
   pool.on('error', (error) => log.warn('an idle PostgreSQL connection ended', { error }));
   return pool;
 }
 
-async function requirePrimary(client: Pick<Client, 'query'>): Promise<void> {
+async function requirePrimary(client: ClientBase): Promise<void> {
   const { rows } = await client.query("SELECT current_setting('transaction_read_only') AS is_reading");
   if (rows[0]?.is_reading !== 'on') return;
   throw Object.assign(new Error('the server takes no writes'), { code: '25006' });
