@@ -184,7 +184,7 @@ class StoreMemory implements MailboxStore {
     const { mailboxId } = place;
     const accountId = mailboxId === undefined ? place.accountId : this.#require(mailboxId).accountId;
     this.#annotations.set(place, values);
-    this.#notices.tell({ ...place, accountId, about: 'annotations' });
+    this.#notices.tell({ ...place, accountId, annotations: [...values.keys()] });
   }
 
   async quota(accountId: string) {

@@ -114,8 +114,8 @@ export interface MailboxChanges {
 export interface ChangeNotice {
   readonly accountId: string;
   readonly mailboxId?: string;
-  /** Set when only annotations changed: of the mailbox, or without one of the account. */
-  readonly about?: 'annotations';
+  /** The entries that were set or removed, when only annotations changed: of the mailbox, or without one of the account. */
+  readonly annotations?: readonly string[];
 }
 
 /** What annotations are of (RFC 5464): a mailbox, or the account itself. Private ones are those of `accountId`. */

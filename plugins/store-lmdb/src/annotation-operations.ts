@@ -56,10 +56,11 @@ function annotate(
     if (all.size === 0) change.write(() => void tables.annotations.remove(key));
     else change.write(() => void tables.annotations.put(key, [...all]));
   }
+  const annotations = [...values.keys()];
   change.annotated.push(
     mailbox === undefined
-      ? { accountId, about: 'annotations' }
-      : { accountId: mailbox.accountId, mailboxId: mailboxId as string, about: 'annotations' },
+      ? { accountId, annotations }
+      : { accountId: mailbox.accountId, mailboxId: mailboxId as string, annotations },
   );
 }
 

@@ -89,9 +89,10 @@ function values(test: Test): void {
     const place = { accountId: alice, mailboxId: mailbox.id };
     const notices = noticesOf(store);
     await store.annotate?.(place, new Map([['/shared/comment', octets('x')]]));
-    expect(notices.list).toEqual([{ accountId: alice, mailboxId: mailbox.id, about: 'annotations' }]);
+    const noticed = { accountId: alice, mailboxId: mailbox.id, annotations: ['/shared/comment'] };
+    expect(notices.list).toEqual([noticed]);
     await store.annotate?.({ accountId: alice }, new Map([['/private/comment', octets('x')]]));
-    expect(notices.list[1]).toEqual({ accountId: alice, about: 'annotations' });
+    expect(notices.list[1]).toEqual({ accountId: alice, annotations: ['/private/comment'] });
     notices.stop();
     await store.renameMailbox(mailbox.id, 'Play');
     expect(await told(store, place)).toEqual({ '/shared/comment': 'x' });

@@ -3,6 +3,7 @@ import type {
   CancelUpdateCommand,
   GetMetadataCommand,
   MultiSearchCommand,
+  NotifyCommand,
   SetMetadataCommand,
 } from './extension-commands.js';
 import type { FetchItem } from './fetch-items.js';
@@ -281,6 +282,7 @@ export type Command =
   | ThreadCommand
   | GetQuotaCommand
   | GetMetadataCommand
+  | NotifyCommand
   | SetMetadataCommand
   | CompressCommand;
 

@@ -1,5 +1,6 @@
 /** Commands that extensions bring, as data. */
 import type { SearchReturn } from './command.js';
+import type { FetchItem } from './fetch-items.js';
 import type { MailboxFilter } from './mailbox-filter.js';
 import type { SearchKey } from './search-program.js';
 
@@ -35,4 +36,30 @@ export interface SetMetadataCommand {
   readonly name: 'SETMETADATA';
   readonly mailbox: string;
   readonly values: ReadonlyMap<string, string | null>;
+}
+
+/** What can be told of as it happens (RFC 5465 section 5). */
+export type NotifyEvent =
+  | 'MessageNew'
+  | 'MessageExpunge'
+  | 'FlagChange'
+  | 'MailboxName'
+  | 'SubscriptionChange'
+  | 'MailboxMetadataChange'
+  | 'ServerMetadataChange';
+
+/** Mailboxes, and what is to be told of them. */
+export interface NotifyGroup {
+  readonly filter: MailboxFilter;
+  readonly events: ReadonlySet<NotifyEvent>;
+  /** What is to be told at once of new messages in the selected mailbox. */
+  readonly items: readonly FetchItem[];
+}
+
+/** NOTIFY (RFC 5465); without groups it is `NOTIFY NONE`. */
+export interface NotifyCommand {
+  readonly name: 'NOTIFY';
+  readonly groups: readonly NotifyGroup[];
+  /** Whether a STATUS of each mailbox is wanted first. */
+  readonly hasStatus: boolean;
 }

@@ -43,6 +43,9 @@ export type {
   GetMetadataCommand,
   MetadataDepth,
   MultiSearchCommand,
+  NotifyCommand,
+  NotifyEvent,
+  NotifyGroup,
   SetMetadataCommand,
 } from './extension-commands.js';
 export { type FetchItem, formatSection, type Partial, type Section } from './fetch-items.js';

@@ -5,6 +5,7 @@ import type { NameEncoding } from './mailbox-name.js';
 import * as mailbox from './parse-mailbox-command.js';
 import * as message from './parse-message-command.js';
 import * as metadata from './parse-metadata-command.js';
+import * as notify from './parse-notify-command.js';
 import * as search from './parse-search-command.js';
 import * as session from './parse-session-command.js';
 import type { RawCommand } from './reader-events.js';
@@ -44,6 +45,7 @@ const readers: Readonly<Record<CommandName, Reader>> = {
   UNSUBSCRIBE: mailbox.readMailbox('UNSUBSCRIBE'),
   GETQUOTAROOT: mailbox.readMailbox('GETQUOTAROOT'),
   GETQUOTA: mailbox.readGetQuota,
+  NOTIFY: notify.readNotify,
   GETMETADATA: metadata.readGetMetadata,
   SETMETADATA: metadata.readSetMetadata,
   CREATE: mailbox.readCreate,

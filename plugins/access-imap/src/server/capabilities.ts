@@ -4,6 +4,7 @@ import type { Session } from './session.js';
 const always = ['IMAP4rev1', 'IMAP4rev2', 'LITERAL+', 'SASL-IR', 'ID', 'ENABLE'];
 const afterLogin = [
   'IDLE',
+  'NOTIFY',
   'NAMESPACE',
   'CHILDREN',
   'UIDPLUS',

@@ -3,7 +3,6 @@ import type { CompressCommand, EnableCommand } from '../protocol/index.js';
 import { hierarchySeparator } from '../protocol/index.js';
 import { capabilities } from './capabilities.js';
 import { enableCondstore } from './condstore.js';
-import { tellNews } from './news.js';
 import { bad, formatOutcome, no, type Outcome, ok } from './outcome.js';
 import type { Enabled, Session } from './session.js';
 
@@ -74,7 +73,6 @@ export function logOut(session: Session): Outcome {
 /** IDLE (RFC 2177): changes are told as they happen, until the client says DONE. */
 export async function idle(session: Session): Promise<Outcome> {
   const { wire, server } = session;
-  const pump = newsPump(session);
   let timer = server.clock.after(server.limits.idleNoticeMs, showLife);
   function showLife(): void {
     session.untagged('OK still here');
@@ -83,47 +81,20 @@ export async function idle(session: Session): Promise<Outcome> {
   }
   wire.output.write('+ idling\r\n');
   wire.reader.expectLine();
-  session.onNews = pump.request;
+  session.isIdling = true;
+  session.isBusy = false;
   try {
-    pump.request();
-    session.isBusy = false;
+    session.pump.request();
     if (session.isOver) return ok('idle ended');
     const event = await wire.next();
+    session.isBusy = true;
     if (event?.kind === 'line' && event.octets.toUpperCase() === 'DONE') return ok('idle ended');
     if (event === undefined) session.isOver = true;
     return bad('expected DONE');
   } finally {
     timer.cancel();
-    session.onNews = undefined;
-    await pump.idle();
+    session.isBusy = true;
+    await session.pump.idle();
+    session.isIdling = false;
   }
-}
-
-/** Tells news one after another, whenever some are asked for; nothing is told twice or out of order. */
-function newsPump(session: Session): { request(): void; idle(): Promise<void> } {
-  let running: Promise<void> | undefined;
-  const run = async () => {
-    // A change that comes while the last one is being told marks the view stale again.
-    do await tellNews(session, true);
-    while (session.view?.isStale === true && !session.isOver);
-    await session.wire.output.drain();
-    if (session.isOver) session.wire.close();
-  };
-  return {
-    request() {
-      running ??= run()
-        .catch((error: unknown) => {
-          session.server.log.error('imap idle failed', { connection: session.connection.id, error });
-          session.isOver = true;
-          session.wire.destroy();
-        })
-        .finally(() => {
-          running = undefined;
-          if (session.view?.isStale === true && session.onNews !== undefined) this.request();
-        });
-    },
-    async idle() {
-      await running;
-    },
-  };
 }

@@ -1,5 +1,10 @@
 /** Which command does what, in which state, and whether EXPUNGE may be told at its end. */
-import { type Command, type CommandName, usesSequenceNumbers } from '../protocol/index.js';
+import {
+  type Command,
+  type CommandName,
+  type NotifyCommand,
+  usesSequenceNumbers,
+} from '../protocol/index.js';
 import { type Arrivals, append } from './append.js';
 import { create, remove, rename, subscribe } from './commands-mailbox.js';
 import {
@@ -14,12 +19,13 @@ import {
 } from './commands-session.js';
 import { copy } from './copy.js';
 import { expunge } from './expunge.js';
-import { fetch } from './fetch.js';
+import { fetch, fetchNew } from './fetch.js';
 import { list } from './list.js';
 import { authenticate, logIn, startTls } from './login.js';
 import { getMetadata, setMetadata } from './metadata.js';
 import { multiSearch } from './multi-search.js';
 import { tellNews } from './news.js';
+import { notify } from './notify.js';
 import { bad, formatOutcome, no, type Outcome, ok, outcomeOfError } from './outcome.js';
 import { getQuota, getQuotaRoot } from './quota.js';
 import { replace } from './replace.js';
@@ -81,6 +87,7 @@ const table: Table = {
   STATUS: { state: 'authenticated', run: status },
   GETQUOTA: { state: 'authenticated', run: getQuota },
   GETQUOTAROOT: { state: 'authenticated', run: getQuotaRoot },
+  NOTIFY: { state: 'authenticated', run: notifyWithItems },
   GETMETADATA: { state: 'authenticated', run: getMetadata },
   SETMETADATA: { state: 'authenticated', run: setMetadata },
   COMPRESS: { state: 'authenticated', run: (session, command, call) => compress(session, command, call.tag) },
@@ -119,6 +126,14 @@ const table: Table = {
   COPY: { state: 'selected', run: copy },
   MOVE: { state: 'selected', run: copy },
 };
+
+/** NOTIFY; what it wants to hear of new messages is what a FETCH would tell. */
+async function notifyWithItems(session: Session, command: NotifyCommand): Promise<Outcome> {
+  const outcome = await notify(session, command);
+  const items = session.notify?.selected?.items ?? [];
+  session.onNewMessages = items.length === 0 ? undefined : (from) => fetchNew(session, items, from);
+  return outcome;
+}
 
 /** Carries a command out, tells what changed meanwhile, and ends it with its tagged response. */
 export async function carryOut(

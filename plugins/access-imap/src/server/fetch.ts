@@ -48,6 +48,15 @@ export async function fetch(session: Session, command: FetchCommand): Promise<Ou
   return isWhole ? ok('that is all') : no('some messages have been expunged', 'EXPUNGEISSUED');
 }
 
+/** Tells items of the messages from an index on, which are new (RFC 5465 section 5.2). */
+export async function fetchNew(session: Session, items: readonly FetchItem[], from: number): Promise<void> {
+  const uid = session.view?.entries[from]?.uid;
+  if (uid === undefined) return;
+  const ranges = [[uid, Number.POSITIVE_INFINITY]] as const;
+  const set = { kind: 'ranges', ranges } as const;
+  await fetch(session, { name: 'FETCH', isUid: true, set, items, isVanished: false });
+}
+
 function makePlan(session: Session, command: FetchCommand, view: View): Plan | undefined {
   const items = withImplied(session, command);
   if (items.some((item) => item.item === 'mod-seq')) enableCondstore(session);

@@ -17,8 +17,10 @@ export async function tellNews(session: Session, mayExpunge: boolean): Promise<v
   if (view === undefined) return;
   if (view.isStale) await refresh(session, view);
   if (session.view !== view) return;
-  const news = view.takeNews(mayExpunge);
+  const selected = session.notify?.selected;
+  const news = view.takeNews(mayExpunge, selected === undefined || selected.events.has('FlagChange'));
   if (news !== undefined) writeNews(session, view, news);
+  if (news?.exists !== undefined) await session.onNewMessages?.(news.newFrom);
   if (session.updates.size > 0) await tellUpdates(session, view, toLookAt(view, news));
 }
 

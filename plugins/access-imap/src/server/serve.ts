@@ -44,6 +44,7 @@ export async function serveConnection(
     timer.cancel();
     signal.removeEventListener('abort', onDrain);
     session.unselect();
+    session.endNotify();
     server.counts.remove(address);
     if (session.accountId !== undefined) server.counts.remove(`account ${session.accountId}`);
     session.wire.close();
@@ -60,6 +61,7 @@ async function readCommands(session: Session): Promise<void> {
       if (event === undefined) return;
       session.lastActivityMs = session.server.clock.monotonic();
       session.isBusy = true;
+      await session.pump.idle();
       if (event.kind === 'command') await runCommand(session, event.command, arrivals);
       else if (event.kind === 'literal') await answerLiteral(session, event, arrivals);
       else if (event.kind === 'fault') {
@@ -68,6 +70,7 @@ async function readCommands(session: Session): Promise<void> {
       }
       if (wire.output.isFull) await wire.output.drain();
       session.isBusy = false;
+      session.pump.request();
     }
   } finally {
     await dropArrivals(arrivals);

@@ -14,6 +14,8 @@ import type {
 import type { NameEncoding, ReaderLimits, StringOptions } from '../protocol/index.js';
 import type { ConnectionCounts } from './connection-counts.js';
 import type { LoginFailures } from './login-failures.js';
+import { NewsPump } from './news-pump.js';
+import type { Notify } from './notify.js';
 import type { Limits, ListenConfig } from './options.js';
 import type { SearchUpdate } from './search-updates.js';
 import { View } from './view.js';
@@ -64,8 +66,13 @@ export class Session {
   isBusy = false;
   /** What the client is told when the command under way has ended. */
   farewell: string | undefined;
-  /** Called after a change of the selected mailbox; set while the client idles. */
-  onNews: (() => void) | undefined;
+  /** Whether the client waits in IDLE. */
+  isIdling = false;
+  /** What the client wants to hear of as it happens (RFC 5465). */
+  notify: Notify | undefined;
+  /** Tells more of new messages, from an index on, after the client has been told that they are there. */
+  onNewMessages: ((from: number) => Promise<void>) | undefined;
+  readonly pump: NewsPump;
   #stopWatching: (() => void) | undefined;
 
   constructor(server: ServerContext, listen: ListenConfig, client: ClientSocket) {
@@ -76,6 +83,7 @@ export class Session {
     this.openedMs = server.clock.monotonic();
     this.lastActivityMs = this.openedMs;
     this.wire = new Wire(client, loginLimits(server.limits));
+    this.pump = new NewsPump(this);
   }
 
   get isEncrypted(): boolean {
@@ -120,6 +128,7 @@ export class Session {
   /** Forgets who is logged in, and all that was enabled. */
   logOut(): void {
     this.unselect();
+    this.endNotify();
     this.enabled.clear();
     this.server.counts.remove(`account ${this.account}`);
     this.accountId = undefined;
@@ -155,7 +164,7 @@ export class Session {
       isStale = true;
       if (view === undefined) return;
       view.isStale = true;
-      this.onNews?.();
+      this.pump.request();
     });
     try {
       const entries = await this.server.store.entries(mailbox.id);
@@ -169,6 +178,13 @@ export class Session {
     this.#stopWatching = stop;
     this.view = view;
     return view;
+  }
+
+  /** Tells of nothing any more as it happens. */
+  endNotify(): void {
+    this.notify?.stop();
+    this.notify = undefined;
+    this.onNewMessages = undefined;
   }
 
   /** Leaves the selected mailbox. */
@@ -195,5 +211,6 @@ const utf8Strings: StringOptions = { isUtf8: true };
 const asciiStrings: StringOptions = { isUtf8: false };
 
 function concerns(notice: ChangeNotice, mailboxId: string): boolean {
+  if (notice.annotations !== undefined) return false;
   return notice.mailboxId === undefined || notice.mailboxId === mailboxId;
 }

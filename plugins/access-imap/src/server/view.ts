@@ -151,22 +151,27 @@ export class View {
   }
 
   /** Everything that may be told now; telling it is the caller's duty. `undefined` when there is nothing. */
-  takeNews(mayExpunge: boolean): ViewNews | undefined {
+  takeNews(mayExpunge: boolean, hasFlags = true): ViewNews | undefined {
     const expunged: number[] = [];
     const expungedUids: number[] = [];
     if (mayExpunge && this.#ghosts.size > 0) this.#removeGhosts(expunged, expungedUids);
     const exists = this.#entries.length > this.#told ? this.#entries.length : undefined;
-    if (expungedUids.length === 0 && exists === undefined && this.#changed.size === 0) {
+    const isChanged = hasFlags && this.#changed.size > 0;
+    if (expungedUids.length === 0 && exists === undefined && !isChanged) {
       if (!this.#hasNewKeywords) return undefined;
     }
-    const changed = [...this.#changed].map((uid) => this.indexOf(uid)).filter((index) => index >= 0);
-    this.#changed.clear();
+    const changed = isChanged ? this.#takeChanged() : [];
     const newFrom = Math.min(this.#told, this.#entries.length);
     this.#told = this.#entries.length;
     const hasNewKeywords = this.#hasNewKeywords;
     this.#hasNewKeywords = false;
-    changed.sort((a, b) => a - b);
     return { expunged, expungedUids, exists, changed, newFrom, hasNewKeywords };
+  }
+
+  #takeChanged(): number[] {
+    const changed = [...this.#changed].map((uid) => this.indexOf(uid)).filter((index) => index >= 0);
+    this.#changed.clear();
+    return changed.sort((a, b) => a - b);
   }
 
   #applyEntry(entry: MailboxEntry): void {
