@@ -43,7 +43,7 @@ export class DataScanner {
   #copied = 0;
 
   /**
-   * `mends`: a bare LF becomes CRLF and a bare CR a blank; otherwise they are passed on and noticed. `hasDots`: the
+   * `mends`: a bare LF becomes CRLF, a bare CR or NUL a blank; otherwise they are passed on and noticed. `hasDots`: the
    * octets are those of DATA.
    */
   start(sink: DataSink, options: { readonly mends: boolean; readonly hasDots: boolean }): void {
@@ -156,9 +156,9 @@ export class DataScanner {
   }
 
   #note(chunk: Buffer, at: number, octet: number): void {
+    if (octet !== 0 && octet !== cr && octet !== lf) return;
     if (octet === 0) this.hasNul = true;
-    if (octet !== cr && octet !== lf) return;
-    this.hasBareLineEnd = true;
+    else this.hasBareLineEnd = true;
     if (!this.#mends) return;
     this.#giveUpTo(chunk, at);
     this.#give(octet === lf ? crLfOctets : blankOctets);

@@ -1,7 +1,9 @@
 /**
  * A message as it goes over the wire, on views of it: nothing is copied, only what is missing is put between. For DATA
- * that is the dots of RFC 5321 section 4.5.2; for BDAT (RFC 3030) there are none. A bare CR or LF is never sent, whatever the message holds: it becomes CRLF, because to some servers it is a line end
- * and to others not, and that is how messages are smuggled. Messages that came through our own receiver have none.
+ * that is the dots of RFC 5321 section 4.5.2; for BDAT (RFC 3030) there are none. A bare CR or LF is never sent,
+ * whatever the message holds: it becomes CRLF, because to some servers it is a line end and to others not, and that is
+ * how messages are smuggled. A NUL, which some servers drop, becomes a blank. Messages that came through our own receiver
+ * have none of them.
  */
 
 const cr = 0x0d;
@@ -10,6 +12,7 @@ const dot = 0x2e;
 const dotBytes = Buffer.from('.');
 const crBytes = Buffer.from('\r');
 const lfBytes = Buffer.from('\n');
+const blankBytes = Buffer.from(' ');
 
 /** Keeps the state between the chunks of one message. */
 export class WireContent {
@@ -44,6 +47,10 @@ export class WireContent {
         pieces.push(chunk.subarray(start, at), lfBytes);
         start = at;
         this.#isLineStart = true;
+      }
+      if (octet === 0) {
+        pieces.push(chunk.subarray(start, at), blankBytes);
+        start = at + 1;
       }
       if (octet === lf) {
         if (!this.#isAfterCr) {
