@@ -44,7 +44,7 @@ export function bindDefaults(
   };
   const { clock, random, metrics } = house;
   const certificates = createCertificates(options.tls, { hostname: options.hostname, clock, log });
-  const listeners = house.ports.forGeneration({ certificates, clock, random, log });
+  const listeners = house.ports.forGeneration({ certificates, clock, random, log, metrics });
   const spool = createSpool({
     directory: options.spool?.directory ?? join(tmpdir(), `postroad-spool-${process.pid}`),
     inlineOctetsMax: options.spool?.inlineOctetsMax ?? inlineOctetsMaxDefault,

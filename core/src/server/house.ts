@@ -7,6 +7,7 @@ import type { Counters } from '../services/counters.js';
 import type { Logger } from '../services/logger.js';
 import type { Metrics } from '../services/metrics.js';
 import { createMetrics } from '../services/metrics-registry.js';
+import { openFilesMax } from '../services/open-files.js';
 import { createLogger, type LogLevel } from '../services/pino-logger.js';
 import { createPortTable, type PortTable } from '../services/port-table.js';
 import type { Random } from '../services/random.js';
@@ -51,7 +52,8 @@ export function createHouse(services: MtaServices): House {
     metrics: createMetrics(),
     counters: createMemoryCounters({ clock }),
     keeper: createKeeper(),
-    ports: createPortTable(),
+    // What is left of the files is for bodies, the queue and connections to others.
+    ports: createPortTable(Math.floor(openFilesMax() * 0.8)),
     resolver: services.resolver,
     owner: `${process.pid}-${random.id()}`,
     log: (level) => services.log ?? createLogger(level),

@@ -59,11 +59,16 @@ function stopper(): AbortController {
   return controller;
 }
 
-/** A table without ports. */
-export function createPortTable(): PortTable {
+/** A table without ports; `socketsMax` bounds the connections of all ports together. */
+export function createPortTable(socketsMax: number): PortTable {
   const ports = new Map<string, Port>();
   const owners = new Set<Owner>();
   let owner: Owner | undefined;
+  const isFull = (): boolean => {
+    let sockets = 0;
+    for (const one of owners) sockets += one.sockets.size;
+    return sockets >= socketsMax;
+  };
   // `close` frees the port at once; its callback would wait for the open connections too.
   const close = (port: Port) => {
     ports.delete(port.key);
@@ -90,7 +95,7 @@ export function createPortTable(): PortTable {
       const owned = () => [...ports.values()].filter((port) => (port.next ?? port.current).owner === mine);
       return {
         async listen(options) {
-          const port = await claim(ports, { options, owner: mine });
+          const port = await claim(ports, { options, owner: mine }, isFull);
           return describe(port, async () => close(port));
         },
         open: () => owned().map((port) => describe(port, async () => close(port))),
@@ -122,7 +127,7 @@ export function createPortTable(): PortTable {
   };
 }
 
-async function claim(ports: Map<string, Port>, wanted: Claim): Promise<Port> {
+async function claim(ports: Map<string, Port>, wanted: Claim, isFull: () => boolean): Promise<Port> {
   const { name, host = '', port: number } = wanted.options;
   const key = `${host}:${number === 0 ? `0/${name}` : number}`;
   const known = ports.get(key);
@@ -138,7 +143,10 @@ async function claim(ports: Map<string, Port>, wanted: Claim): Promise<Port> {
   }
   const server = createServer({ noDelay: true });
   const opened: Port = { key, server, current: wanted, next: undefined };
-  server.on('connection', (socket) => accept(opened.current, socket));
+  server.on('connection', (socket) => {
+    if (isFull()) turnAway(opened.current, socket);
+    else accept(opened.current, socket);
+  });
   await listenOn(server, wanted.options, (error) =>
     wanted.owner.services.log.error('accepting failed', { listener: name, error }),
   );
@@ -150,8 +158,7 @@ function accept(claimed: Claim, socket: Socket): void {
   const { options, owner } = claimed;
   const open = owner.counts.get(options.name) ?? 0;
   if (open >= (options.connectionsMax ?? Number.POSITIVE_INFINITY)) {
-    socket.on('error', () => socket.destroy());
-    socket.end(options.overloadText ?? '');
+    turnAway(claimed, socket);
     return;
   }
   owner.counts.set(options.name, open + 1);
@@ -162,6 +169,23 @@ function accept(claimed: Claim, socket: Socket): void {
     if (owner.sockets.size === 0) for (const resolve of owner.idle.splice(0)) resolve();
   });
   void serveSocket(socket, options, owner.controller.signal, owner.services);
+}
+
+/** An overloaded server spends nothing on a connection: one line, no handshake, nobody is waited for. */
+function turnAway({ options, owner }: Claim, socket: Socket): void {
+  owner.services.metrics
+    .counter(
+      'postroad_overloads_total',
+      'Connections turned away by a limit of the listener or the process.',
+      {
+        listener: options.name,
+      },
+    )
+    .increase();
+  socket.on('error', () => socket.destroy());
+  // Who waits for TLS could not read it.
+  const text = options.tls === 'implicit' ? '' : (options.overloadText ?? '');
+  socket.end(text, () => socket.destroy());
 }
 
 function listenOn(server: Server, options: ListenOptions, onFault: (error: Error) => void): Promise<void> {

@@ -6,6 +6,7 @@ import type { ConnectionState } from '../context/connection.js';
 import { createSeededRandom } from '../testing/seeded-random.js';
 import { makeTestCertificate } from '../testing/test-certificate.js';
 import type { ListenerTls } from './listeners.js';
+import { createMetrics } from './metrics-registry.js';
 import { serveSocket } from './serve-socket.js';
 import { systemClock } from './system-clock.js';
 
@@ -31,6 +32,7 @@ async function open(tls: ListenerTls, isProxy: (address: string) => boolean) {
     clock: systemClock,
     random: createSeededRandom(1),
     log,
+    metrics: createMetrics(),
   };
   const server = createServer((socket) => {
     const options = { name: 't', protocol: 'smtp', role: 'relay', port: 0, tls, isProxy } as const;

@@ -7,6 +7,7 @@ import type { Certificates } from './certificates.js';
 import type { Clock } from './clock.js';
 import type { ClientSocket, ListenOptions } from './listeners.js';
 import type { Logger } from './logger.js';
+import type { Metrics } from './metrics.js';
 import type { ProxyHeader } from './proxy-header.js';
 import type { Random } from './random.js';
 import { readProxyHeader } from './read-proxy-header.js';
@@ -21,6 +22,7 @@ export interface ServeServices {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly metrics: Metrics;
 }
 
 /** Makes the connection's context and hands it to who serves it; a failure there destroys the socket and is logged. */

@@ -45,7 +45,7 @@ export function pathStart(argument: string, word: string, isStrict: boolean): nu
 
 function answered(session: ReceivingSession, answer: BeginAnswer): void {
   session.transaction = answer.transaction;
-  session.times.markTransaction(session.shared.nowMs);
+  if (answer.transaction !== undefined) session.times.markTransaction(session.shared.nowMs);
   session.give(answer);
 }
 

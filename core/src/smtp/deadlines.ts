@@ -17,6 +17,7 @@ export class SessionTimes {
   #sinceMs: number;
   #quietSinceMs: number;
   #transactionSinceMs: number | undefined;
+  #waitingSinceMs = 0;
 
   constructor(nowMs: number) {
     this.#openedMs = nowMs;
@@ -33,6 +34,16 @@ export class SessionTimes {
   /** A transaction begins, or with `undefined` ends. */
   markTransaction(nowMs: number | undefined): void {
     this.#transactionSinceMs = nowMs;
+  }
+
+  /** An answer is waited for from now on. */
+  markWaiting(nowMs: number): void {
+    this.#waitingSinceMs = nowMs;
+  }
+
+  /** Whether the answer that is waited for has taken too long. */
+  isAnswerOverdue(limits: ReceiverLimits, nowMs: number): boolean {
+    return nowMs - this.#waitingSinceMs > limits.answerTimeoutMs;
   }
 
   /** A whole command has come, or some data. */

@@ -153,10 +153,29 @@ describe('deadlines', () => {
           }),
       },
     });
-    await clock.advance(900_000);
+    await clock.advance(590_000);
     expect(said()).not.toContain('421');
     answer(undefined);
     await expect.poll(said).toContain('250 LIMITS');
+  });
+
+  it('gives up on policy that never answers, and takes no answer afterwards', async () => {
+    let answer: (value: undefined) => void = () => {};
+    const { clock, begun, ended, said } = await opened('EHLO c.example\r\n', {
+      policy: {
+        hello: () =>
+          new Promise((resolve) => {
+            answer = resolve;
+          }),
+      },
+    });
+    await clock.advance(602_000);
+    await ended;
+    expect(said()).toMatch(/421 4\.3\.0 no answer in time, try again later\r\n$/);
+    answer(undefined);
+    await expect.poll(() => begun.connections.closed).toBe(1);
+    expect(said()).not.toContain('PIPELINING');
+    expect(clock.timers).toBe(0);
   });
 
   it('leaves no timer behind once all connections are closed', async () => {

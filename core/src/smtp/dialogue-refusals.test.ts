@@ -106,6 +106,16 @@ describe('MAIL and RCPT', () => {
     ['MAIL FROM:<a@b.example', '501 5.1.7'],
     ['MAIL FROM:<postmaster>', '501 5.1.7'],
     ['MAIL FROM:<a@-b.example>', '501 5.1.7'],
+    ['MAIL FROM:<a@[IPv6:::::]>', '501 5.1.7'],
+    ['MAIL FROM:<a@[IPv6:1:2:3]>', '501 5.1.7'],
+    ['MAIL FROM:<a@[192.0.2.256]>', '501 5.1.7'],
+    ['MAIL FROM:<a@[example]>', '501 5.1.7'],
+    ['MAIL FROM:<"a@b.example>', '501 5.1.7'],
+    ['MAIL FROM:<a b@b.example>', '501 5.1.7'],
+    ['MAIL FROM:<a..c@b.example>', '501 5.1.7'],
+    ['MAIL FROM:<a@b..example>', '501 5.1.7'],
+    ['MAIL FROM:<@relay.example>', '501 5.1.7'],
+    [`MAIL FROM:<${'a'.repeat(60)}@${'b.'.repeat(94)}example>`, '501 5.1.7'],
     [`MAIL FROM:<${'a'.repeat(65)}@b.example>`, '501 5.1.7'],
     [`MAIL FROM:<a@${'b'.repeat(64)}.example>`, '501 5.1.7'],
     ['MAIL FROM:<a@b.example>SIZE=1', '501 5.5.4'],
@@ -158,6 +168,28 @@ describe('MAIL and RCPT', () => {
       C: RCPT TO:<@relay.example,@other.example:bob@[IPv6:::1]>
       S: 250 ...
     `);
+  });
+
+  it.each([
+    ['<>', null],
+    ['<"a b@c"@b.example>', { localPart: 'a b@c', domain: 'b.example' }],
+    ['<"quo\\"te"@b.example>', { localPart: 'quo"te', domain: 'b.example' }],
+    ['<@one.example,@two.example:a@b.example>', { localPart: 'a', domain: 'b.example' }],
+    ['<a@[192.0.2.1]>', { localPart: 'a', domain: '[192.0.2.1]' }],
+    ['<a@[IPv6:2001:DB8::1]>', { localPart: 'a', domain: '[ipv6:2001:db8::1]' }],
+    [`<${'a'.repeat(64)}@b.example>`, { localPart: 'a'.repeat(64), domain: 'b.example' }],
+  ])('takes the path %s', async (path, reversePath) => {
+    const { messages } = await play(`${hello}
+      C: MAIL FROM:${path.replaceAll('\\', '\\\\')}
+      S: 250 ...
+      C: RCPT TO:<Postmaster>
+      S: 250 ...
+      C: DATA
+      S: 354 ...
+      C: .
+      S: 250 ...
+    `);
+    expect(messages[0]?.envelope.reversePath).toEqual(reversePath);
   });
 
   it('refuses parameters of a client that said HELO', async () => {

@@ -1,5 +1,5 @@
 /** From the whole body to the answers for the client. */
-import type { Body } from '../body/body.js';
+import { type Body, headerOctetsMax } from '../body/body.js';
 import type { Reply } from '../values/reply.js';
 import { countHops } from './count-hops.js';
 import type { ReceiverAnswer } from './receiver.js';
@@ -21,7 +21,8 @@ export function bodyComplete(session: ReceivingSession, body: Body): void {
 
 function bodyRefusal(session: ReceivingSession, body: Body): Reply | undefined {
   const { limits } = session.shared.options;
-  const isCut = body.headerSizeBytes >= limits.headerOctetsMax;
+  // A body knows no more of its header than `headerOctetsMax`, whatever the limit is.
+  const isCut = body.headerSizeBytes >= Math.min(limits.headerOctetsMax, headerOctetsMax);
   if (isCut) return replies.headerTooLarge;
   // RFC 5321 section 6.3: a message that has passed so many servers goes round in circles.
   return countHops(body.headerBytes) > limits.hopsMax ? replies.loop : undefined;

@@ -82,6 +82,11 @@ export interface ReceiverLimits {
   readonly dataIdleTimeoutMs: number;
   /** Octets a second that data must have on average after the first half minute. */
   readonly dataRateMin: number;
+  /**
+   * Longest time that hooks, services, the queue or the disk may take for one answer; then the client is told 421. Hooks
+   * have deadlines of their own, which are shorter.
+   */
+  readonly answerTimeoutMs: number;
   /** From MAIL to the end of the message. */
   readonly transactionTimeoutMs: number;
   readonly connectionTimeoutMs: number;
@@ -105,6 +110,8 @@ export const defaultReceiverLimits: ReceiverLimits = Object.freeze({
   commandTimeoutMs: 300_000,
   dataIdleTimeoutMs: 180_000,
   dataRateMin: 500,
+  // RFC 5321 section 4.5.3.2.6: no client waits longer.
+  answerTimeoutMs: 600_000,
   transactionTimeoutMs: 3_600_000,
   connectionTimeoutMs: 7_200_000,
   holdMsMax: 2_592_000_000,

@@ -54,6 +54,7 @@ export const replies = {
   binaryNeedsBdat: reply(503, '5.1', 'a BINARYMIME message is sent with BDAT'),
   tooManyErrors: reply(421, '7.0', 'too many errors'),
   timeout: reply(421, '4.2', 'time is up'),
+  noAnswer: reply(421, '3.0', 'no answer in time, try again later'),
   tooSlow: reply(421, '4.2', 'data comes too slowly'),
   shutdown: reply(421, '3.2', 'shutting down'),
   overload: reply(421, '3.2', 'too many connections'),

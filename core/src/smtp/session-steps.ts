@@ -29,6 +29,13 @@ export function breakOff(session: ReceivingSession, error: unknown): void {
   session.end();
 }
 
+/** Something of ours never answers; what comes after all finds the session gone. */
+export function sayNoAnswer(session: ReceivingSession): void {
+  session.shared.counters.timeouts.increase();
+  session.shared.options.log.error('an answer did not come in time', { connection: session.peer.id });
+  session.refuse('answer', replies.noAnswer);
+}
+
 /** Whether an answer has to be waited for. */
 export function isPromise<T>(answer: MaybePromise<T>): answer is Promise<T> {
   return typeof answer === 'object' && answer !== null && 'then' in answer;

@@ -12,16 +12,17 @@ import type { ClientSocket } from '../services/listeners.js';
 import { noteTls } from '../services/tls-channel.js';
 import type { Reply } from '../values/reply.js';
 import { SessionTimes } from './deadlines.js';
+import { ErrorCount } from './error-count.js';
 import type { IncomingMessage } from './incoming-message.js';
 import type { ReceiverAnswer } from './receiver.js';
 import type { ReceiverShared } from './receiver-shared.js';
 import { replies } from './replies.js';
 import { SessionOutput } from './session-output.js';
 import { SessionReader } from './session-reader.js';
-import { breakOff, goOnReading, greet, isPromise } from './session-steps.js';
+import { breakOff, goOnReading, greet, isPromise, sayNoAnswer } from './session-steps.js';
 import { BaseConnection } from './smtp-server-base.js';
 
-/** A session, on the construction and the closing of `smtp-server`'s connection. */
+/** On the construction and the closing of `smtp-server`'s connection. */
 export class ReceivingSession extends BaseConnection {
   readonly shared: ReceiverShared;
   readonly client: ClientSocket;
@@ -42,8 +43,7 @@ export class ReceivingSession extends BaseConnection {
   readonly #released: () => void;
   readonly #reader = new SessionReader();
   readonly #output = new SessionOutput();
-  #errors = 0;
-  #hasErred = false;
+  readonly #errors = new ErrorCount();
   #isRunning = false;
   #isWaiting = false;
   /** Policy was asked about the connection, so it is told of its end. */
@@ -61,7 +61,6 @@ export class ReceivingSession extends BaseConnection {
     this.#released = released;
     this.times = new SessionTimes(shared.nowMs);
   }
-
   get isTls(): boolean {
     return this.peer.tls !== undefined;
   }
@@ -80,7 +79,7 @@ export class ReceivingSession extends BaseConnection {
   say(reply: Reply): void {
     this.#output.add(reply);
     if (reply.code < 400) return;
-    this.#hasErred = true;
+    this.#errors.isPending = true;
     // RFC 5321 section 3.8: 421 says that the connection is closed.
     if (reply.code === 421) this.end();
   }
@@ -94,9 +93,9 @@ export class ReceivingSession extends BaseConnection {
 
   /** Says an answer of policy. An LMTP client is one of ours: that recipients are unknown is no misuse of it. */
   give(answer: ReceiverAnswer): void {
-    const hadErred = this.#hasErred;
+    const hadErred = this.#errors.isPending;
     this.say(answer.reply);
-    if (this.shared.isLmtp) this.#hasErred = hadErred;
+    if (this.shared.isLmtp) this.#errors.isPending = hadErred;
     if (answer.close === true) this.end();
   }
 
@@ -125,6 +124,7 @@ export class ReceivingSession extends BaseConnection {
   ) {
     if (!isPromise(answer)) return settle(this, answer);
     this.#isWaiting = true;
+    this.times.markWaiting(this.shared.nowMs);
     answer.then(
       (value) => this.#goOn(settle, value),
       (error) => this.#goOn(failed, error),
@@ -187,7 +187,15 @@ export class ReceivingSession extends BaseConnection {
     if (this.#isEnding) return;
     const { phase } = this.times;
     // While policy is asked the client waits for us, which it may do for long (RFC 5321 section 4.5.3.2).
-    if (this.#isWaiting && phase !== 'tls' && phase !== 'unread') return;
+    if (this.#isWaiting && phase !== 'tls' && phase !== 'unread') {
+      if (this.times.isAnswerOverdue(this.shared.options.limits, nowMs)) {
+        sayNoAnswer(this);
+        this.#flush();
+        this._socket.destroySoon();
+        this.#leave();
+      }
+      return;
+    }
     const reply = this.times.overdue(this.shared.options.limits, nowMs, this.incoming?.sizeBytes ?? 0);
     if (reply === undefined) return;
     this.shared.counters.timeouts.increase();
@@ -246,23 +254,16 @@ export class ReceivingSession extends BaseConnection {
     if (this.#isRunning || this.#isWaiting) return;
     this.#isRunning = true;
     try {
-      do this.#countErrors();
-      while (!this.#isWaiting && !this.#isEnding && this.#reader.readSome(this, this.#isDraining));
+      do {
+        const isTooMany = this.#errors.reaches(this.shared.options.limits.errorsMax) && !this.#isEnding;
+        if (isTooMany) this.refuse('errors', replies.tooManyErrors);
+      } while (!this.#isWaiting && !this.#isEnding && this.#reader.readSome(this, this.#isDraining));
     } catch (error) {
       // A mistake of ours becomes an answer, never a connection that hangs.
       breakOff(this, error);
     }
     this.#isRunning = false;
     this.#writeOut();
-  }
-
-  #countErrors(): void {
-    if (!this.#hasErred) return;
-    this.#hasErred = false;
-    this.#errors++;
-    if (this.#errors >= this.shared.options.limits.errorsMax && !this.#isEnding) {
-      this.refuse('errors', replies.tooManyErrors);
-    }
   }
 
   #writeOut(): void {
@@ -282,8 +283,7 @@ export class ReceivingSession extends BaseConnection {
     if (isRead || this.#isWaiting || this.#isEnding) return;
     // A client that sends commands and never reads the replies waits until it has.
     this.times.begin('unread', this.shared.nowMs);
-    const drained = once(this._socket, 'drain');
-    this.ask(drained, goOnReading, (session) => session.destroy());
+    this.ask(once(this._socket, 'drain'), goOnReading, (session) => session.destroy());
   }
 
   #leave(): void {

@@ -2,6 +2,7 @@
  * Mail addresses and the paths that carry them in SMTP commands.
  * Pure values: parsing never looks anything up, and every limit of the RFC is enforced here, once.
  */
+import { isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
 
 /**
@@ -27,7 +28,7 @@ const labelPattern =
 const dotAtomPattern =
   /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\u{10ffff}]+(?:\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\u{10ffff}]+)*$/u;
 const ipv4LiteralPattern = /^\[(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\]$/;
-const ipv6LiteralPattern = /^\[ipv6:[0-9a-f:.]{2,45}\]$/;
+const ipv6LiteralPattern = /^\[ipv6:([0-9a-f:.]{2,45})\]$/;
 // Without the `u` flag a lone surrogate is matched too; it is refused with the other characters that are not text.
 const controlPattern = /[\u0000-\u001f\u007f\ufffd]/;
 
@@ -153,7 +154,7 @@ function readQuotedString(text: string, start: number): { value: string; end: nu
 function isAddressLiteral(text: string): boolean {
   const four = ipv4LiteralPattern.exec(text);
   if (four !== null) return four.slice(1).every((octet) => Number(octet) <= 255);
-  return ipv6LiteralPattern.test(text);
+  return isIPv6(ipv6LiteralPattern.exec(text)?.[1] ?? '');
 }
 
 function isAscii(text: string): boolean {

@@ -1,0 +1,61 @@
+import { connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createMetrics } from '../services/metrics-registry.js';
+import { startTestReceiver, type TestReceiver } from '../testing/test-receiver.js';
+import type { ReceiverLimits } from './receiver.js';
+
+let receiver: TestReceiver | undefined;
+const sockets: Socket[] = [];
+
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await receiver?.close();
+  receiver = undefined;
+});
+
+/** Opens a receiver; `first` gives what is said first to a client that comes from an address of loopback. */
+async function open(limits: Partial<ReceiverLimits>) {
+  const metrics = createMetrics();
+  const opened = await startTestReceiver({ limits, metrics });
+  receiver = opened;
+  const first = (localAddress: string) =>
+    new Promise<string>((resolve) => {
+      const socket = connect({ port: opened.port, host: '127.0.0.1', localAddress });
+      sockets.push(socket);
+      socket.once('data', (chunk) => resolve(chunk.toString()));
+      socket.once('error', (error) => resolve(error.message));
+    });
+  const value = (name: string) => metrics.samples().find((sample) => sample.name === name)?.value;
+  return { opened, first, value };
+}
+
+describe('connections over a limit are told 421 before anything else, and counted:', () => {
+  it('in all', async () => {
+    const { opened, first, value } = await open({ connectionsMax: 2 });
+    expect(await first('127.0.0.1')).toMatch(/^220 /);
+    expect(await first('127.0.1.1')).toMatch(/^220 /);
+    expect(await first('127.0.2.1')).toBe('421 4.3.2 too many connections\r\n');
+    expect(value('receive_overloads_total')).toBe(1);
+    expect(value('receive_connections_open')).toBe(2);
+    // Policy is not asked about those who are turned away.
+    expect(opened.connections.opened).toBe(2);
+  });
+
+  it('from one network', async () => {
+    const { first, value } = await open({ connectionsPerNetworkMax: 2 });
+    expect(await first('127.0.0.1')).toMatch(/^220 /);
+    expect(await first('127.0.0.2')).toMatch(/^220 /);
+    expect(await first('127.0.0.3')).toBe('421 4.7.0 too many connections from your address\r\n');
+    expect(await first('127.0.1.1')).toMatch(/^220 /);
+    expect(value('receive_overloads_total')).toBe(1);
+  });
+
+  it('and let in again when others have gone', async () => {
+    const { opened, first } = await open({ connectionsMax: 1 });
+    await first('127.0.0.1');
+    expect(await first('127.0.0.1')).toMatch(/^421 /);
+    for (const socket of sockets.splice(0)) socket.destroy();
+    await expect.poll(() => opened.connections.closed).toBe(1);
+    expect(await first('127.0.0.1')).toMatch(/^220 /);
+  });
+});
