@@ -27,8 +27,8 @@ export interface Postfix {
 
 const nobody = 65_534;
 
-/** Starts it; it takes mail for example.net into one Maildir. */
-export async function startPostfix(): Promise<Postfix> {
+/** Starts it; it takes mail for example.net into one Maildir, or relays everything to a port over TLS. */
+export async function startPostfix(relayPort?: number): Promise<Postfix> {
   const directory = await mkdtemp(join(tmpdir(), 'postroad-postfix-'));
   await chmod(directory, 0o755);
   const at = (name: string) => join(directory, name);
@@ -39,7 +39,10 @@ export async function startPostfix(): Promise<Postfix> {
   const port = await freePort();
   await writeFile(at('conf/cert.pem'), testCertificate);
   await writeFile(at('conf/key.pem'), testKey, { mode: 0o600 });
-  await writeFile(at('conf/main.cf'), mainConfiguration(directory));
+  await writeFile(
+    at('conf/main.cf'),
+    `${mainConfiguration(directory)}${relayPort === undefined ? terminal(directory) : relaying(relayPort)}`,
+  );
   await writeFile(at('conf/master.cf'), masterConfiguration(port));
   await run('postfix', ['-c', at('conf'), 'start']);
   return {
@@ -77,19 +80,33 @@ alias_maps =
 alias_database =
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
-smtpd_relay_restrictions = reject_unauth_destination
-smtpd_recipient_restrictions = check_recipient_access inline:{{nobody@example.net = 550 5.1.1 no such user}, {later@example.net = 450 4.2.0 later}}, permit
-virtual_mailbox_domains = example.net
-virtual_mailbox_base = ${directory}/mail
-virtual_mailbox_maps = static:all/
-virtual_uid_maps = static:${nobody}
-virtual_gid_maps = static:${nobody}
 smtputf8_enable = yes
 smtpd_tls_cert_file = ${directory}/conf/cert.pem
 smtpd_tls_key_file = ${directory}/conf/key.pem
 smtpd_tls_security_level = may
 maillog_file = ${directory}/log
 maillog_file_prefixes = ${tmpdir()}
+`;
+}
+
+function terminal(directory: string): string {
+  return `smtpd_relay_restrictions = reject_unauth_destination
+smtpd_recipient_restrictions = check_recipient_access inline:{{nobody@example.net = 550 5.1.1 no such user}, {later@example.net = 450 4.2.0 later}}, permit
+virtual_mailbox_domains = example.net
+virtual_mailbox_base = ${directory}/mail
+virtual_mailbox_maps = static:all/
+virtual_uid_maps = static:${nobody}
+virtual_gid_maps = static:${nobody}
+`;
+}
+
+function relaying(port: number): string {
+  return `mynetworks = 127.0.0.0/8
+smtpd_relay_restrictions = permit_mynetworks, reject
+relayhost = [127.0.0.1]:${port}
+smtp_tls_security_level = encrypt
+smtp_dns_support_level = disabled
+smtp_destination_recipient_limit = 50
 `;
 }
 

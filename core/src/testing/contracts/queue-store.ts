@@ -2,7 +2,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { readBody } from '../../body/body.js';
 import { bodyFromBytes } from '../../body/inline-body.js';
-import { defaultEnvelopeParameters } from '../../values/envelope.js';
 import { sampleMessage } from '../sample-message.js';
 import { operating, recovering, settling } from './queue-store-changes.js';
 import { type Fresh, lease, nowMs, type OpenQueueStore, owner, request, whom } from './queue-store-kit.js';
@@ -34,7 +33,17 @@ function putting(fresh: Fresh): void {
   it('gives back the message as it was put', async () => {
     const { store } = await fresh();
     const message = sampleMessage('m1', [{ to: 'bob@b.test', notify: ['failure'], orcpt: 'rfc822;bob' }], {
-      parameters: { ...defaultEnvelopeParameters, envid: 'e1', ret: 'hdrs', priority: 3 },
+      parameters: {
+        bodyType: 'binarymime',
+        smtpUtf8: true,
+        declaredSizeBytes: 7,
+        ret: 'hdrs',
+        envid: 'e1',
+        requireTls: true,
+        holdUntilMs: 1_700_000_600_000,
+        deliverBy: { atMs: 1_700_000_900_000, mode: 'return', trace: true },
+        priority: 3,
+      },
       quarantine: 'odd',
       state: { 'check.score': 7 },
     });
