@@ -277,7 +277,7 @@ export {
   type Notify,
   type NotifyEvent,
 } from './values/envelope.js';
-export type { Finding } from './values/finding.js';
+export { type Finding, methodResult } from './values/finding.js';
 export {
   type HeaderField,
   type HeaderPrefix,
@@ -307,6 +307,7 @@ export type {
   MessageAuthentication,
   SpfResult,
 } from './values/message-authentication.js';
+export { type NetworkBits, networkOf, plainAddress } from './values/network.js';
 export { enhancedStatus, formatReply, isPermanent, isTransient, type Reply, reply } from './values/reply.js';
 export type { DeliveryReport, RecipientOutcome, RemoteHost } from './values/report.js';
 export {

@@ -1,19 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ConnectionCounts, networkOf } from './connection-counts.js';
+import { ConnectionCounts } from './connection-counts.js';
 import { defaultReceiverLimits } from './receiver.js';
-
-describe('networkOf', () => {
-  it.each([
-    ['192.0.2.77', '192.0.2'],
-    ['::ffff:192.0.2.77', '192.0.2'],
-    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
-    ['2001:db8::5', '2001:db8:0:0'],
-    ['::1', '0:0:0:0'],
-    ['fe80::1%eth0', 'fe80:0:0:0'],
-  ])('%s belongs to %s', (address, network) => {
-    expect(networkOf(address)).toBe(network);
-  });
-});
 
 describe('ConnectionCounts', () => {
   const limits = {

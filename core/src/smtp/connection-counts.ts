@@ -1,4 +1,5 @@
 /** How many connections are open: in all, per client address and per network. */
+import { networkOf } from '../values/network.js';
 import type { ReceiverLimits } from './receiver.js';
 
 /** Why a connection may not be opened. */
@@ -31,20 +32,6 @@ export class ConnectionCounts {
     decrease(this.#addresses, address);
     decrease(this.#networks, networkOf(address));
   }
-}
-
-/** The /24 of an IPv4 address, the /64 of an IPv6 one: what one customer usually has. */
-export function networkOf(address: string): string {
-  const plain = address.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '');
-  if (!plain.includes(':')) return plain.slice(0, plain.lastIndexOf('.'));
-  const [head = '', tail] = plain.replace(/%.*$/, '').split('::');
-  const groups = head === '' ? [] : head.split(':');
-  const tailGroups = tail === undefined || tail === '' ? [] : tail.split(':');
-  while (groups.length + tailGroups.length < 8) groups.push('0');
-  return [...groups, ...tailGroups]
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':');
 }
 
 function decrease(counts: Map<string, number>, key: string): void {

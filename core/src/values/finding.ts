@@ -14,3 +14,21 @@ export interface Finding {
   /** Set when the inspector failed or ran out of time; policy decides. */
   readonly error?: string;
 }
+
+/**
+ * The result of a method such as `spf` among the findings: of the finding that it is the source of, or of the list
+ * `details.results` of one that speaks of several, as `[{ method: 'spf', result: 'pass' }]`.
+ */
+export function methodResult(findings: readonly Finding[], method: string): string | undefined {
+  for (const { source, result, details } of findings) {
+    if (source === method && result !== undefined) return result;
+    const { results } = (details ?? {}) as { readonly results?: unknown };
+    if (!Array.isArray(results)) continue;
+    const found: unknown = results.find(
+      (one: unknown) => (one as { method?: unknown } | null)?.method === method,
+    );
+    const word = (found as { result?: unknown } | undefined)?.result;
+    if (typeof word === 'string') return word;
+  }
+  return undefined;
+}

@@ -1,0 +1,3 @@
+/** The public entry of `@postroad/check-greylist`. */
+export { checkGreylist } from './check-greylist.js';
+export type { CheckGreylistOptions } from './options.js';
