@@ -192,8 +192,8 @@ function mark(
   options.log.info('marked', {
     transaction: transaction.id,
     at,
-    ...attributionFields(verdict),
     reason: verdict.reason,
+    ...attributionFields(verdict),
   });
 }
 

@@ -124,8 +124,8 @@ function tellMark(options: TakeMessageOptions, message: MessageState, verdict: V
   options.log.info(verdict.verdict === 'discard' ? 'message discarded' : 'marked', {
     message: message.id,
     at: 'message',
-    ...attributionFields(verdict),
     reason: verdict.reason,
+    ...attributionFields(verdict),
   });
 }
 

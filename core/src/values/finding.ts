@@ -13,6 +13,8 @@ export interface Finding {
   readonly details?: unknown;
   /** Set when the inspector failed or ran out of time; policy decides. */
   readonly error?: string;
+  /** The inspector's options say that mail goes on without what failed: policy need not defer for it. */
+  readonly isSkipped?: boolean;
 }
 
 /**

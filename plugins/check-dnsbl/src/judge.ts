@@ -38,7 +38,13 @@ export function findingOf(listing: Listing): Finding | undefined {
     case 'unlisted':
       return undefined;
     case 'failed':
-      return { source: 'check-dnsbl', error: listing.reason, text: list.zone, details: { zone: list.zone } };
+      return {
+        source: 'check-dnsbl',
+        error: listing.reason,
+        isSkipped: list.onError === 'skip',
+        text: list.zone,
+        details: { zone: list.zone },
+      };
     case 'listed': {
       const { meaning, codes, subject } = listing;
       return {
