@@ -1,0 +1,108 @@
+/** The plugin `store-postgres`. */
+import { hostname } from 'node:os';
+import {
+  Clock,
+  definePlugin,
+  delegateStore,
+  MailboxStore,
+  MailError,
+  Random,
+  systemClock,
+  type Timer,
+} from '@postroad/core';
+import {
+  migrate,
+  openPostgres,
+  type Postgres,
+  pendingMigrations,
+  postgresConfig,
+  requireMigrated,
+} from '@postroad/postgres';
+import { z } from 'zod';
+import { sweepParts } from './bodies.js';
+import { openPostgresStore } from './mailbox-store-postgres.js';
+import { migrations, owner } from './schema.js';
+
+const config = z.strictObject({
+  ...postgresConfig,
+  migrates: z
+    .boolean()
+    .default(false)
+    .describe('Bring the tables up to date at the start, instead of by `postroad migrate`.'),
+  hasTextIndex: z.boolean().default(false).describe('Keep an index of texts, so that searches read less.'),
+  vanishedMax: z
+    .int()
+    .min(100)
+    .default(100_000)
+    .describe('How many removed UIDs a mailbox remembers at least, for clients that come back.'),
+  cachedMailboxesMax: z
+    .int()
+    .min(1)
+    .default(1_000)
+    .describe('Mailboxes whose lists of messages are kept in memory.'),
+});
+
+/** Parts that nobody refers to stay so long, so that who reads them can go on. */
+const graceMs = 3_600_000;
+const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
+
+/** Keeps mailboxes in PostgreSQL, for several nodes that share them. */
+export const storePostgres = definePlugin({
+  name: 'store-postgres',
+  description: 'Keeps mailboxes in PostgreSQL, for several nodes that share them.',
+  config,
+  needs: { clock: Clock, random: Random },
+  provides: [MailboxStore],
+  async migrate({ config: options, isCheckOnly }) {
+    const database = openPostgres({ ...options, name: owner }, { clock: systemClock, log: silent });
+    try {
+      const run = isCheckOnly ? pendingMigrations : migrate;
+      return (await run(database, owner, migrations)).map((one) => one.name);
+    } finally {
+      await database.close();
+    }
+  },
+  setup({ config: options, services: { clock, random }, provide, onStart, defer, keep, log }) {
+    let opened: { readonly store: MailboxStore; readonly database: Postgres } | undefined;
+    let timer: Timer | undefined;
+    let isClosing = false;
+    const sweep = async (database: Postgres): Promise<void> => {
+      try {
+        await sweepParts(database, graceMs);
+      } catch (error) {
+        log.warn('bodies that nobody refers to could not be removed', { error });
+      }
+      if (!isClosing) timer = clock.after(graceMs, () => void sweep(database));
+    };
+    onStart(async () => {
+      opened = await keep(
+        JSON.stringify(options.url),
+        async () => {
+          const database = openPostgres({ ...options, name: owner }, { clock, log });
+          try {
+            await (options.migrates ? migrate : requireMigrated)(database, owner, migrations);
+          } catch (error) {
+            await database.close();
+            throw error;
+          }
+          const node = `${hostname()}-${process.pid}-${random.id()}`;
+          return { database, store: openPostgresStore({ ...options, database, clock, log, node }) };
+        },
+        (kept) => kept.store.close(),
+      );
+      const { database } = opened;
+      timer = clock.after(graceMs, () => void sweep(database));
+    });
+    defer(() => {
+      isClosing = true;
+      timer?.cancel();
+    });
+    provide(
+      MailboxStore,
+      delegateStore(() => {
+        if (opened !== undefined) return opened.store;
+        throw new MailError('E_STATE', 'the mailbox store is used before it is started');
+      }),
+    );
+  },
+});

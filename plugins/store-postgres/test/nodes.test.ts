@@ -1,0 +1,143 @@
+/** Several nodes on the same mailboxes: against a real server. */
+import {
+  bodyFromBytes,
+  type ChangeNotice,
+  type Logger,
+  type MailboxStore,
+  readBody,
+  systemClock,
+} from '@postroad/core';
+import { migrate, openPostgres, type Postgres } from '@postroad/postgres';
+import { postgresMissing, startTestPostgres, type TestPostgres } from '@postroad/postgres/testing';
+import { openPostgresStore, storePostgresMigrations, sweepParts } from '@postroad/store-postgres';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+const log: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
+const clock = systemClock;
+const limits = {
+  tls: 'none',
+  connectionsMax: 6,
+  connectTimeoutMs: 3_000,
+  statementTimeoutMs: 10_000,
+} as const;
+
+if (postgresMissing !== undefined) console.warn(`SKIPPED: ${postgresMissing}`);
+
+describe.skipIf(postgresMissing !== undefined)('nodes that share mailboxes', () => {
+  let server: TestPostgres;
+  let url: string;
+  let database: Postgres;
+  const stores: MailboxStore[] = [];
+  const connect = (): Postgres => openPostgres({ ...limits, url, name: 'test' }, { clock, log });
+  function node(name: string): MailboxStore {
+    const store = openPostgresStore({
+      database: connect(),
+      clock,
+      log,
+      node: name,
+      hasTextIndex: false,
+      vanishedMax: 1_000,
+      cachedMailboxesMax: 10,
+    });
+    stores.push(store);
+    return store;
+  }
+  const message = (text: string) => ({
+    prefix: '',
+    body: bodyFromBytes(Buffer.from(`Subject: ${text}\r\n\r\n${text}\r\n`)),
+    internalDateMs: 0,
+  });
+  const inbox = (accountId: string) => [{ accountId, mailbox: { name: 'INBOX' }, flags: [] }];
+
+  beforeAll(async () => {
+    server = await startTestPostgres();
+  });
+  afterAll(() => server?.stop());
+  beforeEach(async () => {
+    url = await server.url();
+    database = connect();
+    await migrate(database, 'store-postgres', storePostgresMigrations);
+  });
+  afterEach(async () => {
+    for (const store of stores.splice(0)) await store.close();
+    await database.close();
+  });
+
+  it('tell each other of changes, and of a gap when the connection was cut', async () => {
+    const [a, b] = [node('a'), node('b')];
+    const { id } = (await a.mailboxByName('alice', 'INBOX')) ?? { id: '' };
+    const heard: ChangeNotice[] = [];
+    const stop = b.watch('alice', (notice) => heard.push(notice));
+    await expect
+      .poll(async () => {
+        await a.file(message('x'), inbox('alice'));
+        return heard.length;
+      })
+      .toBeGreaterThan(0);
+    expect(heard[0]).toEqual({ accountId: 'alice', mailboxId: id });
+    heard.length = 0;
+    await server.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'");
+    await expect.poll(() => heard).toContainEqual({ accountId: 'alice', mailboxId: id });
+    stop();
+  });
+
+  it('give UIDs in order and without gaps, whoever files', async () => {
+    const both = [node('a'), node('b')];
+    const filed = await Promise.all(
+      Array.from({ length: 60 }, (_, at) =>
+        (both[at % 2] as MailboxStore).file(message(`m${at}`), inbox('alice')),
+      ),
+    );
+    const uids = filed.flat().map((one) => (one.status === 'filed' ? one.uid : 0));
+    expect(uids.sort((x, y) => x - y)).toEqual(Array.from({ length: 60 }, (_, at) => at + 1));
+  });
+
+  it('see what the other changed, expunged and flagged, in lists they have read before', async () => {
+    const [a, b] = [node('a'), node('b')];
+    for (const text of ['one', 'two', 'three']) await a.file(message(text), inbox('alice'));
+    const { id } = (await b.mailboxByName('alice', 'INBOX')) ?? { id: '' };
+    expect(await b.entries(id)).toHaveLength(3);
+    await a.expunge(id, [2]);
+    await a.changeFlags(id, [3], { mode: 'add', flags: ['\\Seen'] });
+    const entries = await b.entries(id);
+    expect(entries.map((entry) => [entry.uid, entry.flags])).toEqual([
+      [1, []],
+      [3, ['\\Seen']],
+    ]);
+  });
+
+  it('keep one copy of a large body, and sweep only what nobody refers to', async () => {
+    const a = node('a');
+    const octets = Buffer.concat([Buffer.from('Subject: x\r\n\r\n'), Buffer.alloc(1_500_000, 'y')]);
+    const inline = bodyFromBytes(octets);
+    const { sha256, headerBytes, headerSizeBytes, has8bit, sizeBytes, header } = inline;
+    const facts = { sha256, headerBytes, headerSizeBytes, has8bit, sizeBytes, header };
+    const large = { prefix: '', body: { ...inline, ...facts, inline: undefined }, internalDateMs: 0 };
+    await a.file(large, inbox('alice'));
+    await a.file(large, inbox('bob'));
+    const count = async (table: string) =>
+      (await database.query(`SELECT 1 FROM postroad_store_${table}`)).length;
+    expect([await count('bodies'), await count('parts'), await count('garbage')]).toEqual([1, 2, 0]);
+    const of = async (account: string) => (await a.mailboxByName(account, 'INBOX'))?.id ?? '';
+    await a.expunge(await of('alice'), [1]);
+    expect(await sweepParts(database, 0)).toBe(0);
+    const [entry] = await a.entries(await of('bob'));
+    const body = await a.open(entry?.messageId ?? '');
+    expect((await readBody(body as never, 2_000_000)).equals(octets)).toBe(true);
+    await a.expunge(await of('bob'), [1]);
+    expect([await count('bodies'), await count('garbage')]).toEqual([0, 1]);
+    expect(await sweepParts(database, 3_600_000)).toBe(0);
+    expect(await sweepParts(database, 0)).toBe(1);
+    expect([await count('parts'), await count('garbage')]).toEqual([0, 0]);
+  });
+
+  it('leave nothing behind when the server dies, and go on when it is back', async () => {
+    const a = node('a');
+    await a.file(message('one'), inbox('alice'));
+    await server.kill();
+    await expect(a.file(message('two'), inbox('alice'))).rejects.toMatchObject({ code: 'E_MAILBOX_STORE' });
+    await server.start();
+    const filed = () => a.file(message('three'), inbox('alice')).catch(() => []);
+    await expect.poll(async () => (await filed())[0]).toMatchObject({ status: 'filed', uid: 2 });
+  });
+});
