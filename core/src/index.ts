@@ -122,6 +122,15 @@ export {
   type SiteRule,
   type TlsOptions,
 } from './mta-options.js';
+export { type KeptPassword, readKeptPassword } from './passwords/schemes.js';
+export {
+  createPasswordVerifier,
+  hashPassword,
+  type PasswordCheck,
+  type PasswordVerifier,
+  type PasswordVerifierOptions,
+  preparePassword,
+} from './passwords/verifier.js';
 export { createFailOver, type FailOver, type FailOverOptions, withDeadline } from './peers/fail-over.js';
 export { formatPeerAddress, type PeerAddress, parsePeerAddress } from './peers/peer-address.js';
 export { lookUpWith, type OpenPeerOptions, openPeer, type PeerConnection } from './peers/peer-connection.js';

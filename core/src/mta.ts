@@ -5,7 +5,7 @@ import { isMailError, MailError, messageOf } from './errors.js';
 import type { MtaOptions } from './mta-options.js';
 import { currentQueue } from './server/default-services.js';
 import { type Explanation, explainGeneration } from './server/explain.js';
-import { buildGeneration } from './server/generation.js';
+import { buildGeneration, pluginControl } from './server/generation.js';
 import { createHouse, type House, type MtaServices } from './server/house.js';
 import { disposeGeneration, type RunningGeneration, startGeneration } from './server/run-generation.js';
 import { type SubmitContent, type SubmitEnvelope, submit } from './server/submit.js';
@@ -136,6 +136,7 @@ class Server {
       stop: (how) =>
         void this.stop(how).catch((error: unknown) => this.#log().error('stop failed', { error })),
       explain: () => this.explain(),
+      pluginControl: (plugin, command) => pluginControl(this.running().generation, plugin, command),
     });
     return createControlServer({ socket: this.#options.control.socket, handlers, log: this.#log() });
   }

@@ -13,7 +13,7 @@ const layers = [
   ['context', 'di'],
   ['hooks', 'services', 'peers'],
   ['plugin'],
-  ['sasl'],
+  ['sasl', 'passwords'],
   ['stages', 'smtp'],
   ['memory'],
   ['server', 'config', 'control'],

@@ -5,6 +5,7 @@ import { MailError } from '../errors.js';
 import type { PluginCommand } from '../plugin/command.js';
 import { parsePluginConfig } from '../plugin/parse-config.js';
 import type { CliCommand } from './command.js';
+import { withServer } from './reach-server.js';
 
 /** All commands of a configuration's plugins; throws `E_CONFIG` when two plugins have the same. */
 export function pluginCommands(config: LoadedConfig, taken: readonly string[]): readonly CliCommand[] {
@@ -39,7 +40,16 @@ function adapt(configured: ConfiguredPlugin, command: PluginCommand<unknown>): C
     description,
     args,
     examples: [],
-    run: ({ args: given, terminal }) =>
-      command.run({ config: parsePluginConfig(configured.plugin), args: given, terminal }),
+    run: (context) =>
+      command.run({
+        config: parsePluginConfig(configured.plugin),
+        args: context.args,
+        terminal: context.terminal,
+        call: (asked, given) =>
+          withServer(context, (client) => {
+            const plugin = configured.plugin.definition.name;
+            return client.call('plugin', { plugin, command: asked, given });
+          }),
+      }),
   };
 }

@@ -23,6 +23,8 @@ export interface Controlled {
   /** Begins to stop; must not wait for the end, which closes the control socket. */
   stop(options: { readonly drainMs?: number }): void;
   explain(): unknown;
+  /** What a plugin answers a command of its own with. */
+  pluginControl(plugin: string, command: string): ControlHandler | undefined;
 }
 
 /** Handlers for `createControlServer`. `server` is asked at each call, so that a reload may change what it gives. */
@@ -56,6 +58,7 @@ export function controlHandlers(server: Controlled): Readonly<Record<string, Con
     'queue.suspensions': () => server.queue.suspensions(),
     'queue.trace': (given) => server.queue.trace(readText(given, 'query') ?? ''),
     explain: () => server.explain(),
+    plugin: (given, call) => askPlugin(server, given, call),
     reload: async () => {
       await server.reload();
       return { reloaded: true };
@@ -69,6 +72,15 @@ export function controlHandlers(server: Controlled): Readonly<Record<string, Con
       return { stopping: true };
     },
   };
+}
+
+function askPlugin(server: Controlled, { plugin, command, given }: Given, call: ControlCall): unknown {
+  const isAsked = typeof plugin === 'string' && typeof command === 'string';
+  const answer = isAsked ? server.pluginControl(plugin, command) : undefined;
+  if (answer === undefined) {
+    throw new MailError('E_USAGE', `the running server has no plugin that answers ${String(command)}`);
+  }
+  return answer(typeof given === 'object' && given !== null ? (given as Given) : {}, call);
 }
 
 /** Sends the recipients page by page, so that a queue of any length is listed in little memory. */

@@ -29,6 +29,11 @@ export interface CommandContext<Config> {
   readonly config: Config;
   readonly args: Readonly<Record<string, string | boolean | undefined>>;
   readonly terminal: CommandTerminal;
+  /**
+   * Asks the plugin in the running server, which answers with what it gave to `control`. Rejects with the server's
+   * error, or with `E_CONTROL` when there is none.
+   */
+  call(command: string, given: Readonly<Record<string, unknown>>): Promise<unknown>;
 }
 
 /** A command such as `postroad user add`. Throw `MailError` with `E_USAGE` or `E_NOT_FOUND` to fail with a clear line. */

@@ -9,6 +9,7 @@
  * 6. what it gave to `defer`, in reverse order, also when the start failed half-way.
  */
 import type { ListenerRole } from '../context/connection.js';
+import type { ControlHandler } from '../control/protocol.js';
 import type { Needs, ServicesOf, Token } from '../di/token.js';
 import type { HookName, TapFunction } from '../hooks/table.js';
 import type { Logger } from '../services/logger.js';
@@ -50,6 +51,8 @@ export interface PluginSetup<Config, N extends Needs> {
   provide<T>(token: Token<T>, service: T): void;
   /** Provides a service by a class with `@injectable()`; made once, its collaborators resolved by their tokens. */
   provideClass<T>(token: Token<T>, service: ServiceClass<T>): void;
+  /** Answers a command of the plugin's own over the control socket; `CommandContext.call` asks for it. */
+  control(command: string, answer: ControlHandler): void;
   /** Runs at the start, after all setups; what it awaits, the start awaits. */
   onStart(step: (signal: AbortSignal) => void | Promise<void>): void;
   /** Runs when the generation is about to be left: take no new work. */

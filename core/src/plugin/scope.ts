@@ -2,6 +2,7 @@
  * A scope: the plugins of the whole server, or those of one listener on top of them. All of encapsulation is here: a
  * listener's plugins see the server's services, nobody sees theirs.
  */
+import type { ControlHandler } from '../control/protocol.js';
 import type { ServiceContainer } from '../di/container.js';
 import type { Token } from '../di/token.js';
 import { MailError, messageOf } from '../errors.js';
@@ -22,6 +23,8 @@ export interface Scope {
   readonly plugins: readonly { readonly name: string; readonly description: string | undefined }[];
   /** Token name to plugin name. */
   readonly providers: ReadonlyMap<string, string>;
+  /** Commands over the control socket, as `plugin command`. */
+  readonly controls: ReadonlyMap<string, ControlHandler>;
   readonly starts: readonly LifecycleStep[];
   readonly drains: readonly LifecycleStep[];
   /** In the order in which they were given; run them in reverse. */
@@ -46,11 +49,19 @@ interface ScopeDraft {
   readonly drains: LifecycleStep[];
   readonly defers: LifecycleStep[];
   readonly providers: Map<string, string>;
+  readonly controls: Map<string, ControlHandler>;
 }
 
 /** Sets up every plugin of a scope; throws on the first that fails, naming it. */
 export function setupScope(options: ScopeOptions): Scope {
-  const draft: ScopeDraft = { taps: [], starts: [], drains: [], defers: [], providers: new Map() };
+  const draft: ScopeDraft = {
+    taps: [],
+    starts: [],
+    drains: [],
+    defers: [],
+    providers: new Map(),
+    controls: new Map(),
+  };
   const ordered = sortPlugins(options.uses, (token) => options.container.has(token));
   // Taps keep the order of the composition, whatever the order in which services are made.
   const rank = new Map(options.uses.map((use, at) => [use.definition.name, at]));
@@ -123,6 +134,7 @@ function setupContext(
       declare(token);
       options.container.bindClass(token, service);
     },
+    control: (command, answer) => void draft.controls.set(`${plugin} ${command}`, answer),
     onStart: (run) => void draft.starts.push({ plugin, run }),
     onDrain: (run) => void draft.drains.push({ plugin, run }),
     defer: (run) => void draft.defers.push({ plugin, run }),

@@ -3,6 +3,7 @@
  * reload, and left when nothing of it is in use any more. Building it touches nothing outside; starting it does.
  */
 
+import type { ControlHandler } from '../control/protocol.js';
 import type { ServiceContainer } from '../di/container.js';
 import { createContainer } from '../di/container.js';
 import type { Token } from '../di/token.js';
@@ -90,6 +91,19 @@ export function buildGeneration(house: House, options: MtaOptions, number: numbe
 /** All scopes, the server's first. */
 export function scopesOf(generation: Generation): readonly Scope[] {
   return [generation.scope, ...generation.listeners.map((listener) => listener.scope)];
+}
+
+/** What a plugin of this generation answers a command of its own with; the server's plugins first. */
+export function pluginControl(
+  generation: Generation,
+  plugin: string,
+  command: string,
+): ControlHandler | undefined {
+  for (const scope of scopesOf(generation)) {
+    const answer = scope.controls.get(`${plugin} ${command}`);
+    if (answer !== undefined) return answer;
+  }
+  return undefined;
 }
 
 function bindAuthenticator(

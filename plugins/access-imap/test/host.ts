@@ -78,6 +78,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
     tap: () => {},
     provide: () => {},
     provideClass: () => {},
+    control: () => {},
     onStart: (step) => starts.push(step),
     onDrain: () => {},
     defer: () => {},

@@ -8,13 +8,65 @@ import {
   type PluginCommand,
 } from '@postroad/core';
 import type { AuthFileConfig } from './auth-file.js';
-import { usersFile } from './users-file.js';
+import { type UsersFile, usersFile } from './users-file.js';
 
 const login: CommandArgument = {
   kind: 'positional',
   description: 'the name to log in with',
   isRequired: true,
 };
+
+const applicationName: CommandArgument = {
+  kind: 'positional',
+  description: 'what to call it, such as phone',
+  isRequired: true,
+};
+
+/** Passwords for single programs. */
+const applicationPasswordCommands: readonly PluginCommand<AuthFileConfig>[] = [
+  {
+    name: 'app-password add',
+    description: 'Make a password for one program; it is shown once.',
+    args: {
+      login,
+      name: applicationName,
+      protocols: { kind: 'string', description: 'what it is for, such as imap,smtp; all by default' },
+    },
+    async run({ config, args, terminal }) {
+      const name = textOf(args.name) ?? '';
+      const given = [textOf(args.login) ?? '', name, listOf(args.protocols)] as const;
+      const password = await fileOf(config).addApplicationPassword(...given);
+      if (terminal.isJson) terminal.result([{ name, password }]);
+      else terminal.print(password);
+    },
+  },
+  {
+    name: 'app-password list',
+    description: 'List the application passwords of an account, by name.',
+    args: { login },
+    async run({ config, args, terminal }) {
+      const known = await fileOf(config).applicationPasswords(textOf(args.login) ?? '');
+      if (known.length === 0 && !terminal.isJson) terminal.print('There are none.');
+      else
+        terminal.result(
+          known.map(({ name, protocols }) => ({ name, protocols: protocols?.join(',') ?? 'all' })),
+        );
+    },
+  },
+  {
+    name: 'app-password remove',
+    description: 'Remove an application password.',
+    args: { login, name: applicationName },
+    async run({ config, args, terminal }) {
+      const name = textOf(args.name) ?? '';
+      tell(
+        terminal,
+        await fileOf(config).removeApplicationPassword(textOf(args.login) ?? '', name),
+        `lost ${name}`,
+      );
+    },
+  },
+];
 
 /** The commands of the plugin. */
 export const userCommands: readonly PluginCommand<AuthFileConfig>[] = [
@@ -36,7 +88,7 @@ export const userCommands: readonly PluginCommand<AuthFileConfig>[] = [
         .map((address) => address.trim());
       const quota = textOf(args.quota);
       const id = textOf(args.id);
-      const account = await usersFile(config.file).add({
+      const account = await fileOf(config).add({
         login: textOf(args.login) ?? '',
         password: await askPassword(terminal),
         ...(addresses === undefined ? {} : { addresses }),
@@ -52,7 +104,7 @@ export const userCommands: readonly PluginCommand<AuthFileConfig>[] = [
     args: { login },
     async run({ config, args, terminal }) {
       const password = await askPassword(terminal);
-      tell(terminal, await usersFile(config.file).setPassword(textOf(args.login) ?? '', password), 'changed');
+      tell(terminal, await fileOf(config).setPassword(textOf(args.login) ?? '', password), 'changed');
     },
   },
   {
@@ -60,7 +112,7 @@ export const userCommands: readonly PluginCommand<AuthFileConfig>[] = [
     description: 'List the accounts.',
     args: {},
     async run({ config, terminal }) {
-      const accounts = await usersFile(config.file).list();
+      const accounts = await fileOf(config).list();
       if (accounts.length === 0 && !terminal.isJson) terminal.print('There are no accounts.');
       else
         terminal.result(accounts.map((account) => (terminal.isJson ? jsonRow(account) : tableRow(account))));
@@ -71,9 +123,22 @@ export const userCommands: readonly PluginCommand<AuthFileConfig>[] = [
     description: 'Remove an account; its mail stays in the store.',
     args: { login },
     async run({ config, args, terminal }) {
-      tell(terminal, await usersFile(config.file).remove(textOf(args.login) ?? ''), 'removed');
+      tell(terminal, await fileOf(config).remove(textOf(args.login) ?? ''), 'removed');
     },
   },
+  {
+    name: 'user protocols',
+    description: 'Set the protocols an account may log in with.',
+    args: {
+      login,
+      only: { kind: 'string', description: 'such as imap,smtp; all when it is not given' },
+    },
+    async run({ config, args, terminal }) {
+      const account = await fileOf(config).setProtocols(textOf(args.login) ?? '', listOf(args.only));
+      tell(terminal, account, `may use ${account.protocols?.join(', ') ?? 'all protocols'}`);
+    },
+  },
+  ...applicationPasswordCommands,
   switchCommand('user disable', 'Refuse logins of an account; mail for it still arrives.', true),
   switchCommand('user enable', 'Allow logins of an account again.', false),
 ];
@@ -88,7 +153,7 @@ function switchCommand(
     description,
     args: { login },
     async run({ config, args, terminal }) {
-      const account = await usersFile(config.file).setDisabled(textOf(args.login) ?? '', isDisabled);
+      const account = await fileOf(config).setDisabled(textOf(args.login) ?? '', isDisabled);
       tell(terminal, account, isDisabled ? 'disabled' : 'enabled');
     },
   };
@@ -126,6 +191,16 @@ function tableRow(account: Account): Record<string, unknown> {
     quota: account.quotaBytes ?? '–',
     state: account.isDisabled ? 'disabled' : 'active',
   };
+}
+
+function fileOf(config: AuthFileConfig): UsersFile {
+  return usersFile(config.file, { hashes: config.scram, iterations: config.scramIterations });
+}
+
+function listOf(value: string | boolean | undefined): readonly string[] | undefined {
+  return textOf(value)
+    ?.split(',')
+    .map((text) => text.trim().toLowerCase());
 }
 
 function textOf(value: string | boolean | undefined): string | undefined {

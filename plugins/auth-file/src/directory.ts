@@ -1,31 +1,96 @@
 /** The `Directory` over a users file. */
-import { addressKey, type Directory } from '@postroad/core';
-import type { LiveUsers } from './live-users.js';
-import { type PasswordVerifier, preparePassword } from './password.js';
-import { isLogin, loginKey } from './user-record.js';
+import {
+  type Account,
+  addressKey,
+  type Directory,
+  type PasswordVerifier,
+  preparePassword,
+  type ScramDirectory,
+  type ScramHash,
+} from '@postroad/core';
+import { findApplicationPassword } from './application-password.js';
+import type { LiveUsers, UsersState } from './live-users.js';
+import { isLogin, loginKey, type UserRecord } from './user-record.js';
+
+/** What a directory is made of. */
+export interface FileDirectoryOptions {
+  readonly users: LiveUsers;
+  readonly passwords: PasswordVerifier;
+  /** Called after a right password that should be kept another way. */
+  readonly renew?: (user: UserRecord, password: string) => void;
+  readonly scram?: Omit<ScramDirectory, 'keys' | 'secret'> & { secret(): Uint8Array };
+}
 
 /** Answers from the file's present state. Every answer to a wrong login costs one hash, whatever is wrong with it. */
-export function createFileDirectory(users: LiveUsers, passwords: PasswordVerifier): Directory {
+export function createFileDirectory(options: FileDirectoryOptions): Directory {
+  const { users, scram } = options;
   return {
-    async verifyPassword(login, password, signal) {
-      const state = await users.fresh();
-      const user = isLogin(login) ? state.byLogin.get(loginKey(login)) : undefined;
-      const prepared = preparePassword(password);
-      const isOpen = user !== undefined && prepared !== undefined && !user.account.isDisabled;
-      if (isOpen && state.verified.has(user.account.id, prepared)) return user.account;
-      const isRight = await passwords.verify(user?.passwordHash, prepared ?? 'none', signal);
-      if (!isRight || !isOpen) return undefined;
-      state.verified.add(user.account.id, prepared);
-      return user.account;
-    },
+    verifyPassword: (login, password, signal) => verify(options, login, password, signal),
     async byAddress(address) {
       return (await users.current()).byAddress.get(addressKey(address))?.account;
     },
     async byId(id) {
       return (await users.current()).byId.get(id)?.account;
     },
+    async byLogin(login) {
+      return findUser(await users.fresh(), login)?.account;
+    },
     async *list() {
       for (const user of (await users.fresh()).all) yield user.account;
     },
+    ...(scram === undefined ? {} : { scram: scramOf(users, scram) }),
   };
+}
+
+async function verify(
+  { users, passwords, renew, scram }: FileDirectoryOptions,
+  login: string,
+  password: string,
+  signal: AbortSignal | undefined,
+): Promise<Account | undefined> {
+  const state = await users.fresh();
+  const user = findUser(state, login);
+  const prepared = preparePassword(password);
+  const isOpen = user !== undefined && prepared !== undefined && !user.account.isDisabled;
+  if (isOpen && state.verified.has(user.account.id, prepared)) return user.account;
+  const application = isOpen ? findApplicationPassword(user.applicationPasswords, prepared) : undefined;
+  if (isOpen && application !== undefined) return narrowed(user.account, application.protocols);
+  const check = await passwords.verify(user?.passwordHash, prepared ?? 'none', signal);
+  if (!check.isRight || !isOpen) return undefined;
+  state.verified.add(user.account.id, prepared);
+  if (check.needsRehash || lacksKeys(user, scram)) renew?.(user, password);
+  return user.account;
+}
+
+function lacksKeys(user: UserRecord, scram: FileDirectoryOptions['scram']): boolean {
+  return scram?.hashes.some((hash) => !user.scram.has(hash)) === true;
+}
+
+function findUser(state: UsersState, login: string): UserRecord | undefined {
+  return isLogin(login) ? state.byLogin.get(loginKey(login)) : undefined;
+}
+
+/** The account with what both it and the password allow. */
+function narrowed(account: Account, protocols: readonly string[] | undefined): Account {
+  if (protocols === undefined) return account;
+  const { protocols: own = protocols } = account;
+  return { ...account, protocols: protocols.filter((protocol) => own.includes(protocol)) };
+}
+
+function scramOf(users: LiveUsers, scram: NonNullable<FileDirectoryOptions['scram']>): ScramDirectory {
+  return {
+    hashes: scram.hashes,
+    iterations: scram.iterations,
+    get secret() {
+      return scram.secret();
+    },
+    keys: (login, hash) => keysOf(users, login, hash),
+  };
+}
+
+async function keysOf(users: LiveUsers, login: string, hash: ScramHash) {
+  const user = findUser(await users.fresh(), login);
+  const keys = user?.scram.get(hash);
+  if (user === undefined || keys === undefined || user.account.isDisabled) return undefined;
+  return { account: user.account, keys };
 }

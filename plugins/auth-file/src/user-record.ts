@@ -1,19 +1,32 @@
 /** One account as a line of the users file: JSON, so that quoting is never in doubt, and readable as it is. */
-import { type Account, addressKey, formatAddress, type MailAddress, parseAddress } from '@postroad/core';
+import {
+  type Account,
+  addressKey,
+  formatAddress,
+  formatScramKeys,
+  type MailAddress,
+  parseAddress,
+  parseScramKeys,
+  readKeptPassword,
+  type ScramHash,
+  type ScramKeys,
+} from '@postroad/core';
 import { z } from 'zod';
+import type { ApplicationPassword } from './application-password.js';
 
 /** An account with what the file alone knows of it. */
 export interface UserRecord {
   readonly account: Account;
-  /** An argon2id hash; without one nobody can log in, but the addresses receive mail. */
+  /** A hash; without one nobody can log in with the main password, but the addresses receive mail. */
   readonly passwordHash: string | undefined;
+  readonly scram: ReadonlyMap<ScramHash, ScramKeys>;
+  readonly applicationPasswords: readonly ApplicationPassword[];
   /** The quota as the operator wrote it. */
   readonly quota: number | string | undefined;
 }
 
 const loginOctetsMax = 255;
-const passwordHashPattern =
-  /^\$argon2id\$v=19\$m=\d{1,7},t=\d{1,3},p=\d{1,3}\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{22,86}$/;
+const applicationPasswordsMax = 50;
 const quotaUnits: Readonly<Record<string, number>> = {
   '': 1,
   K: 2 ** 10,
@@ -21,6 +34,10 @@ const quotaUnits: Readonly<Record<string, number>> = {
   G: 2 ** 30,
   T: 2 ** 40,
 };
+
+const protocolsSchema = z
+  .array(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'a protocol is such as imap, pop3, smtp'))
+  .max(20);
 
 const lineSchema = z.strictObject({
   login: z.string().refine(isLogin, 'not a login: 1 to 255 octets without control characters'),
@@ -33,8 +50,26 @@ const lineSchema = z.strictObject({
     .optional(),
   password: z
     .string()
-    .regex(passwordHashPattern, 'not an argon2id hash; set it with `postroad user passwd`')
+    .refine(
+      (text) => readKeptPassword(text) !== undefined,
+      'not a hash of argon2, bcrypt, scrypt, PBKDF2 or SHA-512-crypt; set it with `postroad user passwd`',
+    )
     .optional(),
+  scram: z
+    .array(z.string().refine((text) => parseScramKeys(text) !== undefined, 'not SCRAM keys'))
+    .max(2)
+    .optional(),
+  applicationPasswords: z
+    .array(
+      z.strictObject({
+        name: z.string().refine(isApplicationName, 'a name has 1 to 64 characters, no control characters'),
+        sha256: z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'not a SHA-256 digest in base64url'),
+        protocols: protocolsSchema.optional(),
+      }),
+    )
+    .max(applicationPasswordsMax)
+    .optional(),
+  protocols: protocolsSchema.optional(),
   quota: z
     .union([z.number(), z.string()])
     .refine((quota) => parseQuota(quota) !== undefined, 'not a quota, such as 500M or 2G')
@@ -56,7 +91,7 @@ export function parseUserLine(line: string): UserRecord | string {
       .map((issue) => `${issue.path.join('.') || 'line'}: ${issue.message}`)
       .join('; ');
   }
-  const { login, password, quota, disabled } = parsed.data;
+  const { login, password, quota, disabled, protocols, scram = [], applicationPasswords = [] } = parsed.data;
   const addresses = addressesOf(login, parsed.data.addresses);
   if (addresses === undefined) return 'addresses: the login is no mail address, so at least one is needed';
   const id = parsed.data.id ?? login.toLowerCase();
@@ -69,8 +104,11 @@ export function parseUserLine(line: string): UserRecord | string {
       addresses,
       isDisabled: disabled === true,
       ...(quotaBytes === undefined ? {} : { quotaBytes }),
+      ...(protocols === undefined ? {} : { protocols }),
     },
     passwordHash: password,
+    scram: scramOf(scram),
+    applicationPasswords,
     quota,
   };
 }
@@ -84,7 +122,12 @@ export function formatUserLine(user: UserRecord): string {
     addresses: account.addresses.map(formatAddress),
     ...(user.quota === undefined ? {} : { quota: user.quota }),
     ...(account.isDisabled ? { disabled: true } : {}),
+    ...(account.protocols === undefined ? {} : { protocols: account.protocols }),
     ...(user.passwordHash === undefined ? {} : { password: user.passwordHash }),
+    ...(user.scram.size === 0
+      ? {}
+      : { scram: [...user.scram].map(([hash, keys]) => formatScramKeys(hash, keys)) }),
+    ...(user.applicationPasswords.length === 0 ? {} : { applicationPasswords: user.applicationPasswords }),
   });
 }
 
@@ -101,11 +144,21 @@ export function loginKey(login: string): string {
   return login.normalize('NFC').replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
+/** Whether an application password can be called so. */
+export function isApplicationName(name: string): boolean {
+  return name.trim() !== '' && name.length <= 64 && !/[\u0000-\u001f\u007f]/.test(name);
+}
+
 /** Whether it can be a login. */
 export function isLogin(login: string): boolean {
   return (
     login !== '' && Buffer.byteLength(login) <= loginOctetsMax && !/[\u0000-\u001f\u007f\ufffd]/.test(login)
   );
+}
+
+function scramOf(texts: readonly string[]): ReadonlyMap<ScramHash, ScramKeys> {
+  const read = texts.flatMap((text) => parseScramKeys(text) ?? []);
+  return new Map(read.map(({ hash, keys }) => [hash, keys]));
 }
 
 function addressesOf(

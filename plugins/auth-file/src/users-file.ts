@@ -2,12 +2,21 @@
 import { randomInt } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { type Account, addressKey, MailError, parseAddress } from '@postroad/core';
+import { type Account, addressKey, hashPassword, MailError, parseAddress } from '@postroad/core';
+import { type ApplicationPassword, newApplicationPassword } from './application-password.js';
 import { lockFile } from './file-lock.js';
-import { hashPassword } from './password.js';
-import { formatUserLine, loginKey, parseUserLine, type UserRecord } from './user-record.js';
+import { makeScramKeys, type ScramOptions } from './scram.js';
+import {
+  formatUserLine,
+  isApplicationName,
+  loginKey,
+  parseUserLine,
+  type UserRecord,
+} from './user-record.js';
 import { parseUsers, type Users, usersFileHead } from './users-text.js';
 import { writeAtomically } from './write-atomically.js';
+
+const noScram: ScramOptions = { hashes: [], iterations: 0 };
 
 /** A new account. */
 export interface NewUser {
@@ -20,6 +29,8 @@ export interface NewUser {
   readonly id?: string;
   /** Octets, or such as `500M`, `2G`. */
   readonly quota?: number | string;
+  /** The protocols it may log in with; all by default. */
+  readonly protocols?: readonly string[];
 }
 
 /**
@@ -32,7 +43,17 @@ export interface UsersFile {
   create(): Promise<boolean>;
   /** Adds an account, and makes the file when it is missing. */
   add(user: NewUser): Promise<Account>;
+  /** Sets the password, and with it the SCRAM keys: those of the old one are gone in any case. */
   setPassword(login: string, password: string): Promise<Account>;
+  /** Keeps the same password anew, unless it has changed from `knownHash` meanwhile; whether it did. */
+  renewPassword(login: string, password: string, knownHash: string | undefined): Promise<boolean>;
+  /** The protocols that the account may log in with; all when `undefined`. */
+  setProtocols(login: string, protocols: readonly string[] | undefined): Promise<Account>;
+  /** Adds a password for one program; it is told here and never again. */
+  addApplicationPassword(login: string, name: string, protocols?: readonly string[]): Promise<string>;
+  removeApplicationPassword(login: string, name: string): Promise<Account>;
+  /** The application passwords of an account, by name. */
+  applicationPasswords(login: string): Promise<readonly Omit<ApplicationPassword, 'sha256'>[]>;
   setDisabled(login: string, isDisabled: boolean): Promise<Account>;
   /** Removes the account; its mail stays in the store under its id. */
   remove(login: string): Promise<Account>;
@@ -40,23 +61,67 @@ export interface UsersFile {
   list(): Promise<readonly Account[]>;
 }
 
-/** Opens a users file for changes. Nothing is read before it is asked for. */
-export function usersFile(path: string): UsersFile {
+/** Opens a users file for changes. Nothing is read before it is asked for. With `scram` new passwords get keys. */
+export function usersFile(path: string, scram: ScramOptions = noScram): UsersFile {
   return {
     async create() {
       return change(path, (users) => (users === undefined ? { lines: [], result: true } : { result: false }));
     },
     async add(user) {
       const passwordHash = user.password === undefined ? undefined : await hashPassword(user.password);
+      const keys = await makeScramKeys(user.password, scram);
       return change(path, (users) => {
-        const record = newRecord(user, passwordHash, users);
+        const record = { ...newRecord(user, passwordHash, users), scram: keys };
         const line = formatUserLine(record);
         return { lines: [...linesOf(users), line], result: record.account };
       });
     },
     async setPassword(login, password) {
       const passwordHash = await hashPassword(password);
-      return replaceUser(path, login, (user) => ({ ...user, passwordHash }));
+      const keys = await makeScramKeys(password, scram);
+      return replaceUser(path, login, (user) => ({ ...user, passwordHash, scram: keys }));
+    },
+    async renewPassword(login, password, knownHash) {
+      const renewed = {
+        passwordHash: await hashPassword(password),
+        scram: await makeScramKeys(password, scram),
+      };
+      let isRenewed = false;
+      await replaceUser(path, login, (user) => {
+        isRenewed = user.passwordHash === knownHash;
+        return isRenewed ? { ...user, ...renewed } : user;
+      });
+      return isRenewed;
+    },
+    setProtocols(login, protocols) {
+      return replaceUser(path, login, (user) => {
+        const { protocols: _old, ...account } = user.account;
+        return { ...user, account: protocols === undefined ? account : { ...account, protocols } };
+      });
+    },
+    async addApplicationPassword(login, name, protocols) {
+      const { password, sha256 } = newApplicationPassword();
+      if (!isApplicationName(name)) throw usage('a name has 1 to 64 characters, no control characters');
+      const added = { name, sha256, ...(protocols === undefined ? {} : { protocols }) };
+      await replaceUser(path, login, (user) => {
+        if (user.applicationPasswords.some((one) => one.name === name))
+          throw usage(`${name} is there already`);
+        return { ...user, applicationPasswords: [...user.applicationPasswords, added] };
+      });
+      return password;
+    },
+    removeApplicationPassword(login, name) {
+      return replaceUser(path, login, (user) => {
+        const applicationPasswords = user.applicationPasswords.filter((one) => one.name !== name);
+        if (applicationPasswords.length < user.applicationPasswords.length)
+          return { ...user, applicationPasswords };
+        throw new MailError('E_NOT_FOUND', `${login} has no application password ${JSON.stringify(name)}`);
+      });
+    },
+    async applicationPasswords(login) {
+      const user = (await readUsers(path))?.byLogin.get(loginKey(login));
+      if (user === undefined) throw unknownLogin(login);
+      return user.applicationPasswords.map(({ sha256: _sha256, ...told }) => told);
     },
     setDisabled(login, isDisabled) {
       return replaceUser(path, login, (user) => ({ ...user, account: { ...user.account, isDisabled } }));
@@ -101,7 +166,7 @@ function replaceUser(
   return change(path, (users) => {
     const found = users?.byLogin.get(loginKey(login));
     if (users === undefined || found === undefined) {
-      throw new MailError('E_NOT_FOUND', `there is no account with the login ${JSON.stringify(login)}`);
+      throw unknownLogin(login);
     }
     const edited = edit(found);
     const lines = users.lines.flatMap(({ text, user }) => {
@@ -121,6 +186,7 @@ function newRecord(user: NewUser, passwordHash: string | undefined, users: Users
     id: user.id ?? newId(user.login),
     addresses: user.addresses,
     quota: user.quota,
+    protocols: user.protocols,
     password: passwordHash,
   });
   const record = parseUserLine(line);
@@ -174,6 +240,10 @@ async function followLinks(path: string): Promise<string> {
   } catch (error) {
     throw new MailError('E_DIRECTORY', `the folder of the users file ${path} is missing`, { cause: error });
   }
+}
+
+function unknownLogin(login: string): MailError {
+  return new MailError('E_NOT_FOUND', `there is no account with the login ${JSON.stringify(login)}`);
 }
 
 function usage(message: string): MailError {

@@ -5,7 +5,7 @@ import { loginKey, parseUserLine, type UserRecord } from './user-record.js';
 /** What a new file begins with. */
 export const usersFileHead = [
   '# Postroad users: one account a line, as JSON. Manage it with `postroad user add|passwd|list|remove`, or edit it:',
-  '# login, id (never change it: the mail is kept under it), addresses, quota (such as 2G), disabled, password (argon2id).',
+  '# login, id (never change it: the mail is kept under it), addresses, quota (such as 2G), disabled, protocols, password (a hash).',
   '',
 ].join('\n');
 

@@ -29,7 +29,9 @@ describe('postroad user', () => {
       askSecret: async () => secrets.shift() ?? '',
     };
     const command = authFile.definition.commands?.find((candidate) => candidate.name === name);
-    await command?.run({ config: { file } as never, args, terminal });
+    const config = { file, scram: [], scramIterations: 4_096 };
+    const call = () => Promise.reject(new Error('no server is asked'));
+    await command?.run({ config: config as never, args, terminal, call });
     return { printed, rows, secretsLeft: secrets.length };
   }
 
@@ -80,7 +82,15 @@ describe('postroad user', () => {
   it('says what its options are', async () => {
     const schema = authFile.definition.config?.['~standard'];
     expect(await schema?.validate({ file: '/etc/users' })).toEqual({
-      value: { file: '/etc/users', cacheEntriesMax: 10_000, cacheMs: 300_000, waitingMax: 1_000 },
+      value: {
+        file: '/etc/users',
+        cacheEntriesMax: 10_000,
+        cacheMs: 300_000,
+        waitingMax: 1_000,
+        scram: [],
+        scramIterations: 10_000,
+        renewPasswords: true,
+      },
     });
     expect((await schema?.validate({ file: '/etc/users', fiel: 1 }))?.issues).toHaveLength(1);
   });

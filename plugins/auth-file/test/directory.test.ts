@@ -108,7 +108,7 @@ describe('auth-file while it runs', () => {
     [
       'a password that is no hash',
       '#\n{"login":"a@example.org","password":"secret"}\n',
-      /line 2: password: not an argon2id hash/,
+      /line 2: password: not a hash of argon2/,
     ],
     ['a login without address', '{"login":"a"}\n', /line 1: addresses/],
     [

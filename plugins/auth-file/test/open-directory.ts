@@ -2,10 +2,18 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Clock, Directory, LogFields, Logger } from '@postroad/core';
+import {
+  type Clock,
+  createPasswordVerifier,
+  type Directory,
+  type LogFields,
+  type Logger,
+  type ScramHash,
+} from '@postroad/core';
 import { createFileDirectory } from '../src/directory.js';
 import { createLiveUsers } from '../src/live-users.js';
-import { createPasswordVerifier, hashPassword } from '../src/password.js';
+import { createRenewal } from '../src/renew.js';
+import { usersFile } from '../src/users-file.js';
 
 export interface LogLine {
   readonly level: string;
@@ -46,8 +54,14 @@ export async function temporaryFolder(): Promise<{ path: string; remove(): Promi
 /** A directory over the file. */
 export async function openDirectory(
   file: string,
-  options: { clock?: Clock; log?: Logger; cacheEntriesMax?: number; waitingMax?: number } = {},
-): Promise<{ directory: Directory; hashes(): number; close(): void }> {
+  options: {
+    clock?: Clock;
+    log?: Logger;
+    cacheEntriesMax?: number;
+    waitingMax?: number;
+    scram?: readonly ScramHash[];
+  } = {},
+): Promise<{ directory: Directory; hashes(): number; renewed(): Promise<void>; close(): void }> {
   const users = createLiveUsers({
     file,
     clock: options.clock ?? handClock(),
@@ -55,12 +69,17 @@ export async function openDirectory(
     cacheEntriesMax: options.cacheEntriesMax ?? 100,
     cacheMs: 1_000,
   });
-  const dummy = hashPassword('nobody has this');
-  const passwords = createPasswordVerifier(() => dummy, options.waitingMax ?? 100);
-  let hashes = 0;
+  const passwords = createPasswordVerifier({
+    clock: options.clock ?? handClock(),
+    waitingMax: options.waitingMax ?? 100,
+  });
+  const hashes = options.scram ?? [];
+  const secret = Buffer.alloc(32, 1);
+  const renewal = createRenewal(usersFile(file, { hashes, iterations: 4_096 }), options.log ?? keepingLog());
+  let count = 0;
   const counted = {
     verify(...args: Parameters<typeof passwords.verify>) {
-      hashes++;
+      count++;
       return passwords.verify(...args);
     },
   };
@@ -70,5 +89,12 @@ export async function openDirectory(
     users.stop();
     throw error;
   }
-  return { directory: createFileDirectory(users, counted), hashes: () => hashes, close: () => users.stop() };
+  const scram = { hashes, iterations: 4_096, secret: () => secret };
+  const directory = createFileDirectory({
+    users,
+    passwords: counted,
+    renew: renewal.renew,
+    ...(hashes.length === 0 ? {} : { scram }),
+  });
+  return { directory, hashes: () => count, renewed: renewal.idle, close: () => users.stop() };
 }

@@ -40,7 +40,8 @@ async function run(
     result: (more) => rows.push(...more),
     askSecret: async () => '',
   };
-  await command.run({ config, args, terminal });
+  const call = () => Promise.reject(new Error('no server is asked'));
+  await command.run({ config, args, terminal, call });
   return rows;
 }
 
