@@ -81,9 +81,11 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** A directory of its own. `await using` removes it. */
-export async function temporaryDirectory(): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp(join(tmpdir(), 'postroad-test-'));
+/** A directory of its own, below one that programs trust when they do not trust the usual one. `await using` removes it. */
+export async function temporaryDirectory(
+  parent = tmpdir(),
+): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(parent, 'postroad-test-'));
   return {
     path,
     [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 5 }),
