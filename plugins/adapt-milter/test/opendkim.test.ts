@@ -111,7 +111,7 @@ function isSigned(message: string): boolean {
   const signed = tag('h')
     .split(':')
     .flatMap((name) => {
-      const at = left.findLastIndex((field) => field.toLowerCase().startsWith(`${name.toLowerCase()}:`));
+      const at = left.map((field) => field.split(':')[0]?.toLowerCase()).lastIndexOf(name.toLowerCase());
       return at < 0 ? [] : left.splice(at, 1).map((field) => `${relaxed(field)}\r\n`);
     });
   const own = relaxed(signature).replace(/([;:]\s*b=)[^;]*/, '$1');

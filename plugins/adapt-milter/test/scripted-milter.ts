@@ -7,7 +7,9 @@ export interface Script {
   /** Version, actions and steps of its answer to the negotiation, and macro lists behind them. */
   readonly negotiation?: { version?: number; actions?: number; steps?: number; lists?: Buffer };
   /** Packets to answer to a command by its letter, in order; `c` when nothing is said. */
-  answer?(letter: string, data: Buffer, socket: Socket): readonly Buffer[] | undefined;
+  readonly answer?:
+    | ((letter: string, data: Buffer, socket: Socket) => readonly Buffer[] | undefined)
+    | undefined;
 }
 
 /** It runs. */
