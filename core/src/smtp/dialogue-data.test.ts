@@ -114,6 +114,18 @@ describe('limits of a message', () => {
     );
   });
 
+  it('takes a line of any length', async () => {
+    const { messages } = await play(`${begun}
+      C: DATA
+      S: 354 ...
+      C:
+      C: ${'x'.repeat(200_000)}
+      C: .
+      S: 250 ...
+    `);
+    expect(messages[0]?.content.length).toBe(200_004);
+  });
+
   it('refuses a message that goes round in circles', async () => {
     await play(
       `${begun}

@@ -3,11 +3,13 @@ import { connect } from 'node:net';
 import { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ConnectionState } from '../context/connection.js';
+import type { Clock } from '../services/clock.js';
 import type { ClientSocket } from '../services/listeners.js';
 import { createMetrics } from '../services/metrics-registry.js';
 import type { BodyWriter } from '../services/spool.js';
 import { systemClock } from '../services/system-clock.js';
 import { startTestReceiver, type TestReceiver, takeEverything } from '../testing/test-receiver.js';
+import { createVirtualClock } from '../testing/virtual-clock.js';
 import { reply } from '../values/reply.js';
 import { createReceiver } from './create-receiver.js';
 import { defaultReceiverLimits, type ReceiverPolicy } from './receiver.js';
@@ -20,14 +22,14 @@ afterEach(async () => {
 
 const log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
 
-/** A receiver on a socket whose writes are counted. */
-function open(policy: Partial<ReceiverPolicy> = {}) {
+/** A receiver on a socket whose writes are counted; `isRead`: by a client that reads what it is sent. */
+function open(policy: Partial<ReceiverPolicy> = {}, { isRead = true, clock = systemClock as Clock } = {}) {
   const writes: string[] = [];
   const socket = new Duplex({
     read() {},
     write(chunk: Buffer, _encoding, done) {
       writes.push(chunk.toString('latin1'));
-      done();
+      if (isRead) done();
     },
   });
   const made = createReceiver({
@@ -39,7 +41,7 @@ function open(policy: Partial<ReceiverPolicy> = {}) {
     isPlaintextAuthAllowed: false,
     profile: 'strict',
     greetingDelayMs: 0,
-    clock: systemClock,
+    clock,
     log,
     metrics: createMetrics(),
     limits: defaultReceiverLimits,
@@ -104,6 +106,24 @@ describe('replies to commands that came together', () => {
     answer();
     await expect.poll(() => writes.join('')).toMatch(/250 late\r\n$/);
     socket.destroy();
+  });
+});
+
+describe('a client that never reads', () => {
+  it('is read no further once its replies have gathered, and does not stay for ever', async () => {
+    const clock = createVirtualClock();
+    const { socket } = open({}, { isRead: false, clock });
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    let pushed = 0;
+    for (; pushed < 1_000 && !socket.isPaused(); pushed++) {
+      socket.push('NOOP\r\n'.repeat(1_000));
+      await new Promise(setImmediate);
+    }
+    expect(pushed).toBeLessThan(100);
+    expect(socket.writableLength).toBeLessThan(200_000);
+    await clock.advance(302_000);
+    await closed;
+    expect(clock.timers).toBe(0);
   });
 });
 
