@@ -47,11 +47,13 @@ beforeAll(async () => {
   port = await freePort();
   const at = (name: string) => join(directory.path, name);
   await writeFile(at('rules.lua'), rules);
+  // The whole list of public suffixes takes a quarter of a minute to compile.
+  await writeFile(at('suffixes'), 'com\nexample\nnet\norg\n');
   await writeFile(
     at('rspamd.conf'),
     `options {
   filters = ""; temp_dir = "${directory.path}"; cache_file = "${at('symbols.cache')}"; hs_cache_dir = "${directory.path}";
-  control_socket = "${at('control.sock')} mode=0600"; url_tld = "/usr/share/rspamd/effective_tld_names.dat";
+  control_socket = "${at('control.sock')} mode=0600"; url_tld = "${at('suffixes')}";
   dns { nameserver = "127.0.0.1:9"; timeout = 0.1s; retransmits = 1; }
 }
 logging { type = "console"; level = "warning"; }
