@@ -7,7 +7,9 @@ const words =
   );
 
 /** Messages in one APPEND (RFC 3502). */
-const batchSize = 200;
+const batchSize = 50;
+/** Connections that fill one mailbox. */
+const fillersMax = 32;
 
 /** The message of a number: plain text with the fields that clients look at. */
 export function messageOf(number: number, sizeOctets: number): string {
@@ -32,16 +34,25 @@ export function messageOf(number: number, sizeOctets: number): string {
   return `${header}${body}end ${number} rare${number % 1000}word\r\n`;
 }
 
-/** Makes sure that the INBOX of an account holds so many messages. */
+/** Makes sure that the INBOX of an account holds so many messages, whose numbers may come in any order. */
 export async function fill(port: number, name: string, messages: number, sizeOctets: number): Promise<void> {
   const client = await connectLoad(port);
   await client.run(`LOGIN ${name} x`);
   const status = await client.run('STATUS INBOX (MESSAGES)');
-  const present = Number(/MESSAGES (\d+)/.exec(status)?.[1] ?? 0);
-  for (let number = present; number < messages; number += batchSize) {
-    await append(client, number, Math.min(batchSize, messages - number), sizeOctets);
-  }
   await client.close();
+  let next = Number(/MESSAGES (\d+)/.exec(status)?.[1] ?? 0);
+  if (next >= messages) return;
+  const fillers = Array.from({ length: Math.ceil(Math.min(fillersMax, messages / batchSize)) }, async () => {
+    const filler = await connectLoad(port);
+    await filler.run(`LOGIN ${name} x`);
+    while (next < messages) {
+      const from = next;
+      next += batchSize;
+      await append(filler, from, Math.min(batchSize, messages - from), sizeOctets);
+    }
+    await filler.close();
+  });
+  await Promise.all(fillers);
 }
 
 let tags = 0;

@@ -21,12 +21,27 @@ const zoneHours: Readonly<Record<string, number>> = {
 
 /** INTERNALDATE as IMAP writes it, in UTC. Years outside 0000 to 9999 are moved to the nearest one. */
 export function formatDateTime(atMs: number): string {
-  const date = new Date(Math.min(Math.max(atMs, -62_167_219_200_000), 253_402_300_799_000));
-  const two = (value: number) => (value < 10 ? `0${value}` : `${value}`);
-  const day = date.getUTCDate();
+  const bounded = Math.min(Math.max(atMs, -62_167_219_200_000), 253_402_300_799_000);
+  const day = Math.floor(bounded / dayMs);
+  const second = Math.floor((bounded - day * dayMs) / 1000);
+  const time = `${two(Math.floor(second / 3600))}:${two(Math.floor(second / 60) % 60)}:${two(second % 60)}`;
+  return `"${dayText(day)} ${time} +0000"`;
+}
+
+/** Neighbouring messages are often of one day. */
+let lastDay = { day: 0, text: ' 1-Jan-1970' };
+
+function dayText(day: number): string {
+  if (lastDay.day === day) return lastDay.text;
+  const date = new Date(day * dayMs);
+  const number = String(date.getUTCDate()).padStart(2, ' ');
   const year = String(date.getUTCFullYear()).padStart(4, '0');
-  const time = `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())}`;
-  return `"${day < 10 ? ' ' : ''}${day}-${months[date.getUTCMonth()]}-${year} ${time} +0000"`;
+  lastDay = { day, text: `${number}-${months[date.getUTCMonth()]}-${year}` };
+  return lastDay.text;
+}
+
+function two(value: number): string {
+  return value < 10 ? `0${value}` : `${value}`;
 }
 
 /** Reads a date-time; throws when there is no such moment. */

@@ -79,7 +79,8 @@ class TextCache<T extends object> {
     const texts = options.isUtf8 ? this.#utf8 : this.#ascii;
     let text = texts.get(value);
     if (text === undefined) {
-      text = this.#write(value, options);
+      // Put together from many pieces; written out once, so that they are not gathered anew each time it is sent.
+      text = Buffer.from(this.#write(value, options), 'latin1').toString('latin1');
       texts.set(value, text);
     }
     return text;

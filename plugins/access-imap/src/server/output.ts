@@ -7,15 +7,20 @@ import type { Writable } from 'node:stream';
 
 /** Gathered octets above which a writer should call `drain`. */
 const gatherOctetsMax = 65_536;
-/** Octet pieces up to this size are joined with the text around them. */
-const joinOctetsMax = 8_192;
+/** Text above this is turned into octets: long texts put together from many pieces are costly to turn at once. */
+const textLengthMax = 4_096;
+/** Octet pieces up to this size are copied, so that they go out with the text around them. */
+const copyOctetsMax = 32_768;
 
 /** The output of one connection. */
 export class Output {
   #target: Writable;
   #text = '';
-  #chunks: (string | Uint8Array)[] = [];
-  #chunkOctets = 0;
+  /** Octets that come before the text: whole pieces, then what has been copied into a buffer. */
+  #pieces: Uint8Array[] = [];
+  #pieceOctets = 0;
+  #buffer: Buffer | undefined;
+  #used = 0;
   #flushTarget: () => void = () => {};
 
   constructor(target: Writable) {
@@ -31,27 +36,31 @@ export class Output {
   /** Adds an octet string. */
   write(octets: string): void {
     this.#text += octets;
+    if (this.#text.length > textLengthMax) this.#copyText();
   }
 
   /** Adds octets, which must not change until they are sent. */
   writeBytes(bytes: Uint8Array): void {
-    if (bytes.length <= joinOctetsMax) {
-      this.#text += Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+    this.#copyText();
+    if (bytes.length <= copyOctetsMax) {
+      const buffer = this.#room(bytes.length);
+      buffer.set(bytes, this.#used);
+      this.#used += bytes.length;
       return;
     }
     this.#seal();
-    this.#chunks.push(bytes);
-    this.#chunkOctets += bytes.length;
+    this.#pieces.push(bytes);
+    this.#pieceOctets += bytes.length;
   }
 
   /** Whether enough has gathered to be worth sending. */
   get isFull(): boolean {
-    return this.#text.length + this.#chunkOctets >= gatherOctetsMax;
+    return this.#text.length + this.#used + this.#pieceOctets >= gatherOctetsMax;
   }
 
   /** Whether nothing has gathered. */
   get isEmpty(): boolean {
-    return this.#text === '' && this.#chunks.length === 0;
+    return this.#text === '' && this.#used === 0 && this.#pieces.length === 0;
   }
 
   /** Whether the client has not taken what was sent. */
@@ -62,20 +71,18 @@ export class Output {
   /** Sends what has gathered. */
   flush(): void {
     if (this.isEmpty) return;
-    const text = this.#text;
-    this.#text = '';
-    if (this.#target.destroyed || this.#target.writableEnded) {
-      this.#chunks = [];
-    } else if (this.#chunks.length === 0) {
-      this.#target.write(text, 'latin1');
+    const isGone = this.#target.destroyed || this.#target.writableEnded;
+    if (this.#used === 0 && this.#pieces.length === 0) {
+      if (!isGone) this.#target.write(this.#text, 'latin1');
+      this.#text = '';
     } else {
-      this.#target.cork();
-      for (const chunk of this.#chunks) this.#target.write(chunk, 'latin1');
-      if (text !== '') this.#target.write(text, 'latin1');
-      this.#target.uncork();
-      this.#chunks = [];
+      this.#copyText();
+      this.#seal();
+      const pieces = this.#pieces;
+      this.#pieces = [];
+      this.#pieceOctets = 0;
+      if (!isGone) this.#send(pieces);
     }
-    this.#chunkOctets = 0;
     this.#flushTarget();
   }
 
@@ -101,10 +108,35 @@ export class Output {
     if (!this.#target.destroyed) this.#target.end();
   }
 
-  #seal(): void {
-    if (this.#text === '') return;
-    this.#chunks.push(this.#text);
-    this.#chunkOctets += this.#text.length;
+  #send(pieces: readonly Uint8Array[]): void {
+    if (pieces.length > 1) this.#target.cork();
+    for (const piece of pieces) this.#target.write(piece);
+    if (pieces.length > 1) this.#target.uncork();
+  }
+
+  #copyText(): void {
+    const text = this.#text;
+    if (text === '') return;
     this.#text = '';
+    const buffer = this.#room(text.length);
+    this.#used += buffer.write(text, this.#used, 'latin1');
+  }
+
+  /** The buffer, with room for so many octets behind what is used. */
+  #room(octets: number): Buffer {
+    if (this.#buffer !== undefined && this.#used + octets <= this.#buffer.length) return this.#buffer;
+    this.#seal();
+    this.#buffer = Buffer.allocUnsafeSlow(Math.max(gatherOctetsMax, octets));
+    return this.#buffer;
+  }
+
+  /** Makes a piece of what has been copied; the rest of the buffer goes on being used. */
+  #seal(): void {
+    const buffer = this.#buffer;
+    if (buffer === undefined || this.#used === 0) return;
+    this.#pieces.push(buffer.subarray(0, this.#used));
+    this.#pieceOctets += this.#used;
+    this.#buffer = buffer.length - this.#used >= textLengthMax * 2 ? buffer.subarray(this.#used) : undefined;
+    this.#used = 0;
   }
 }
