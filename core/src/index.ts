@@ -66,6 +66,7 @@ export {
   hookTable,
   type LoginFailure,
   type RefusedEvent,
+  type ReportedEvent,
   type RetryAnswer,
   type RetryQuestion,
   type SettledEvent,
@@ -102,6 +103,7 @@ export { type ChunkDecoder, charsetDecoder, decodeHeaderValue, transferDecoder }
 export { foldText } from './mime/fold-text.js';
 export { containsText, foldedTexts, headerText, type TextPiece } from './mime/message-text.js';
 export { type ParsedMessage, parseStructure } from './mime/parse-structure.js';
+export { readReport } from './mime/read-report.js';
 export type {
   EnvelopeAddress,
   MessageEnvelope,
@@ -225,6 +227,7 @@ export {
   type Settlement,
 } from './services/queue-store.js';
 export { Random } from './services/random.js';
+export { Reports } from './services/reports.js';
 export {
   type DnssecResolver,
   type MxRecord,
@@ -317,6 +320,7 @@ export type {
   SpfResult,
 } from './values/message-authentication.js';
 export { type NetworkBits, networkOf, plainAddress } from './values/network.js';
+export type { ReceivedReport, ReportedComplaint, ReportedRecipient } from './values/received-report.js';
 export { enhancedStatus, formatReply, isPermanent, isTransient, type Reply, reply } from './values/reply.js';
 export type { DeliveryReport, RecipientOutcome, RemoteHost } from './values/report.js';
 export {

@@ -8,11 +8,12 @@ import type { Message } from '../context/message.js';
 import type { Transaction } from '../context/transaction.js';
 import type { Filed } from '../services/mailbox-store.js';
 import type { QueuedMessage, QueuedRecipient } from '../services/queue-store.js';
-import type { ReversePath } from '../values/address.js';
+import type { MailAddress, ReversePath } from '../values/address.js';
 import type { Envelope, EnvelopeRecipient } from '../values/envelope.js';
 import type { Finding } from '../values/finding.js';
 import type { HeaderPrefix, HeaderSection } from '../values/header.js';
 import type { Credentials, Identity } from '../values/identity.js';
+import type { ReceivedReport } from '../values/received-report.js';
 import type { Reply } from '../values/reply.js';
 import type { DeliveryReport, RecipientOutcome } from '../values/report.js';
 import type { Route, TlsPolicy } from '../values/route.js';
@@ -104,6 +105,16 @@ export interface DsnSubject {
   readonly recipients: readonly { readonly recipient: QueuedRecipient; readonly outcome: RecipientOutcome }[];
 }
 
+/** A report that came by mail about a message of ours. */
+export interface ReportedEvent {
+  readonly report: ReceivedReport;
+  /**
+   * The recipient of ours that it is about, proven by the address that it came to (VERP); without it everything is
+   * hearsay, and nothing may be done to an address because of it.
+   */
+  readonly provenRecipient?: MailAddress;
+}
+
 /** A message about to be filed for one local recipient. */
 export interface FilingQuestion {
   readonly message: QueuedMessage;
@@ -161,6 +172,8 @@ export interface HookTable {
   dsn: Transform<DsnDraft, [subject: DsnSubject]>;
   attempted: Observe<[delivery: Delivery, report: DeliveryReport]>;
   settled: Observe<[event: SettledEvent]>;
+  returnPath: Decide<[message: QueuedMessage, recipient: QueuedRecipient], MailAddress>;
+  reported: Observe<[event: ReportedEvent]>;
   // store
   filing: Decide<[question: FilingQuestion], FilingAnswer | Refusal>;
   stored: Observe<[event: StoredEvent]>;
@@ -364,6 +377,16 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     input: ['envelope', 'recipient'],
     purpose: 'Where the recipient goes next: a local account, an MX, a host. Asked at each try.',
   },
+  returnPath: {
+    kind: 'decide',
+    stage: 'route',
+    scope: 'mta',
+    undecided: 'default',
+    timeoutMs: 30 * seconds,
+    input: ['message', 'recipient'],
+    purpose:
+      'Another reverse-path to say to the next hop, as for VERP. Recipients with different ones go in different transactions. Not asked for null paths and local recipients.',
+  },
   egress: {
     kind: 'decide',
     stage: 'deliver',
@@ -435,6 +458,15 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     timeoutMs: 10 * seconds,
     input: ['event'],
     purpose: "A recipient's way has ended.",
+  },
+  reported: {
+    kind: 'observe',
+    stage: 'deliver',
+    scope: 'mta',
+    undecided: '–',
+    timeoutMs: 10 * seconds,
+    input: ['event'],
+    purpose: 'A report came by mail: a message of ours was not delivered, or somebody complains.',
   },
 };
 

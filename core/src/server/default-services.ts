@@ -5,6 +5,7 @@ import { createSpool, type OwnedSpool } from '../body/spool.js';
 import type { ServiceContainer } from '../di/container.js';
 import type { Token } from '../di/token.js';
 import { MailError } from '../errors.js';
+import type { CompiledHooks } from '../hooks/compile.js';
 import type { MtaOptions } from '../mta-options.js';
 import { Certificates } from '../services/certificates.js';
 import { Clock } from '../services/clock.js';
@@ -17,6 +18,7 @@ import { Metrics } from '../services/metrics.js';
 import type { GenerationListeners } from '../services/port-table.js';
 import { Queue } from '../services/queue.js';
 import { Random } from '../services/random.js';
+import { Reports } from '../services/reports.js';
 import { Resolver } from '../services/resolver.js';
 import { Spool } from '../services/spool.js';
 import type { House } from './house.js';
@@ -38,6 +40,7 @@ export function bindDefaults(
   container: ServiceContainer,
   declared: ReadonlySet<symbol>,
   log: Logger,
+  hooks: () => CompiledHooks,
 ): DefaultServices {
   const bind = <T>(token: Token<T>, service: T) => {
     if (!declared.has(token.id)) container.bind(token, service);
@@ -58,6 +61,7 @@ export function bindDefaults(
   bind(Listeners, listeners);
   bind(Spool, spool);
   bind(Queue, currentQueue(house));
+  bind(Reports, { tell: async (event) => await hooks().reported?.(event) });
   if (!declared.has(Resolver.id)) container.bind(Resolver, house.resolver ?? systemResolver(house, options));
   return { certificates, listeners, spool };
 }

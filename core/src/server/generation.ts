@@ -53,7 +53,7 @@ export function buildGeneration(house: House, options: MtaOptions, number: numbe
     options.plugins.flatMap((use) => use.definition.provides ?? []).map((token) => token.id),
   );
   let hooks: CompiledHooks | undefined;
-  const defaults = bindDefaults(house, options, container, declared, log);
+  const defaults = bindDefaults(house, options, container, declared, log, () => hooks as CompiledHooks);
   const quotas = createAccountQuotas({
     directory: () => find(container, Directory),
     store: () => find(container, MailboxStore),

@@ -53,8 +53,13 @@ async function route(
   message: QueuedMessage,
   recipient: QueuedRecipient,
 ): Promise<Route | Refusal> {
-  const answer = await options.hooks().route?.(message, recipient);
-  return answer ?? unroutable;
+  const { route: hook, returnPath } = options.hooks();
+  const answer = (await hook?.(message, recipient)) ?? unroutable;
+  if (returnPath === null || message.reversePath === null || !('transport' in answer)) return answer;
+  if (answer.transport === 'local' || answer.transport === 'custom') return answer;
+  const path = await returnPath(message, recipient);
+  if (path === undefined) return answer;
+  return 'verdict' in path ? failedDecision : { ...answer, reversePath: path };
 }
 
 async function deliver(

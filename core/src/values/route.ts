@@ -1,4 +1,5 @@
 /** Where a recipient's message goes next. */
+import type { MailAddress } from './address.js';
 import type { EnvelopeRecipient } from './envelope.js';
 
 /** To an account of the local `MailboxStore`. */
@@ -17,6 +18,8 @@ export interface MxRoute {
   readonly transport: 'mx';
   readonly domain: string;
   readonly tls?: TlsPolicy;
+  /** What MAIL says instead of the message's reverse-path. */
+  readonly reversePath?: MailAddress;
 }
 
 /** To one host: a smarthost or a per-domain transport. */
@@ -28,6 +31,8 @@ export interface HostRoute {
   readonly login?: string;
   /** Never logged, never listed. */
   readonly password?: string;
+  /** What MAIL says instead of the message's reverse-path. */
+  readonly reversePath?: MailAddress;
 }
 
 /** To a transport that a plugin's `deliver` tap knows, such as `http` or `pipe`. */

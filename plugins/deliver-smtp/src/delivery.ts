@@ -2,6 +2,7 @@
 import {
   type Delivery,
   type DeliveryReport,
+  type QueuedMessage,
   type QueuedRecipient,
   type RecipientOutcome,
   type Reply,
@@ -41,6 +42,8 @@ class DeliveryRun {
   readonly #delivery: Delivery;
   readonly #route: SmtpRoute;
   readonly #signal: AbortSignal;
+  /** As the next hop is to see it. */
+  readonly #message: QueuedMessage;
   readonly #content: Content;
   readonly #tls: TlsPolicy | 'implicit';
   readonly #helloName: string;
@@ -61,6 +64,8 @@ class DeliveryRun {
     this.#delivery = delivery;
     this.#route = route;
     this.#signal = signal;
+    this.#message =
+      route.reversePath === undefined ? message : { ...message, reversePath: route.reversePath };
     this.#content = contentOf(message);
     this.#open = delivery.recipients;
     const wished = egress.tls ?? route.tls ?? deliverer.config.tls;
@@ -206,7 +211,7 @@ class DeliveryRun {
     const { clock, config, pool } = this.#deliverer;
     const isReused = connection.transactions > 0;
     const protocol = this.#route.transport === 'lmtp' ? 'lmtp' : 'smtp';
-    const { message } = this.#delivery;
+    const message = this.#message;
     const { timeouts, chunking, eightBit } = config;
     let recipients = this.#open;
     let isLeaving = false;

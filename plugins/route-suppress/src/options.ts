@@ -12,6 +12,8 @@ export interface RouteSuppressOptions {
   readonly exhaustedMs?: number | undefined;
   /** How many messages must have been given up before; default 3. */
   readonly exhaustedMax?: number | undefined;
+  /** How long one stays whose owner has complained; default a year. */
+  readonly complaintMs?: number | undefined;
   /** Most addresses on the list; default 1,000,000. The oldest go first. */
   readonly entriesMax?: number | undefined;
 }
@@ -22,6 +24,7 @@ export interface RouteSuppressConfig {
   readonly addressMs: number;
   readonly exhaustedMs: number;
   readonly exhaustedMax: number;
+  readonly complaintMs: number;
   readonly entriesMax: number;
 }
 
@@ -40,6 +43,11 @@ export const config: StandardSchema<RouteSuppressOptions, RouteSuppressConfig> =
     .int()
     .min(1)
     .default(7 * day),
+  complaintMs: z
+    .number()
+    .int()
+    .min(1)
+    .default(365 * day),
   exhaustedMax: z.number().int().min(1).max(1_000).default(3),
   entriesMax: z.number().int().min(1).max(10_000_000).default(1_000_000),
 });

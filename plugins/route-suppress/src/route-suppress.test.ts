@@ -1,7 +1,18 @@
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { accept, definePlugin, type PluginUse, type Reply, reply, type SettledEvent } from '@postroad/core';
+import {
+  accept,
+  classifyBounce,
+  definePlugin,
+  type PluginUse,
+  type ReceivedReport,
+  type Reply,
+  Reports,
+  reply,
+  type SettledEvent,
+  systemClock,
+} from '@postroad/core';
 import { createVirtualClock, startTestMta, type TestMta } from '@postroad/core/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { formatLine } from './entry.js';
@@ -124,4 +135,44 @@ describe('the list', () => {
     expect(await list.find('d')).toBeDefined();
     expect(await list.find('a')).toBeUndefined();
   });
+});
+
+test('a proven bounce or complaint puts its recipient on the list, hearsay does not', async () => {
+  let tell: Reports['tell'] = async () => {};
+  const reporter = definePlugin({
+    name: 'report-test',
+    needs: { reports: Reports },
+    setup({ services }) {
+      tell = (event) => services.reports.tell(event);
+    },
+  })();
+  await using server = await startTestMta({ plugins: [reporter, routeSuppress({ file })] });
+  expect(server.mta.state).toBe('running');
+  const list = new SuppressionList({ file, entriesMax: 10, clock: systemClock });
+  const address = (localPart: string) => ({ localPart, domain: 'example.net' });
+  const bounce = (localPart: string, words: Reply): ReceivedReport => ({
+    kind: 'bounce',
+    recipients: [
+      {
+        address: address(localPart),
+        action: 'failed',
+        reply: words,
+        bounceClass: classifyBounce(words),
+        isHard: words.code >= 500,
+      },
+    ],
+  });
+  const complaint = (feedbackType: string): ReceivedReport => ({
+    kind: 'complaint',
+    recipients: [],
+    complaint: { feedbackType, recipients: [] },
+  });
+  const gone = reply(550, '1.1', 'no such user');
+  await tell({ report: bounce('hearsay', gone) });
+  await tell({ report: bounce('full', reply(552, '2.2', 'full')), provenRecipient: address('full') });
+  await tell({ report: bounce('gone', gone), provenRecipient: address('gone') });
+  await tell({ report: complaint('abuse'), provenRecipient: address('angry') });
+  await tell({ report: complaint('not-spam'), provenRecipient: address('happy') });
+  await list.find('');
+  expect(list.entries().map((entry) => entry.address)).toEqual(['gone@example.net', 'angry@example.net']);
 });

@@ -7,6 +7,7 @@ import {
   classifyBounce,
   definePlugin,
   formatReply,
+  type ReceivedReport,
   reject,
   type SettledEvent,
 } from '@postroad/core';
@@ -22,8 +23,8 @@ const exhaustedRememberedMs = 30 * 86_400_000;
 const dead = new Set<BounceClass>(['address', 'domain']);
 
 /**
- * Only what other servers said to ourselves counts: a report by mail is easily forged, and would let anybody stop mail
- * to an address.
+ * What other servers said to ourselves counts, and reports by mail that prove by the address they came to which recipient
+ * they are about.
  */
 export const routeSuppress = definePlugin({
   name: 'route-suppress',
@@ -35,6 +36,15 @@ export const routeSuppress = definePlugin({
     const { clock } = services;
     const list = new SuppressionList({ file: config.file, entriesMax: config.entriesMax, clock });
     const exhausted = boundedCache<string, number>({ entriesMax: exhaustedEntriesMax, clock });
+    const add = async (address: string, words: string, untilMs: number): Promise<void> => {
+      const reason = words.slice(0, 300);
+      try {
+        await list.change({ address, reason, atMs: clock.now(), untilMs });
+        log.info('an address is not sent to any more', { recipient: address, reason });
+      } catch (error) {
+        log.error('the list of dead addresses could not be written', { file: config.file, error });
+      }
+    };
     onStart(() => list.start());
     tap(
       'route',
@@ -54,16 +64,30 @@ export const routeSuppress = definePlugin({
       }
       const untilMs = judge(event, key, config, exhausted, clock.now());
       if (untilMs === undefined || event.outcome === undefined) return;
-      const reason = formatReply(event.outcome.reply).slice(0, 300);
-      try {
-        await list.change({ address: key, reason, atMs: clock.now(), untilMs });
-        log.info('an address is not sent to any more', { recipient: key, reason });
-      } catch (error) {
-        log.error('the list of dead addresses could not be written', { file: config.file, error });
-      }
+      await add(key, formatReply(event.outcome.reply), untilMs);
+    });
+    tap('reported', async ({ report, provenRecipient }) => {
+      // What is not proven is easily forged, and would let anybody stop mail to an address.
+      if (provenRecipient === undefined) return;
+      const found = judgeReport(report, config);
+      if (found !== undefined)
+        await add(addressKey(provenRecipient), found.reason, clock.now() + found.forMs);
     });
   },
 });
+
+/** Why and for how long a proven report puts its address on the list. */
+function judgeReport(
+  { recipients, complaint }: ReceivedReport,
+  config: RouteSuppressConfig,
+): { readonly reason: string; readonly forMs: number } | undefined {
+  if (complaint !== undefined) {
+    if (complaint.feedbackType === 'not-spam') return undefined;
+    return { reason: `its owner complained (${complaint.feedbackType})`, forMs: config.complaintMs };
+  }
+  const gone = recipients.find(({ isHard, bounceClass }) => isHard && dead.has(bounceClass));
+  return gone === undefined ? undefined : { reason: formatReply(gone.reply), forMs: config.addressMs };
+}
 
 /** Until when the address goes on the list; `undefined` when it does not. */
 function judge(
