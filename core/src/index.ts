@@ -200,6 +200,7 @@ export {
   type StoredMessage,
 } from './services/mailbox-store.js';
 export { type Counter, type Gauge, type MetricSample, Metrics } from './services/metrics.js';
+export { Outbox, type OutboxEvent, type OutboxSubscription } from './services/outbox.js';
 export {
   type ExportedQueue,
   type ImportedQueue,

@@ -15,12 +15,14 @@ import { createCertificates, type OwnedCertificates } from '../services/file-cer
 import { Listeners } from '../services/listeners.js';
 import { Logger } from '../services/logger.js';
 import { Metrics } from '../services/metrics.js';
+import { Outbox } from '../services/outbox.js';
 import type { GenerationListeners } from '../services/port-table.js';
 import { Queue } from '../services/queue.js';
 import { Random } from '../services/random.js';
 import { Reports } from '../services/reports.js';
 import { Resolver } from '../services/resolver.js';
 import { Spool } from '../services/spool.js';
+import { createOutbox, type OwnedOutbox } from '../stages/queue/outbox-messages.js';
 import type { House } from './house.js';
 
 /** The defaults that a generation starts and stops. */
@@ -28,6 +30,7 @@ export interface DefaultServices {
   readonly certificates: OwnedCertificates;
   readonly listeners: GenerationListeners;
   readonly spool: OwnedSpool;
+  readonly outbox: OwnedOutbox;
 }
 
 /** Bodies up to this size stay in memory and ride in the queue's own record. */
@@ -61,9 +64,11 @@ export function bindDefaults(
   bind(Listeners, listeners);
   bind(Spool, spool);
   bind(Queue, currentQueue(house));
+  const outbox = createOutbox();
+  bind(Outbox, outbox);
   bind(Reports, { tell: async (event) => await hooks().reported?.(event) });
   if (!declared.has(Resolver.id)) container.bind(Resolver, house.resolver ?? systemResolver(house, options));
-  return { certificates, listeners, spool };
+  return { certificates, listeners, spool, outbox };
 }
 
 function systemResolver(house: House, options: MtaOptions): Resolver {

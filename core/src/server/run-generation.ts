@@ -117,6 +117,7 @@ function createSchedulerOf(house: House, generation: Generation): Scheduler {
     metrics,
     owner,
     spool: container.get(Spool),
+    outbox: generation.defaults.outbox,
   });
 }
 

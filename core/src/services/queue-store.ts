@@ -93,6 +93,8 @@ export interface NewQueuedRecipient {
   readonly site: string;
   readonly dueAtMs?: number;
   readonly holdReason?: string;
+  /** The way it goes instead of what the `route` hook says. */
+  readonly redirect?: Route;
 }
 
 /** Who takes recipients for delivery, and for how long. */

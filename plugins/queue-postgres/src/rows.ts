@@ -120,6 +120,11 @@ export const newRecipientColumns: readonly Column<NewRow>[] = [
   ['unsettled', 'int', ({ recipient }) => recipient.unsettledAttempts],
   ['last_attempt_ms', 'bigint', ({ recipient }) => recipient.lastAttemptAtMs ?? null],
   ['hold_reason', 'text', ({ recipient }) => recipient.holdReason ?? null],
+  [
+    'redirect',
+    'text',
+    ({ recipient }) => (recipient.redirect === undefined ? null : JSON.stringify(recipient.redirect)),
+  ],
   ['is_delay_told', 'boolean', ({ recipient }) => recipient.isDelayTold],
 ];
 

@@ -1,6 +1,7 @@
 /** From what a try brought to what becomes of its recipients: settlements, DSNs and events. */
 import type { DsnDraft, SettledEvent } from '../../hooks/table.js';
 import type { ReplyRule } from '../../mta-options.js';
+import type { OutboxEvent } from '../../services/outbox.js';
 import type {
   NewQueuedMessage,
   QueuedMessage,
@@ -10,6 +11,7 @@ import type {
 import { type Reply, reply } from '../../values/reply.js';
 import type { RecipientOutcome } from '../../values/report.js';
 import { isToBeTold } from './notify-rules.js';
+import { outboxEvent, outboxListener } from './outbox-messages.js';
 import { leaseOf } from './recipient-transitions.js';
 import { giveUpAtMs, nextRetryAtMs, tellDelayAtMs } from './retry-schedule.js';
 import type { SchedulerOptions } from './scheduler-options.js';
@@ -31,6 +33,8 @@ export interface Conclusion {
   readonly settlements: readonly Settlement[];
   readonly additions: readonly NewQueuedMessage[];
   readonly events: readonly SettledEvent[];
+  /** For those who subscribe to the outbox; empty when nobody does. */
+  readonly outbox: readonly OutboxEvent[];
 }
 
 /** What the conclusion depends on. */
@@ -43,6 +47,8 @@ export interface Judge {
   retryDelaysMs(site: string): readonly number[] | undefined;
   /** What the options say about this answer. */
   replyRule(outcome: RecipientOutcome, site: string): ReplyRule | undefined;
+  /** Whether anybody subscribes to the outbox. */
+  hasOutbox(): boolean;
   /** Something that should not throw has thrown. */
   failed(what: string, error: unknown): void;
 }
@@ -60,15 +66,19 @@ export async function conclude(ended: Ended, judge: Judge): Promise<Conclusion> 
   const told = await tellSender(ended, fates, judge);
   const settlements: Settlement[] = [];
   const events: SettledEvent[] = [];
+  const outbox: OutboxEvent[] = [];
+  const isToldOf = judge.hasOutbox() && ended.message.origin.listener !== outboxListener;
   ended.recipients.forEach((one, at) => {
     const fate = fates[at] as Fate;
     settlements.push(settlementOf(ended, one, fate, told.isFailureUntold));
+    if (isToldOf && fate.is === 'waiting') outbox.push(outboxEvent(ended, one, 'deferred', judge.nowMs()));
     if (settlements.at(-1)?.to !== 'done' || fate.is === 'waiting') return;
     const isDropped = fate.is === 'bounced' && !isToBeTold(ended.message, one.recipient, 'failure');
     const status = isDropped ? 'dropped' : fate.is;
     events.push({ message: ended.message, recipient: one.recipient, status, outcome: one.outcome });
+    if (isToldOf) outbox.push(outboxEvent(ended, one, status, judge.nowMs()));
   });
-  return { settlements, additions: told.additions, events };
+  return { settlements, additions: told.additions, events, outbox };
 }
 
 async function fateOf(ended: Ended, one: Concerned, judge: Judge): Promise<Fate> {

@@ -7,6 +7,7 @@ import type { DeliveryJob } from './delivery-job.js';
 import type { WorkHint } from './fetcher.js';
 import { giveBack, giveBackJob, giveBackSuspended, setAside } from './give-back.js';
 import type { DispatcherParts, Hands } from './hands.js';
+import { outboxMessages } from './outbox-messages.js';
 import { createReplyRules } from './reply-rules.js';
 import { beginJobs } from './run-job.js';
 import { createSettler } from './settler.js';
@@ -108,10 +109,20 @@ function createHands(
     parts,
     messages: createActiveMessages(),
     sites: createSiteTable(options),
-    settler: createSettler(parts),
+    settler: createSettler({
+      ...parts,
+      added: () => of.changed({ isMore: true }),
+      outbox: (events) =>
+        outboxMessages(events, parts.outbox?.subscriptions ?? [], {
+          nowMs: clock.now(),
+          lifetimeMs: options.lifetimeMs,
+          newId: () => random.id(),
+        }),
+    }),
     judge: {
       policy,
       options,
+      hasOutbox: () => (parts.outbox?.subscriptions.length ?? 0) > 0,
       nowMs: () => clock.now(),
       random: () => random.number(),
       retryDelaysMs: (site) => ruleOf(site)?.retryDelaysMs,

@@ -8,6 +8,7 @@ import type { Random } from '../../services/random.js';
 import type { ActiveMessages } from './active-messages.js';
 import type { Judge } from './conclude.js';
 import type { WorkHint } from './fetcher.js';
+import type { OwnedOutbox } from './outbox-messages.js';
 import type { ReplyRules } from './reply-rules.js';
 import type { SchedulerOptions } from './scheduler-options.js';
 import type { SchedulerPolicy } from './scheduler-policy.js';
@@ -26,6 +27,8 @@ export interface DispatcherParts {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly owner: string;
+  /** Who is told of events; nobody by default. */
+  readonly outbox?: OwnedOutbox;
 }
 
 /** See the file's comment. */

@@ -130,6 +130,7 @@ function freshRecipient(one: QueuedRecipient): NewQueuedRecipient {
     address: one.address,
     ...(one.notify === undefined ? {} : { notify: one.notify }),
     ...(one.orcpt === undefined ? {} : { orcpt: one.orcpt }),
+    ...(one.redirect === undefined ? {} : { redirect: one.redirect }),
     site: 'new',
     ...(one.state === 'waiting' ? { dueAtMs: one.dueAtMs } : {}),
     ...(one.state === 'held' ? { holdReason: one.holdReason ?? 'held' } : {}),

@@ -19,6 +19,7 @@ export function newRecipient(message: NewQueuedMessage, index: number, lease?: L
     address: of.address,
     ...(of.notify === undefined ? {} : { notify: of.notify }),
     ...(of.orcpt === undefined ? {} : { orcpt: of.orcpt }),
+    ...(of.redirect === undefined ? {} : { redirect: of.redirect }),
     state: 'ready',
     dueAtMs: message.receivedAtMs,
     attempts: 0,

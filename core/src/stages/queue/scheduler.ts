@@ -18,6 +18,7 @@ import type { Random } from '../../services/random.js';
 import type { Spool } from '../../services/spool.js';
 import { createDispatcher } from './dispatcher.js';
 import { createFetcher } from './fetcher.js';
+import type { OwnedOutbox } from './outbox-messages.js';
 import { createQueueService } from './queue-service.js';
 import type { SchedulerOptions } from './scheduler-options.js';
 import type { SchedulerPolicy } from './scheduler-policy.js';
@@ -33,6 +34,8 @@ export interface SchedulerParts {
   readonly metrics: Metrics;
   /** Unique to this process run. */
   readonly owner: string;
+  /** Who is told of events; nobody by default. */
+  readonly outbox?: OwnedOutbox;
   /** Needed for imports. */
   readonly spool?: Spool;
 }

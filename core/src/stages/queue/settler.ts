@@ -4,12 +4,15 @@
  */
 import type { Clock } from '../../services/clock.js';
 import type { Logger } from '../../services/logger.js';
+import type { OutboxEvent } from '../../services/outbox.js';
 import type { NewQueuedMessage, QueueStore, Settlement } from '../../services/queue-store.js';
 
 /** What goes into one commit together: it is written whole or not at all. */
 export interface SettlementBatch {
   readonly settlements: readonly Settlement[];
   readonly additions: readonly NewQueuedMessage[];
+  /** What subscribers of the outbox are told; one message tells of a whole commit. */
+  readonly outbox?: readonly OutboxEvent[];
 }
 
 /** See the file's comment. */
@@ -35,6 +38,10 @@ export function createSettler(of: {
   readonly owner: string;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Called when such messages are in the store. */
+  readonly added?: () => void;
+  /** Messages that tell subscribers of events, to be put in with them. */
+  readonly outbox?: (events: readonly OutboxEvent[]) => readonly NewQueuedMessage[];
 }): Settler {
   let waiting: Waiting[] = [];
   let isWriting = false;
@@ -56,6 +63,8 @@ export function createSettler(of: {
   async function tryCommit(batch: readonly Waiting[]): Promise<boolean> {
     const settlements = batch.flatMap((one) => one.settlements);
     const additions = batch.flatMap((one) => one.additions);
+    const events = of.outbox === undefined ? [] : batch.flatMap((one) => one.outbox ?? []);
+    if (events.length > 0) additions.push(...(of.outbox?.(events) ?? []));
     try {
       await of.store.settle(of.owner, settlements, additions);
     } catch (error) {
@@ -64,6 +73,7 @@ export function createSettler(of: {
       return false;
     }
     isFailing = false;
+    if (events.length > 0) of.added?.();
     for (const one of batch) one.done(true);
     return true;
   }

@@ -179,6 +179,13 @@ export function operating(fresh: Fresh): void {
     expect(await find({ campaign: 'june' })).toEqual([]);
   });
 
+  it('keeps the way that a new recipient comes with', async () => {
+    const { store } = await fresh();
+    const redirect = { transport: 'custom', name: 'http', target: 'events' } as const;
+    await store.put(sampleMessage('m1', [{ to: 'a@b.test', redirect }]));
+    expect((await store.lease(request()))[0]?.redirect).toEqual(redirect);
+  });
+
   it('sends another way, and by the usual way again', async () => {
     const { store } = await fresh();
     await store.put(sampleMessage('m1', [{ to: 'a@b.test', dueAtMs: nowMs + 99_999, site: 'mx:b.test' }]));

@@ -1,0 +1,49 @@
+/**
+ * The durable outbox of events: what happens to recipients is written in the same commit that makes it so, and delivered
+ * by a transport of the subscriber, again and again until it takes it. So a subscriber hears of everything at least once.
+ */
+import { token } from '../di/token.js';
+import type { BounceClass } from '../values/bounce-class.js';
+
+/** Something that happened to a recipient. Serialisable. */
+export interface OutboxEvent {
+  /** The same when the event is told again. */
+  readonly id: string;
+  readonly event: 'delivered' | 'deferred' | 'bounced' | 'expired' | 'dropped';
+  readonly atMs: number;
+  readonly messageId: string;
+  /** The Message-ID field. */
+  readonly messageIdField?: string;
+  readonly reversePath: string;
+  readonly recipient: string;
+  readonly site: string;
+  /** Which try it was, from 1. */
+  readonly attempt: number;
+  /** The words of the server, or ours, on one line. */
+  readonly reply: string;
+  readonly remote?: string;
+  readonly bounceClass?: BounceClass;
+  readonly account?: string;
+  readonly tenant?: string;
+  readonly campaign?: string;
+}
+
+/** Who wants to hear of events, and how. */
+export interface OutboxSubscription {
+  /**
+   * Events are delivered by the route `{ transport: 'custom', name, target }`, as messages of JSON, one event a line: the
+   * subscriber taps `deliver` for it. What it defers is tried again by the queue's schedule, up to the queue's lifetime.
+   */
+  readonly name: string;
+  readonly target: string;
+  wants(event: OutboxEvent): boolean;
+}
+
+/** See the file's comment. */
+export interface Outbox {
+  /** Call it in `setup`; it holds as long as the generation. */
+  subscribe(subscription: OutboxSubscription): void;
+}
+
+/** The token of the outbox; the core provides it. */
+export const Outbox = token<Outbox>('core.outbox');

@@ -1,0 +1,111 @@
+/** From what became of recipients to the messages that tell subscribers of it. */
+import { bodyFromBytes } from '../../body/inline-body.js';
+import type { Outbox, OutboxEvent, OutboxSubscription } from '../../services/outbox.js';
+import type { NewQueuedMessage } from '../../services/queue-store.js';
+import { formatAddress, formatReversePath } from '../../values/address.js';
+import { classifyBounce } from '../../values/bounce-class.js';
+import { defaultEnvelopeParameters } from '../../values/envelope.js';
+import { formatReply } from '../../values/reply.js';
+import type { RecipientOutcome } from '../../values/report.js';
+import type { Ended } from './conclude.js';
+
+/** The outbox of one generation, as plugins see it and as the scheduler uses it. */
+export interface OwnedOutbox extends Outbox {
+  readonly subscriptions: readonly OutboxSubscription[];
+}
+
+/** What messages of the outbox are made with. */
+export interface OutboxMessageOptions {
+  readonly nowMs: number;
+  readonly lifetimeMs: number;
+  newId(): string;
+}
+
+/** The listener that messages of the outbox name as their origin: nothing is told about them. */
+export const outboxListener = 'outbox';
+
+/** Most events in one message. */
+const eventsMax = 500;
+
+/** Nobody wants anything yet. */
+export function createOutbox(): OwnedOutbox {
+  const subscriptions: OutboxSubscription[] = [];
+  return { subscriptions, subscribe: (one) => void subscriptions.push(one) };
+}
+
+/** What happened to a recipient in a try that has ended. */
+export function outboxEvent(
+  ended: Pick<Ended, 'message' | 'site'>,
+  one: Ended['recipients'][number],
+  event: OutboxEvent['event'],
+  atMs: number,
+): OutboxEvent {
+  const { message, site } = ended;
+  const { recipient, outcome } = one;
+  const { accountId, tenant, campaign } = message.origin;
+  const messageIdField = message.body.header.get('Message-ID');
+  return {
+    id: `${message.id}/${recipient.index}/${recipient.attempts}/${event}`,
+    event,
+    atMs,
+    messageId: message.id,
+    ...(messageIdField === undefined ? {} : { messageIdField: messageIdField.slice(0, 998) }),
+    reversePath: formatReversePath(message.reversePath),
+    recipient: formatAddress(recipient.address),
+    site,
+    attempt: recipient.attempts,
+    reply: formatReply(outcome.reply),
+    ...(outcome.remote === undefined ? {} : { remote: outcome.remote.name }),
+    ...bounceClassOf(outcome),
+    ...(accountId === undefined ? {} : { account: accountId }),
+    ...(tenant === undefined ? {} : { tenant }),
+    ...(campaign === undefined ? {} : { campaign }),
+  };
+}
+
+/** The messages, to be put in with the commit that makes the events so. */
+export function outboxMessages(
+  events: readonly OutboxEvent[],
+  subscriptions: readonly OutboxSubscription[],
+  options: OutboxMessageOptions,
+): readonly NewQueuedMessage[] {
+  return subscriptions.flatMap(({ name, target, wants }) => {
+    const wanted = events.filter(wants);
+    const messages: NewQueuedMessage[] = [];
+    for (let at = 0; at < wanted.length; at += eventsMax) {
+      messages.push(outboxMessage(wanted.slice(at, at + eventsMax), name, target, options));
+    }
+    return messages;
+  });
+}
+
+function bounceClassOf(outcome: RecipientOutcome): Pick<OutboxEvent, 'bounceClass'> {
+  return outcome.status === 'delivered' ? {} : { bounceClass: classifyBounce(outcome.reply) };
+}
+
+function outboxMessage(
+  events: readonly OutboxEvent[],
+  name: string,
+  target: string,
+  { nowMs, lifetimeMs, newId }: OutboxMessageOptions,
+): NewQueuedMessage {
+  const lines = events.map((event) => `${JSON.stringify(event)}\r\n`).join('');
+  return {
+    id: newId(),
+    reversePath: null,
+    parameters: { ...defaultEnvelopeParameters, bodyType: '8bitmime' },
+    headerPrefix: '',
+    body: bodyFromBytes(Buffer.from(`Content-Type: application/x-ndjson\r\n\r\n${lines}`)),
+    origin: { protocol: 'local', listener: outboxListener, remoteAddress: '', helloName: '' },
+    receivedAtMs: nowMs,
+    expiresAtMs: nowMs + lifetimeMs,
+    recipients: [
+      {
+        address: { localPart: 'outbox', domain: 'postroad.invalid' },
+        notify: 'never',
+        site: 'new',
+        redirect: { transport: 'custom', name, target },
+      },
+    ],
+  };
+}
