@@ -160,7 +160,6 @@ export { decodeInitialResponse, decodeResponse, encodeChallenge } from './sasl/b
 export { deriveScramKeys, formatScramKeys, parseScramKeys } from './sasl/scram-keys.js';
 export type { ExplainedHook, ExplainedTap, Explanation } from './server/explain.js';
 export type { MtaServices } from './server/house.js';
-export type { SubmitContent, SubmitEnvelope } from './server/submit.js';
 export { type AddressTest, createAddressTest } from './services/address-test.js';
 export {
   type AuthenticationResult,
@@ -202,6 +201,7 @@ export {
 export { type Counter, type Gauge, type MetricSample, Metrics } from './services/metrics.js';
 export { Outbox, type OutboxEvent, type OutboxSubscription } from './services/outbox.js';
 export {
+  type AddressResolution,
   type ExportedQueue,
   type ImportedQueue,
   type MessageTrace,
@@ -237,6 +237,7 @@ export {
   type Vouched,
 } from './services/resolver.js';
 export { type BodyWriter, Spool } from './services/spool.js';
+export { Submission, type SubmitContent, type SubmitEnvelope } from './services/submission.js';
 export { systemClock } from './services/system-clock.js';
 export { createReceiver } from './smtp/create-receiver.js';
 export {
@@ -323,7 +324,7 @@ export type {
 export { type NetworkBits, networkOf, plainAddress } from './values/network.js';
 export type { ReceivedReport, ReportedComplaint, ReportedRecipient } from './values/received-report.js';
 export { enhancedStatus, formatReply, isPermanent, isTransient, type Reply, reply } from './values/reply.js';
-export type { DeliveryReport, RecipientOutcome, RemoteHost } from './values/report.js';
+export type { DeliveryReport, RecipientOutcome, RemoteHost, TlsSessionResult } from './values/report.js';
 export {
   type CustomRoute,
   type HostRoute,

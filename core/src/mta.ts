@@ -8,11 +8,12 @@ import { type Explanation, explainGeneration } from './server/explain.js';
 import { buildGeneration, pluginControl } from './server/generation.js';
 import { createHouse, type House, type MtaServices } from './server/house.js';
 import { disposeGeneration, type RunningGeneration, startGeneration } from './server/run-generation.js';
-import { type SubmitContent, type SubmitEnvelope, submit } from './server/submit.js';
+import { submit } from './server/submit.js';
 import type { OpenListener } from './services/listeners.js';
 import type { Logger } from './services/logger.js';
 import type { MetricSample } from './services/metrics.js';
 import type { Queue } from './services/queue.js';
+import type { SubmitContent, SubmitEnvelope } from './services/submission.js';
 
 /** A mail server. */
 export interface Mta {
@@ -249,6 +250,7 @@ async function shutDown(
   await idle;
   await current.dispose();
   house.scheduler = undefined;
+  house.submitPolicy = undefined;
 }
 
 function startError(error: unknown): MailError {

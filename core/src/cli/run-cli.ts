@@ -8,6 +8,7 @@ import { checkCommand, explainCommand, schemaCommand } from './commands/check.js
 import { migrateCommand } from './commands/migrate.js';
 import { queueCommands } from './commands/queue.js';
 import { archiveCommands } from './commands/queue-archive.js';
+import { resolveCommands } from './commands/resolve.js';
 import { reloadCommand, stopCommand } from './commands/server.js';
 import { startCommand } from './commands/start.js';
 import { suspendCommands } from './commands/suspend.js';
@@ -25,6 +26,7 @@ const coreCommands: readonly CliCommand[] = [
   ...queueCommands,
   ...archiveCommands,
   ...suspendCommands,
+  ...resolveCommands,
   reloadCommand,
   stopCommand,
   schemaCommand,

@@ -5,11 +5,13 @@ import type { QueuedMessage } from '../services/queue-store.js';
 import { type ControlCall, type ControlHandler, controlLimits } from './protocol.js';
 import {
   type Given,
+  readAddress,
   readChangeFilter,
   readFile,
   readFilter,
   readLimit,
   readRoute,
+  readSender,
   readSuspension,
   readTarget,
   readText,
@@ -57,6 +59,7 @@ export function controlHandlers(server: Controlled): Readonly<Record<string, Con
     'queue.resume': async (given) => ({ resumed: await server.queue.resume(readTarget(given)) }),
     'queue.suspensions': () => server.queue.suspensions(),
     'queue.trace': (given) => server.queue.trace(readText(given, 'query') ?? ''),
+    resolve: (given) => server.queue.resolve(readAddress(given, 'address'), readSender(given)),
     explain: () => server.explain(),
     plugin: (given, call) => askPlugin(server, given, call),
     reload: async () => {

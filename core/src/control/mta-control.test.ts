@@ -84,6 +84,8 @@ describe('a running server', () => {
         code: 'E_USAGE',
       });
     }
+    expect(await client.call('resolve', { address: 'x@one.test' })).toMatchObject({ site: 'mx:one.test' });
+    await expect(client.call('resolve', { address: 'x' })).rejects.toMatchObject({ code: 'E_USAGE' });
     const filter = { messageId: id, attemptsMin: 1, reply: 'not now' };
     expect(await client.call('queue.redirect', { filter, to: 'smtp:backup.test:25' })).toEqual({
       changed: 2,

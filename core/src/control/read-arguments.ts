@@ -3,6 +3,7 @@ import { isAbsolute } from 'node:path';
 import { MailError } from '../errors.js';
 import type { SuspensionTarget } from '../services/queue.js';
 import type { QueueFilter, RecipientState } from '../services/queue-store.js';
+import { type MailAddress, parseAddress, type ReversePath } from '../values/address.js';
 import type { Route } from '../values/route.js';
 
 /** What a command was called with. */
@@ -110,4 +111,16 @@ export function readLimit(given: Given): number {
 export function readText(given: Given, key: string): string | undefined {
   const value = given[key];
   return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** An address. */
+export function readAddress(given: Given, key: string): MailAddress {
+  const address = parseAddress(readText(given, key) ?? '');
+  if (address !== undefined) return address;
+  throw new MailError('E_USAGE', `${key} is a mail address`);
+}
+
+/** The sender that a question is about; the null reverse-path when none is named. */
+export function readSender(given: Given): ReversePath {
+  return readText(given, 'sender') === undefined ? null : readAddress(given, 'sender');
 }

@@ -168,6 +168,7 @@ export interface HookTable {
   enqueued: Observe<[message: QueuedMessage, recipients: readonly QueuedRecipient[]]>;
   // deliver
   egress: Decide<[delivery: Omit<Delivery, 'egress'>], EgressPolicy>;
+  survey: Gather<[delivery: Delivery], Finding>;
   deliver: Decide<[delivery: Delivery], DeliveryReport>;
   dsn: Transform<DsnDraft, [subject: DsnSubject]>;
   attempted: Observe<[delivery: Delivery, report: DeliveryReport]>;
@@ -395,6 +396,16 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     timeoutMs: 30 * seconds,
     input: ['delivery'],
     purpose: 'Source address, EHLO name, TLS policy and limits of a delivery.',
+  },
+  survey: {
+    kind: 'gather',
+    stage: 'deliver',
+    scope: 'mta',
+    undecided: '–',
+    timeoutMs: 60 * seconds,
+    input: ['delivery'],
+    purpose:
+      'Somebody asks what a delivery would do (`postroad resolve`): tell servers and policies, send nothing.',
   },
   deliver: {
     kind: 'decide',

@@ -22,8 +22,10 @@ import { Random } from '../services/random.js';
 import { Reports } from '../services/reports.js';
 import { Resolver } from '../services/resolver.js';
 import { Spool } from '../services/spool.js';
+import { Submission } from '../services/submission.js';
 import { createOutbox, type OwnedOutbox } from '../stages/queue/outbox-messages.js';
 import type { House } from './house.js';
+import { submit } from './submit.js';
 
 /** The defaults that a generation starts and stops. */
 export interface DefaultServices {
@@ -64,6 +66,12 @@ export function bindDefaults(
   bind(Listeners, listeners);
   bind(Spool, spool);
   bind(Queue, currentQueue(house));
+  bind(Submission, {
+    async submit(envelope, content) {
+      if (house.submitPolicy === undefined) throw new MailError('E_STATE', 'the server is not running');
+      return submit(house, house.submitPolicy, envelope, content);
+    },
+  });
   const outbox = createOutbox();
   bind(Outbox, outbox);
   bind(Reports, { tell: async (event) => await hooks().reported?.(event) });
@@ -100,6 +108,7 @@ export function currentQueue(house: House): Queue {
     change: async (filter, change) => queue().change(filter, change),
     suspend: async (target, options) => queue().suspend(target, options),
     resume: async (target) => queue().resume(target),
+    resolve: async (address, reversePath) => queue().resolve(address, reversePath),
     suspensions: async () => queue().suspensions(),
     trace: async (query) => queue().trace(query),
   };

@@ -14,6 +14,7 @@ import type { Random } from '../services/random.js';
 import type { Resolver } from '../services/resolver.js';
 import { systemClock } from '../services/system-clock.js';
 import { createSystemRandom } from '../services/system-random.js';
+import type { ReceiverPolicy } from '../smtp/receiver.js';
 import type { Scheduler } from '../stages/queue/scheduler.js';
 
 /** Services that a test, or whoever embeds the server, puts in place of the defaults. */
@@ -40,6 +41,8 @@ export interface House {
   log(level: LogLevel | undefined): Logger;
   /** The scheduler of the generation that takes new connections. */
   scheduler: Scheduler | undefined;
+  /** Its policy for messages that are handed in from code. */
+  submitPolicy: ReceiverPolicy | undefined;
 }
 
 /** A house with these services. */
@@ -58,5 +61,6 @@ export function createHouse(services: MtaServices): House {
     owner: `${process.pid}-${random.id()}`,
     log: (level) => services.log ?? createLogger(level),
     scheduler: undefined,
+    submitPolicy: undefined,
   };
 }

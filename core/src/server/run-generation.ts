@@ -41,13 +41,15 @@ export async function startGeneration(house: House, generation: Generation): Pro
     }
     const scheduler = createSchedulerOf(house, generation);
     for (const listener of generation.listeners) await listen(house, generation, scheduler, listener);
+    const submitPolicy = policyOf(house, generation, scheduler, undefined);
     return {
       generation,
       scheduler,
-      submitPolicy: policyOf(house, generation, scheduler, undefined),
+      submitPolicy,
       async takeOver() {
         await scheduler.start();
         house.scheduler = scheduler;
+        house.submitPolicy = submitPolicy;
         await defaults.listeners.takeOver();
       },
       async drain(deadlineMs) {

@@ -1,6 +1,7 @@
 /** Handing a message in from code, through the same pipeline that SMTP clients meet. */
 import { ConnectionState } from '../context/connection.js';
 import { MailError } from '../errors.js';
+import type { SubmitContent, SubmitEnvelope } from '../services/submission.js';
 import type { ReceiverAnswer, ReceiverPolicy } from '../smtp/receiver.js';
 import { type MailAddress, parseAddress, type ReversePath } from '../values/address.js';
 import {
@@ -10,17 +11,6 @@ import {
 } from '../values/envelope.js';
 import { formatReply } from '../values/reply.js';
 import type { House } from './house.js';
-
-/** An envelope with addresses as values or as text. */
-export interface SubmitEnvelope {
-  /** `null` or `''` is the null reverse-path. */
-  readonly reversePath: ReversePath | string;
-  readonly recipients: readonly (MailAddress | string | EnvelopeRecipient)[];
-  readonly parameters?: Partial<EnvelopeParameters>;
-}
-
-/** A message's content: text, octets or a stream of them. Bare line feeds become CRLF. */
-export type SubmitContent = string | Uint8Array | AsyncIterable<Uint8Array | string>;
 
 /**
  * Queues a message as if a logged-in client had sent it; resolves with its id once it is durable. Rejects with

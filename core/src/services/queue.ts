@@ -1,5 +1,10 @@
 /** The running queue, for plugins and commands: safe at any time. */
 import { token } from '../di/token.js';
+import type { EgressPolicy } from '../hooks/table.js';
+import type { LimitRule } from '../mta-options.js';
+import type { MailAddress, ReversePath } from '../values/address.js';
+import type { Finding } from '../values/finding.js';
+import type { Reply } from '../values/reply.js';
 import type { Route } from '../values/route.js';
 import type { QueueChange, QueueCounts, QueuedMessage, QueueFilter, QueuePage } from './queue-store.js';
 
@@ -38,6 +43,33 @@ export interface MessageTrace {
   readonly messageIdField?: string;
   readonly reversePath: string;
   readonly entries: readonly TraceEntry[];
+}
+
+/** Where mail for an address would go now, and what stands in its way. */
+export interface AddressResolution {
+  readonly address: MailAddress;
+  /** Why it has no route. */
+  readonly refusal?: Reply;
+  readonly route?: Route;
+  readonly site?: string;
+  /** How it would leave the house. */
+  readonly egress?: EgressPolicy;
+  /** What those who would deliver it found out: servers, addresses, TLS policies. */
+  readonly findings: readonly Finding[];
+  /** Deliveries that the site may have at once now, those under way, and the rules that fit. */
+  readonly limits?: {
+    readonly window: number;
+    readonly active: number;
+    readonly rules: readonly LimitRule[];
+  };
+  /** Recipients of the site in the queue. */
+  readonly waiting?: number;
+  /** What keeps deliveries from beginning. */
+  readonly blocks: readonly {
+    readonly kind: 'suspended' | 'left alone';
+    readonly reason: string | Reply;
+    readonly untilMs?: number;
+  }[];
 }
 
 /** What an export has written; recipients that were being delivered are skipped. */
@@ -84,6 +116,8 @@ export interface Queue {
   /** Ends a suspension; `false` when there is none. */
   resume(target: SuspensionTarget): Promise<boolean>;
   suspensions(): Promise<readonly Suspension[]>;
+  /** What would happen to mail for an address, from this sender; nothing is sent. */
+  resolve(address: MailAddress, reversePath?: ReversePath): Promise<AddressResolution>;
   /**
    * What happened to messages of this id, Message-ID, sender or recipient, the newest message first. Of the messages that
    * this process has handled lately only: the memory for it is bounded.

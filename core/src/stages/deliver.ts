@@ -37,6 +37,13 @@ export function createDeliverPolicy(options: DeliverOptions): SchedulerPolicy {
       const answer = await options.hooks().schedule?.(question);
       return answer === undefined || 'verdict' in answer ? undefined : answer;
     },
+    async survey(delivery) {
+      const { egress: hook, survey } = options.hooks();
+      const answer = await hook?.(delivery);
+      const egress = answer === undefined || 'verdict' in answer ? defaultEgress : answer;
+      const findings = (await survey?.({ ...delivery, egress })) ?? [];
+      return { egress, findings };
+    },
     notify: (kind, subject) => notify(options, kind, subject),
     attempted(delivery, report) {
       logOutcomes(options.log, delivery, report);

@@ -19,11 +19,26 @@ export interface RecipientOutcome {
   readonly dsnPassedOn?: boolean;
 }
 
+/** How the attempt at TLS with one server went, for reports to its domain (RFC 8460). */
+export interface TlsSessionResult {
+  /** The recipients' domain, whose policy it was. */
+  readonly domain: string;
+  readonly policyType: 'sts' | 'tlsa' | 'no-policy-found';
+  /** The policy as it was found, in lines. */
+  readonly policyLines: readonly string[];
+  readonly host: string;
+  readonly address?: string;
+  /** The result type of RFC 8460 section 4.3; absent when TLS was as it should be. */
+  readonly failure?: string;
+}
+
 /** What a delivery plugin returns: one outcome for each recipient it was given; a missing one counts as deferred. */
 export interface DeliveryReport {
   readonly outcomes: readonly RecipientOutcome[];
   /** Whether the TLS session was encrypted, and how, for logs and the message's timeline. */
   readonly tls?: string;
+  /** The attempts at TLS with mail exchangers. */
+  readonly tlsSessions?: readonly TlsSessionResult[];
   /** Set when the site as a whole is not to be tried before this moment. */
   readonly siteRetryAtMs?: number;
   /**

@@ -8,6 +8,7 @@ import { ConnectionPool } from './connection-pool.js';
 import type { Deliverer } from './deliverer.js';
 import { deliver } from './delivery.js';
 import { Reachability } from './reachability.js';
+import { survey } from './survey.js';
 import { createStsFetch } from './tls/fetch-sts-policy.js';
 import { MtaSts } from './tls/mta-sts.js';
 
@@ -63,6 +64,11 @@ export const deliverSmtp = definePlugin({
       const { route } = delivery;
       if (route.transport === 'local' || route.transport === 'custom') return undefined;
       return deliver(deliverer, delivery, route, signal);
+    });
+    tap('survey', (delivery, signal) => {
+      const { route } = delivery;
+      if (route.transport === 'local' || route.transport === 'custom') return undefined;
+      return survey(deliverer, delivery, route, signal);
     });
     onDrain(() => pool.close());
     defer(() => pool.close());

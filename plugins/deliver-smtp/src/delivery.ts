@@ -8,16 +8,18 @@ import {
   type Reply,
   reply,
   type TlsPolicy,
+  type TlsSessionResult,
 } from '@postroad/core';
 import { abortable } from './client/abortable.js';
-import { type Answer, isTooManyRecipients } from './client/answer.js';
+import { type Answer, tooMany } from './client/answer.js';
 import { type Content, contentOf } from './client/content.js';
 import type { SmtpConnection } from './client/smtp-connection.js';
 import { runTransaction } from './client/transaction.js';
 import type { Deliverer } from './deliverer.js';
 import { makeSession, type SmtpRoute, type Trouble } from './session-maker.js';
 import { findAddresses, findTargets, type Target } from './targets.js';
-import { type Security, securityOf } from './tls/security.js';
+import { type RefusedHost, type Security, securityOf } from './tls/security.js';
+import { refusedResult, sessionResult } from './tls/session-result.js';
 
 /** Delivers; resolves with an outcome for each recipient, whatever happens. */
 export async function deliver(
@@ -54,6 +56,7 @@ class DeliveryRun {
   readonly #refusals = new Map<number, RecipientOutcome>();
   #trouble: Trouble | undefined;
   #tlsFacts: string | undefined;
+  readonly #tlsSessions: TlsSessionResult[] = [];
   /** Set when a limit of connections kept the delivery from being tried. */
   #postponedUntilMs: number | undefined;
   readonly #limitKey: string;
@@ -117,7 +120,11 @@ class DeliveryRun {
     const postponedUntilMs = this.#postponedUntilMs;
     if (postponedUntilMs !== undefined && outcomes.every(({ status }) => status === 'deferred'))
       return { outcomes: [], postponedUntilMs };
-    return this.#tlsFacts === undefined ? { outcomes } : { outcomes, tls: this.#tlsFacts };
+    return {
+      outcomes,
+      ...(this.#tlsFacts !== undefined && { tls: this.#tlsFacts }),
+      ...(this.#tlsSessions.length > 0 && { tlsSessions: this.#tlsSessions }),
+    };
   }
 
   /** Tries connections that wait; one that has gone stale costs nothing but the try. */
@@ -161,6 +168,8 @@ class DeliveryRun {
     }
     const security = await this.#security(target);
     if ('refusal' in security) {
+      if (this.#route.transport === 'mx')
+        this.#noteTls(refusedResult(this.#route.domain, target.host, security.by));
       this.#note({ status: 'deferred', reply: security.refusal });
       return 0;
     }
@@ -185,6 +194,8 @@ class DeliveryRun {
         return sessions;
       }
       const opened = await makeSession(maker, target, left, security);
+      if (this.#route.transport === 'mx')
+        this.#noteTls(sessionResult(this.#route.domain, target.host, security, opened));
       if ('connection' in opened) {
         sessions++;
         await this.#transact(opened.connection);
@@ -195,11 +206,15 @@ class DeliveryRun {
     return sessions;
   }
 
+  #noteTls(result: TlsSessionResult | undefined): void {
+    if (result !== undefined) this.#tlsSessions.push(result);
+  }
+
   /** What the host must prove; only mail exchangers have policies of their own. */
-  async #security(target: Target): Promise<Security | { readonly refusal: Reply }> {
+  async #security(target: Target): Promise<Security | RefusedHost> {
     const { resolver, mtaSts, config } = this.#deliverer;
     if (this.#route.transport !== 'mx' || this.#tls === 'implicit')
-      return { tls: this.#tls, names: [target.host] };
+      return { tls: this.#tls, by: 'policy', names: [target.host] };
     const { domain } = this.#route;
     const { host, port } = target;
     const options = { resolver, mtaSts, useDane: config.dane, signal: this.#signal };
@@ -271,12 +286,6 @@ class DeliveryRun {
 }
 
 const noServer = reply(451, '4.1', 'no server of the domain could be reached');
-
-function tooMany(answers: readonly Answer[]): readonly QueuedRecipient[] {
-  return answers
-    .filter(({ status, isOpen, reply: said }) => status === 'deferred' && isOpen && isTooManyRecipients(said))
-    .map(({ recipient }) => recipient);
-}
 
 function tlsFacts(connection: SmtpConnection): string | undefined {
   if (connection.tls === undefined) return undefined;

@@ -20,6 +20,11 @@ export class Reachability {
     this.#failed.delete(address);
   }
 
+  /** Whether it did not answer lately. */
+  isFailing(address: string): boolean {
+    return this.#failed.get(address) === true;
+  }
+
   /** The addresses that are not known to be bad, then the others; otherwise in their order. */
   sort(addresses: readonly string[]): readonly string[] {
     const bad = addresses.filter((address) => this.#failed.get(address) === true);

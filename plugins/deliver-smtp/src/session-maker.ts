@@ -17,6 +17,8 @@ export interface Trouble {
   readonly status: 'deferred' | 'failed';
   readonly reply: Reply;
   readonly remote?: { readonly name: string; readonly address: string } | undefined;
+  /** What went wrong with TLS (RFC 8460). */
+  readonly tlsFailure?: string | undefined;
 }
 
 /** What all sessions of one delivery share. */
@@ -104,6 +106,8 @@ function sessionOptions(options: SessionMakerOptions, target: Target, security: 
 
 function troubleOf(error: RemoteError, connection: SmtpConnection | undefined): Trouble {
   const status = error.reply.code >= 500 ? 'failed' : 'deferred';
-  if (!error.isQuoted || connection === undefined) return { status, reply: error.reply };
-  return { status, reply: error.reply, remote: { name: connection.host, address: connection.address } };
+  const { tlsFailure } = error;
+  if (!error.isQuoted || connection === undefined) return { status, reply: error.reply, tlsFailure };
+  const remote = { name: connection.host, address: connection.address };
+  return { status, reply: error.reply, remote, tlsFailure };
 }

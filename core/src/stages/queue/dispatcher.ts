@@ -1,7 +1,8 @@
 /** Recipients in the scheduler's hands: routed, sorted by site, delivered in turn, settled. */
 import { setMaxListeners } from 'node:events';
-import type { Suspension } from '../../services/queue.js';
+import type { AddressResolution, Suspension } from '../../services/queue.js';
 import type { LeaseRequest, QueuedMessage, QueuedRecipient } from '../../services/queue-store.js';
+import type { MailAddress, ReversePath } from '../../values/address.js';
 import { createActiveMessages } from './active-messages.js';
 import type { DeliveryJob } from './delivery-job.js';
 import type { WorkHint } from './fetcher.js';
@@ -9,6 +10,7 @@ import { giveBack, giveBackJob, giveBackSuspended, setAside } from './give-back.
 import type { DispatcherParts, Hands } from './hands.js';
 import { outboxMessages } from './outbox-messages.js';
 import { createReplyRules } from './reply-rules.js';
+import { resolveAddress } from './resolve-address.js';
 import { beginJobs } from './run-job.js';
 import { createSettler } from './settler.js';
 import { createSiteRules } from './site-rules.js';
@@ -36,6 +38,8 @@ export interface Dispatcher {
   /** When the first site that waits for a moment may begin. */
   nextOpenAtMs(nowMs: number): number | undefined;
   readonly suspensions: Suspensions;
+  /** See `resolveAddress`. */
+  resolve(address: MailAddress, reversePath: ReversePath): Promise<AddressResolution>;
   readonly timeline: Timeline;
   /** Suspends durably, and gives back what waits in memory for it. Rejects when it could not be kept. */
   suspend(suspension: Suspension): Promise<void>;
@@ -73,6 +77,7 @@ export function createDispatcher(
     suspensions: hands.suspensions,
     timeline: hands.timeline,
     suspend: hands.suspend,
+    resolve: (address, reversePath) => resolveAddress(hands, address, reversePath),
     async drain(deadlineMs) {
       for (const job of sites.takeAll()) {
         giveBackJob(hands, job);

@@ -22,6 +22,8 @@ export interface LimitTable {
    * fast as the limit lets them go, and not all at once.
    */
   comeBackAtMs(job: DeliveryJob, nowMs: number): number;
+  /** The rules that fit a delivery. */
+  fitting(job: DeliveryJob): readonly LimitRule[];
   begin(job: DeliveryJob, nowMs: number): void;
   ended(job: DeliveryJob): void;
   readonly isEmpty: boolean;
@@ -58,8 +60,9 @@ export function createLimitTable(rules: readonly LimitRule[]): LimitTable {
 
   function bucketsOf(job: DeliveryJob, nowMs: number): readonly Bucket[] {
     const found: Bucket[] = [];
-    compiled.forEach(({ rule, patterns }, at) => {
-      if (!patterns.every(([dimension, pattern]) => pattern.test(dimensionOf(job, dimension)))) return;
+    compiled.forEach((one, at) => {
+      if (!isFitting(one, job)) return;
+      const { rule } = one;
       const key = `${at} ${JSON.stringify((rule.per ?? []).map((dimension) => dimensionOf(job, dimension)))}`;
       let bucket = buckets.get(key);
       if (bucket === undefined) {
@@ -99,6 +102,7 @@ export function createLimitTable(rules: readonly LimitRule[]): LimitTable {
       }
       return Math.ceil(latestMs);
     },
+    fitting: (job) => compiled.filter((one) => isFitting(one, job)).map(({ rule }) => rule),
     begin(job, nowMs) {
       for (const bucket of bucketsOf(job, nowMs)) {
         bucket.active++;
@@ -117,6 +121,10 @@ function compile(rule: LimitRule): Compiled {
     return text === undefined ? [] : [[dimension, patternOf(text)] as const];
   });
   return { rule, patterns };
+}
+
+function isFitting({ patterns }: Compiled, job: DeliveryJob): boolean {
+  return patterns.every(([dimension, pattern]) => pattern.test(dimensionOf(job, dimension)));
 }
 
 function createBucket(rule: LimitRule, nowMs: number): Bucket {

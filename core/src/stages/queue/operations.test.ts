@@ -8,6 +8,7 @@ import { createSpool } from '../../body/spool.js';
 import { createMemoryQueueStore } from '../../memory/memory-queue-store.js';
 import { sampleMessage } from '../../testing/sample-message.js';
 import { gate, minute, setUp } from '../../testing/scheduler-harness.js';
+import { reply } from '../../values/reply.js';
 import { exportQueue, importQueue } from './queue-archive.js';
 
 describe('redirected recipients', () => {
@@ -52,6 +53,57 @@ describe('suspended tenants and campaigns', () => {
     await queue.resume({ kind: 'campaign', value: 'may' });
     await it.clock.settle();
     expect(it.deliveries.map((one) => one.message.id).sort()).toEqual(['m1', 'm2', 'm3']);
+  });
+});
+
+describe('a question where mail would go', () => {
+  it('is answered with route, site, findings, limits and what blocks it, and nothing is sent', async () => {
+    const it = setUp(
+      () => ({}),
+      {
+        limits: [
+          { domain: 'b.*', deliveriesMax: 3 },
+          { tenant: 'shop', deliveriesMax: 1 },
+        ],
+      },
+      {
+        survey: async ({ route }) => ({
+          egress: { helloName: 'out.test' },
+          findings: [{ source: 'test', text: route.transport }],
+        }),
+        route: (_message, { address }) =>
+          address.domain === 'gone.test'
+            ? { verdict: 'reject', reply: reply(550, '1.2', 'no such domain') }
+            : { transport: 'smtp', host: address.domain, port: 25, login: 'me', password: 'secret' },
+      },
+    );
+    await it.scheduler.start();
+    const { queue } = it.scheduler;
+    await queue.suspend({ kind: 'domain', value: 'b.test' }, { reason: 'asked' });
+    const found = await queue.resolve({ localPart: 'u', domain: 'b.test' });
+    expect(found).toMatchObject({
+      route: { transport: 'smtp', host: 'b.test', port: 25, login: 'me' },
+      site: 'smtp:b.test:25',
+      egress: { helloName: 'out.test' },
+      findings: [{ text: 'smtp' }],
+      limits: { window: 5, active: 0, rules: [{ domain: 'b.*', deliveriesMax: 3 }] },
+      waiting: 0,
+      blocks: [{ kind: 'suspended', reason: 'domain b.test: asked' }],
+    });
+    expect(JSON.stringify(found)).not.toContain('secret');
+    expect((await queue.resolve({ localPart: 'u', domain: 'gone.test' })).refusal?.code).toBe(550);
+    expect(it.deliveries).toEqual([]);
+  });
+
+  it('tells of a site that is left alone', async () => {
+    const it = setUp(() => ({ status: 'deferred', reply: reply(421, '3.2', 'going down') }), {
+      replies: [{ match: '421*', pauseSiteMs: 10 * minute }],
+    });
+    await it.scheduler.start();
+    await it.put(sampleMessage('m1', [{ to: 'u@b.test' }]));
+    const found = await it.scheduler.queue.resolve({ localPart: 'u', domain: 'b.test' });
+    expect(found.waiting).toBe(1);
+    expect(found.blocks).toMatchObject([{ kind: 'left alone', reason: { code: 421 } }]);
   });
 });
 

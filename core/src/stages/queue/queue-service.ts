@@ -10,7 +10,7 @@ import { filterOf } from './suspensions.js';
 /** What the service is made of. */
 export interface QueueServiceParts {
   readonly store: QueueStore;
-  readonly dispatcher: Pick<Dispatcher, 'suspensions' | 'suspend' | 'timeline'>;
+  readonly dispatcher: Pick<Dispatcher, 'suspensions' | 'suspend' | 'timeline' | 'resolve'>;
   /** Where imported messages are written. */
   readonly spool?: Spool | undefined;
   nowMs(): number;
@@ -54,6 +54,7 @@ export function createQueueService({ store, dispatcher, spool, nowMs, kick }: Qu
       await change(filterOf(target), { action: 'retry', nowMs: nowMs() });
       return true;
     },
+    resolve: (address, reversePath = null) => dispatcher.resolve(address, reversePath),
     suspensions: async () => dispatcher.suspensions.list(),
     trace: async (query) => dispatcher.timeline.find(query),
   };

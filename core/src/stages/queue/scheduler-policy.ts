@@ -8,17 +8,25 @@ import type {
   Delivery,
   DsnDraft,
   DsnSubject,
+  EgressPolicy,
   RetryAnswer,
   RetryQuestion,
   SettledEvent,
 } from '../../hooks/table.js';
 import type { NewQueuedMessage, QueuedMessage, QueuedRecipient } from '../../services/queue-store.js';
+import type { Finding } from '../../values/finding.js';
 import type { DeliveryReport } from '../../values/report.js';
 import type { Route } from '../../values/route.js';
 import type { Refusal } from '../../values/verdict.js';
 
 /** A delivery before its way out of the house is decided. */
 export type DeliveryRequest = Omit<Delivery, 'egress'>;
+
+/** What is known of a delivery before it begins. */
+export interface Surveyed {
+  readonly egress: EgressPolicy;
+  readonly findings: readonly Finding[];
+}
 
 /** What the scheduler asks. All of it may be called concurrently. */
 export interface SchedulerPolicy {
@@ -38,6 +46,8 @@ export interface SchedulerPolicy {
    * that was given up: its lifetime is over, or `retry` said so.
    */
   notify(kind: DsnDraft['kind'], subject: DsnSubject): Promise<NewQueuedMessage | undefined>;
+  /** What a delivery would do, without doing it; for operators who ask. */
+  survey?(delivery: DeliveryRequest): Promise<Surveyed>;
   /** A try has ended; called before its settlement. */
   attempted(delivery: DeliveryRequest, report: DeliveryReport): void;
   /** A recipient's way has ended, durably. */

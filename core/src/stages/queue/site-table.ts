@@ -38,6 +38,8 @@ export interface SiteTable {
   postponed(job: DeliveryJob, nowMs: number): number | undefined;
   /** Set while the site is left alone. */
   dead(site: string, nowMs: number): DeadSite | undefined;
+  /** What the site may do now, and does. */
+  status(site: string, nowMs: number): { readonly window: number; readonly active: number };
   /** Takes the deliveries of a site that have not begun out of the table. */
   takeWaiting(site: string): readonly DeliveryJob[];
   /** Takes deliveries that are meant and have not begun out of the table. */
@@ -167,6 +169,11 @@ export function createSiteTable(options: SchedulerOptions): SiteTable {
     trouble: (name, nowMs, random, outcome) => siteOf(name).health.trouble(nowMs, random, outcome),
     leaveAlone: (name, untilMs, outcome) => siteOf(name).health.leaveAlone(untilMs, outcome),
     dead: (name, nowMs) => sites.get(name)?.health.dead(nowMs),
+    status(name, nowMs) {
+      // One that is not in use is as one that nothing is known of.
+      const site = sites.get(name) ?? createSite(name, options, ruleOf(name));
+      return { window: site.health.window(nowMs), active: site.active };
+    },
     takeWaiting(name) {
       turns.delete(name);
       return sites.get(name)?.waiting.takeAll() ?? [];

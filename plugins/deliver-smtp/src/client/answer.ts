@@ -16,3 +16,10 @@ export interface Answer {
 export function isTooManyRecipients(said: Reply): boolean {
   return (said.code === 552 || said.code === 452) && (said.detail === undefined || said.detail === '5.3');
 }
+
+/** The recipients that another transaction on the same connection may take. */
+export function tooMany(answers: readonly Answer[]): readonly QueuedRecipient[] {
+  return answers
+    .filter(({ status, isOpen, reply: said }) => status === 'deferred' && isOpen && isTooManyRecipients(said))
+    .map(({ recipient }) => recipient);
+}

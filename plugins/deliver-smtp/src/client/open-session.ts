@@ -74,13 +74,17 @@ async function startTls(connection: SmtpConnection, options: SessionOptions): Pr
   const isNeeded = options.tls !== 'opportunistic';
   if (connection.capabilities?.has('STARTTLS') !== true) {
     if (isNeeded)
-      throw new RemoteError('tls', reply(451, '7.4', 'the server does not offer TLS, which is required'));
+      throw new RemoteError('tls', reply(451, '7.4', 'the server does not offer TLS, which is required'), {
+        tlsFailure: 'starttls-not-supported',
+      });
     return;
   }
   const said = await connection.command('STARTTLS', 'tls', options.timeouts.tlsMs);
   if (said.code !== 220) {
     if (isNeeded)
-      throw new RemoteError('tls', reply(451, '7.4', 'the server refuses TLS, which is required'));
+      throw new RemoteError('tls', reply(451, '7.4', 'the server refuses TLS, which is required'), {
+        tlsFailure: 'starttls-not-supported',
+      });
     return;
   }
   await secure(connection, options);
@@ -107,7 +111,16 @@ async function secure(connection: SmtpConnection, options: SessionOptions): Prom
   if (options.tls === 'verified' && !connection.isVerified)
     throw new RemoteError('tls', reply(451, '7.5', 'the certificate of the server can not be verified'), {
       cause: connection.tls?.authorizationError,
+      tlsFailure: certificateFailure(connection.tls?.authorizationError, tlsa !== undefined),
     });
+}
+
+/** RFC 8460 section 4.3.1, from what the TLS library found. */
+function certificateFailure(found: unknown, isDane: boolean): string {
+  if (isDane) return 'validation-failure';
+  const code = String(found instanceof Error ? ((found as { code?: unknown }).code ?? found.message) : found);
+  if (code.includes('ALTNAME')) return 'certificate-host-mismatch';
+  return code.includes('EXPIRED') ? 'certificate-expired' : 'certificate-not-trusted';
 }
 
 function isName(host: string): boolean {

@@ -11,11 +11,13 @@ export class RemoteError extends Error {
   readonly reply: Reply;
   /** Whether the reply is the other server's own words. */
   readonly isQuoted: boolean;
+  /** What went wrong with TLS, in the words of RFC 8460 section 4.3. */
+  readonly tlsFailure: string | undefined;
 
   constructor(
     step: SessionStep,
     said: Reply,
-    options: { readonly isQuoted?: boolean; readonly cause?: unknown } = {},
+    options: { readonly isQuoted?: boolean; readonly cause?: unknown; readonly tlsFailure?: string } = {},
   ) {
     const text = typeof said.text === 'string' ? said.text : said.text.join(' ');
     super(`${step}: ${text}`, options.cause === undefined ? undefined : { cause: options.cause });
@@ -23,6 +25,7 @@ export class RemoteError extends Error {
     this.step = step;
     this.reply = said;
     this.isQuoted = options.isQuoted === true;
+    this.tlsFailure = options.tlsFailure ?? (step === 'tls' ? 'validation-failure' : undefined);
   }
 }
 

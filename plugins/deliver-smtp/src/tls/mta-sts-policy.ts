@@ -43,3 +43,13 @@ export function isStsHost(policy: MtaStsPolicy, host: string): boolean {
     pattern.startsWith('*.') ? name.slice(name.indexOf('.')) === pattern.slice(1) : name === pattern,
   );
 }
+
+/** The policy as it would be written. */
+export function stsPolicyLines({ mode, mx, maxAgeMs }: MtaStsPolicy): readonly string[] {
+  return [
+    'version: STSv1',
+    `mode: ${mode}`,
+    ...mx.map((name) => `mx: ${name}`),
+    `max_age: ${maxAgeMs / 1000}`,
+  ];
+}

@@ -9,15 +9,25 @@ import {
 } from '@postroad/core';
 import { usableTlsa } from './dane.js';
 import type { MtaSts } from './mta-sts.js';
-import { isStsHost } from './mta-sts-policy.js';
+import { isStsHost, stsPolicyLines } from './mta-sts-policy.js';
 
 /** What a session with a host must fulfil. */
 export interface Security {
   readonly tls: TlsPolicy | 'implicit';
   /** The certificate must match one of these instead of a public authority's word. */
   readonly tlsa?: readonly TlsaRecord[];
+  /** What decided: who asks for TLS of this kind. */
+  readonly by: 'policy' | 'sts' | 'tlsa';
+  /** The MTA-STS policy in lines. */
+  readonly policyLines?: readonly string[];
   /** Names that the certificate may have. */
   readonly names: readonly string[];
+}
+
+/** A host that must not be used now, and whose policy says so. */
+export interface RefusedHost {
+  readonly refusal: Reply;
+  readonly by: 'sts' | 'tlsa';
 }
 
 /** What it is decided from. */
@@ -38,11 +48,8 @@ export interface SecuredHost {
 }
 
 /** Decides for one host; a reply when it must not be used now. */
-export async function securityOf(
-  of: SecuredHost,
-  options: SecurityOptions,
-): Promise<Security | { readonly refusal: Reply }> {
-  const plain: Security = { tls: of.wished, names: [of.host] };
+export async function securityOf(of: SecuredHost, options: SecurityOptions): Promise<Security | RefusedHost> {
+  const plain: Security = { tls: of.wished, by: 'policy', names: [of.host] };
   // Whoever switched TLS off for a destination has their reason.
   if (of.wished === 'none') return plain;
   const dane = options.useDane ? await daneOf(of, options) : undefined;
@@ -51,15 +58,18 @@ export async function securityOf(
   if (policy?.mode !== 'enforce') return plain;
   // RFC 8461 section 4.1: a host that the policy does not name must not get the message.
   if (!isStsHost(policy, of.host))
-    return { refusal: reply(451, '7.5', 'the policy of the domain (MTA-STS) does not name the server') };
-  return { tls: 'verified', names: [of.host] };
+    return {
+      refusal: reply(451, '7.5', 'the policy of the domain (MTA-STS) does not name the server'),
+      by: 'sts',
+    };
+  return { tls: 'verified', by: 'sts', policyLines: stsPolicyLines(policy), names: [of.host] };
 }
 
 /** RFC 7672 section 2.2: TLSA records count only where MX, address and TLSA records are all signed. */
 async function daneOf(
   of: SecuredHost,
   { resolver, signal }: SecurityOptions,
-): Promise<Security | { readonly refusal: Reply } | undefined> {
+): Promise<Security | RefusedHost | undefined> {
   const { dnssec } = resolver;
   if (dnssec === undefined) return undefined;
   try {
@@ -71,11 +81,15 @@ async function daneOf(
     const tlsa = usableTlsa(found.records);
     const names = [of.host, of.domain];
     // RFC 7672 section 2.2: records that are there but not usable ask for TLS without proof.
-    if (tlsa.length === 0) return { tls: of.wished === 'verified' ? 'verified' : 'required', names };
-    return { tls: 'verified', tlsa, names };
+    if (tlsa.length === 0)
+      return { tls: of.wished === 'verified' ? 'verified' : 'required', by: 'tlsa', names };
+    return { tls: 'verified', by: 'tlsa', tlsa, names };
   } catch (error) {
     if (!isMailError(error, 'E_DNS')) throw error;
     // RFC 7672 section 2.1.2: an answer that is withheld must not turn TLS off.
-    return { refusal: reply(451, '7.5', 'how the server proves itself (DANE) can not be looked up for now') };
+    return {
+      refusal: reply(451, '7.5', 'how the server proves itself (DANE) can not be looked up for now'),
+      by: 'tlsa',
+    };
   }
 }

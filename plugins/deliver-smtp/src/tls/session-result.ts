@@ -1,0 +1,44 @@
+/** How an attempt at TLS went, for reports to the domain (RFC 8460). */
+import type { TlsSessionResult } from '@postroad/core';
+import type { Opened } from '../session-maker.js';
+import type { Security } from './security.js';
+
+/** The result of one session; `undefined` when TLS was not come to, or not wanted. */
+export function sessionResult(
+  domain: string,
+  host: string,
+  security: Security,
+  opened: Opened,
+): TlsSessionResult | undefined {
+  if (security.tls === 'none') return undefined;
+  const shared = {
+    domain,
+    host,
+    policyType: security.by === 'policy' ? ('no-policy-found' as const) : security.by,
+    policyLines: linesOf(security),
+  };
+  if ('trouble' in opened) {
+    const { tlsFailure } = opened.trouble;
+    const address = opened.address === undefined ? {} : { address: opened.address };
+    return tlsFailure === undefined ? undefined : { ...shared, ...address, failure: tlsFailure };
+  }
+  const { connection } = opened;
+  const withAddress = { ...shared, address: connection.address };
+  if (connection.tls !== undefined) return withAddress;
+  const isOffered = connection.capabilities?.has('STARTTLS') === true;
+  return { ...withAddress, failure: isOffered ? 'validation-failure' : 'starttls-not-supported' };
+}
+
+/** A policy that could not be kept before a connection was made. */
+export function refusedResult(domain: string, host: string, by: 'sts' | 'tlsa'): TlsSessionResult {
+  const failure = by === 'tlsa' ? 'dnssec-invalid' : 'validation-failure';
+  return { domain, host, policyType: by, policyLines: [], failure };
+}
+
+function linesOf({ by, tlsa, policyLines }: Security): readonly string[] {
+  if (by === 'sts') return policyLines ?? [];
+  return (tlsa ?? []).map(
+    ({ usage, selector, matchingType, certificate }) =>
+      `${usage} ${selector} ${matchingType} ${Buffer.from(certificate).toString('hex')}`,
+  );
+}
