@@ -8,6 +8,8 @@ import {
   type Finding,
   type Message,
   messageOf,
+  type Needs,
+  type PluginSetup,
   Resolver,
   Spool,
 } from '@postroad/core';
@@ -99,34 +101,42 @@ export const adaptHaraka = definePlugin({
         if (connection.protocol === 'code') await close(connection, signal);
       }
     });
-    tap('message', (message) => {
-      const outcome = outcomes.get(message);
-      if (outcome === undefined) return unknown;
-      return outcome.verdict?.verdict === 'discard' ? undefined : outcome.verdict;
-    });
-    tap(
-      'message',
-      (message) => {
-        const verdict = outcomes.get(message)?.verdict;
-        return verdict?.verdict === 'discard' ? verdict : undefined;
-      },
-      { order: 'late' },
-    );
-    tap('expand', (message, recipients) => {
-      const outcome = outcomes.get(message);
-      if (outcome === undefined) return undefined;
-      const { transaction } = outcome;
-      const reversePath = changedReversePath(transaction, message.envelope.reversePath);
-      if (reversePath !== undefined) message.returnTo(reversePath);
-      return changedRecipients(transaction, message.envelope.recipients, recipients);
-    });
-    tap('content', (message, _findings, body) => {
-      const outcome = outcomes.get(message);
-      return outcome === undefined ? undefined : changedContent(outcome.transaction, body, outcome.made);
-    });
+    tapOutcomes(tap, outcomes);
     tap('closed', close);
   },
 });
+
+/** The taps that carry out what the plugins made of a message. */
+function tapOutcomes(
+  tap: PluginSetup<unknown, Needs>['tap'],
+  outcomes: WeakMap<Message, MessageOutcome>,
+): void {
+  tap('message', (message) => {
+    const outcome = outcomes.get(message);
+    if (outcome === undefined) return unknown;
+    return outcome.verdict?.verdict === 'discard' ? undefined : outcome.verdict;
+  });
+  tap(
+    'message',
+    (message) => {
+      const verdict = outcomes.get(message)?.verdict;
+      return verdict?.verdict === 'discard' ? verdict : undefined;
+    },
+    { order: 'late' },
+  );
+  tap('expand', (message, recipients) => {
+    const outcome = outcomes.get(message);
+    if (outcome === undefined) return undefined;
+    const { transaction } = outcome;
+    const reversePath = changedReversePath(transaction, message.envelope.reversePath);
+    if (reversePath !== undefined) message.returnTo(reversePath);
+    return changedRecipients(transaction, message.envelope.recipients, recipients);
+  });
+  tap('content', (message, _findings, body) => {
+    const outcome = outcomes.get(message);
+    return outcome === undefined ? undefined : changedContent(outcome.transaction, body, outcome.made);
+  });
+}
 
 /** What the plugins put into `results`, by plugin, for policy and logs. */
 function findingsOf({ transaction }: MessageOutcome): readonly Finding[] {
