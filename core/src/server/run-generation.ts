@@ -3,11 +3,12 @@ import { MailError } from '../errors.js';
 import { runStep } from '../plugin/lifecycle.js';
 import { Authenticator } from '../services/authenticator.js';
 import { Directory } from '../services/directory.js';
+import { createDiskRoom } from '../services/disk-room.js';
 import { MailboxStore } from '../services/mailbox-store.js';
 import { type NewQueuedMessage, type QueuedRecipient, QueueStore } from '../services/queue-store.js';
 import { Spool } from '../services/spool.js';
 import { createReceiver } from '../smtp/create-receiver.js';
-import type { ReceiverPolicy } from '../smtp/receiver.js';
+import { defaultReceiverLimits, type ReceiverPolicy } from '../smtp/receiver.js';
 import { createDeliverPolicy } from '../stages/deliver.js';
 import { createScheduler, type Scheduler } from '../stages/queue/scheduler.js';
 import { schedulerOptions } from '../stages/queue/scheduler-options.js';
@@ -185,6 +186,8 @@ function policyOf(
     belonging: schedulerOptions(generation.options.queue),
     isLoginNeeded: listener?.options.role === 'submission',
     senders: listener?.options.senders ?? 'any',
+    room: createDiskRoom(container.get(Spool).directory, house.clock),
+    freeOctetsMin: 1.5 * (listener?.options.limits ?? defaultReceiverLimits).sizeBytesMax,
     enqueue: (message) => enqueue(house, store, scheduler, message),
   });
 }

@@ -1,4 +1,5 @@
 /** Whatever a plugin or a service does, the client gets an answer, and nothing is accepted by mistake. */
+import { tmpdir } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { directoryMemory } from '../memory/directory-memory.js';
 import { definePlugin, type PluginUse } from '../plugin/define.js';
@@ -107,6 +108,33 @@ describe('a service that fails', () => {
         }),
     });
     await play([broken()], `${begun}${data}S: 452 4.3.1 ...\n${goesOn}`);
+  });
+
+  it('says 452 at MAIL when the disk has less room than one and a half of the largest message', async () => {
+    const started = await startTestMta({
+      plugins: [takeAll()],
+      spool: { directory: tmpdir() },
+      listeners: [
+        { name: 'relay', host: '127.0.0.1', port: 0, role: 'relay', limits: { sizeBytesMax: 1e17 } },
+        { name: 'small', host: '127.0.0.1', port: 0, role: 'relay', limits: { sizeBytesMax: 1_000 } },
+      ],
+    });
+    server = started;
+    const mail = 'C: MAIL FROM:<a@b.example>\n';
+    const refused = () =>
+      playDialogue({ port: started.port('relay') }, `${hello}${mail}S: 452 4.3.1 ...\n${goesOn}`);
+    // The disk is looked at while the server starts.
+    await expect
+      .poll(
+        () =>
+          refused().then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 20_000 },
+      )
+      .toBe(true);
+    await playDialogue({ port: started.port('small') }, `${hello}${mail}S: 250 ...\n${goesOn}`);
   });
 
   it('defers when the queue can not write', async () => {

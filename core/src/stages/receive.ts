@@ -8,6 +8,7 @@ import type { CompiledHooks } from '../hooks/compile.js';
 import type { MaybePromise } from '../hooks/kinds.js';
 import type { Authenticator } from '../services/authenticator.js';
 import type { Directory } from '../services/directory.js';
+import type { DiskRoom } from '../services/disk-room.js';
 import type { Logger } from '../services/logger.js';
 import type { Metrics } from '../services/metrics.js';
 import type { Random } from '../services/random.js';
@@ -33,6 +34,9 @@ export interface ReceiveOptions extends TakeMessageOptions {
   /** Whether MAIL needs a login. */
   readonly isLoginNeeded: boolean;
   readonly senders: 'own' | 'any';
+  /** The disk that bodies and the queue are on, and how much must be free of it for a message to begin. */
+  readonly room: DiskRoom;
+  readonly freeOctetsMin: number;
 }
 
 /** The policy of one listener. */
@@ -84,6 +88,11 @@ function begin(
   reversePath: ReversePath,
   parameters: EnvelopeParameters,
 ): MaybePromise<BeginAnswer> {
+  const freeOctets = options.room.freeOctets();
+  // RFC 5321 section 4.2.3: told before the message is sent, while there is still room to work with.
+  if (freeOctets !== undefined && freeOctets < options.freeOctetsMin) {
+    return refuse(options, connection, undefined, 'room', { reply: replies.full });
+  }
   if (options.isLoginNeeded) {
     // RFC 4954 section 6: a submission server says 530 to MAIL without a login.
     if (connection.identity === undefined) {
