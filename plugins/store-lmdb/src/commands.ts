@@ -13,6 +13,7 @@ import {
 } from '@postroad/core';
 import { checkStore } from './check-store.js';
 import type { StoreLmdbConfig } from './config.js';
+import { importImapCommand } from './import-imap-command.js';
 import type { OpenStore } from './mailbox-store-lmdb.js';
 import { openStoreLmdb } from './open-store-lmdb.js';
 import { importMessages } from './transfer/import-messages.js';
@@ -103,6 +104,7 @@ export const mailboxCommands: readonly PluginCommand<StoreLmdbConfig>[] = [
         terminal.result([{ account: accountId, mailbox: mailboxName, ...result }]);
       }),
   },
+  importImapCommand,
 ];
 
 async function check(
