@@ -17,7 +17,8 @@ let number = 0;
 
 /** A message like those that come by SMTP. */
 export function messageOf(size: number, recipients: readonly NewQueuedRecipient[]): NewQueuedMessage {
-  const id = `b${String(number++).padStart(10, '0')}`;
+  // Another process goes on with the same queue.
+  const id = `b${process.pid}-${String(number++).padStart(10, '0')}`;
   return {
     id,
     reversePath: { localPart: 'alice', domain: 'example.org' },

@@ -16,6 +16,8 @@ export interface MessageOrigin {
   readonly accountId?: string;
   /** Whom it belongs to, when the options say where that stands (`queue.tenantHeader`); else the account counts. */
   readonly tenant?: string;
+  /** Set when the reverse-path was found to be forged: nobody there is told anything. */
+  readonly isSenderForged?: boolean;
   /** The sending it belongs to, when the options say where that stands (`queue.campaignHeader`). */
   readonly campaign?: string;
 }

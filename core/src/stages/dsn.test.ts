@@ -214,6 +214,18 @@ describe('no DSN', () => {
     expect(await build(about(of))).toBeUndefined();
   });
 
+  test('about a forged sender, and to lists only about failures', async () => {
+    const { origin } = message();
+    const forged = { ...message(), origin: { ...origin, isSenderForged: true } };
+    expect(await build(about(forged))).toBeUndefined();
+    for (const field of ['List-Id: <l.example.org>', 'Precedence: bulk']) {
+      const ofList = message({ text: `${field}\r\n${original}` });
+      expect(await build(about(ofList), 'delay')).toBeUndefined();
+      expect(await build(about(ofList, { notify: ['success'] }), 'success')).toBeUndefined();
+      expect(await build(about(ofList))).toBeDefined();
+    }
+  });
+
   test('for a recipient with NOTIFY=NEVER', async () => {
     for (const kind of ['failure', 'delay', 'success', 'relayed'] as const)
       expect(await build(about(message(), { notify: 'never' }), kind)).toBeUndefined();

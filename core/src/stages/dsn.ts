@@ -41,11 +41,21 @@ export function isDsnWanted(kind: DsnDraft['kind'], recipient: Pick<QueuedRecipi
 }
 
 /** Whether a message may be answered with a DSN at all. */
-export function isDsnAllowed(message: QueuedMessage): boolean {
+export function isDsnAllowed(message: QueuedMessage, kind: DsnDraft['kind'] = 'failure'): boolean {
   if (message.reversePath === null) return false;
+  // Whoever is named there has sent nothing: the DSN would be to a stranger.
+  if (message.origin.isSenderForged === true) return false;
+  // Lists count the failures of their subscribers, and have no use for anything else.
+  if (kind !== 'failure' && isFromList(message)) return false;
   // RFC 3834 section 2: an automatic answer is not answered, and neither is a report that came with a wrong path.
   const automatic = message.body.header.get('Auto-Submitted')?.toLowerCase() ?? '';
   return !automatic.startsWith('auto-replied') && mediaTypeOf(message.body.header) !== 'multipart/report';
+}
+
+/** RFC 2919 section 3, and the older custom that RFC 3834 section 2 names. */
+function isFromList({ body }: QueuedMessage): boolean {
+  if (body.header.get('List-Id') !== undefined) return true;
+  return /^\s*(?:list|bulk|junk)\s*$/i.test(body.header.get('Precedence') ?? '');
 }
 
 /** The subject and text that a DSN has unless a `dsn` tap writes others. */
@@ -69,7 +79,8 @@ export async function buildDsn(
 ): Promise<NewQueuedMessage | undefined> {
   const { message } = subject;
   const recipients = subject.recipients.filter(({ recipient }) => isDsnWanted(kind, recipient));
-  if (message.reversePath === null || recipients.length === 0 || !isDsnAllowed(message)) return undefined;
+  if (message.reversePath === null || recipients.length === 0 || !isDsnAllowed(message, kind))
+    return undefined;
   const wanted = { message, recipients };
   const id = options.random.id();
   const now = options.clock.now();

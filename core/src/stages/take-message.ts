@@ -20,6 +20,7 @@ import { type Reply, reply } from '../values/reply.js';
 import type { Verdict } from '../values/verdict.js';
 import { answerOf, attributionFields, attributionOf, isRefusalAnswer, replies } from './answers.js';
 import { type BelongingOptions, belongingOf } from './belonging.js';
+import { isSenderForged } from './forged-sender.js';
 import { tracePrefix } from './trace.js';
 
 /** What taking a message needs. */
@@ -100,13 +101,10 @@ async function judgeAndEnqueue(
   const traced = tracePrefix(message, options.hostname);
   const prefix = hooks.header === null ? traced : await hooks.header(message, findings, traced);
   if (!isList(prefix)) return { reply: failedDecision.reply };
-  const put = newQueuedMessage(
-    options,
-    message,
-    recipients,
-    renderHeaderPrefix(prefix),
-    quarantineOf(transaction, verdict),
-  );
+  const put = newQueuedMessage(options, message, recipients, renderHeaderPrefix(prefix), {
+    quarantine: quarantineOf(transaction, verdict),
+    isForged: isSenderForged(message, findings),
+  });
   const leased = await options.enqueue(put);
   options.log.info('queued', {
     message: message.id,
@@ -134,7 +132,7 @@ function newQueuedMessage(
   message: MessageState,
   recipients: readonly EnvelopeRecipient[],
   headerPrefix: string,
-  quarantine: string | undefined,
+  { quarantine, isForged }: { readonly quarantine: string | undefined; readonly isForged: boolean },
 ): NewQueuedMessage {
   const { connection } = message.transaction;
   const { parameters, reversePath } = message.envelope;
@@ -152,6 +150,7 @@ function newQueuedMessage(
       helloName: connection.helloName,
       ...(connection.identity === undefined ? {} : { accountId: connection.identity.accountId }),
       ...belongingOf(options.belonging, message),
+      ...(isForged ? { isSenderForged: true } : {}),
     },
     receivedAtMs: message.receivedAtMs,
     expiresAtMs: message.receivedAtMs + options.lifetimeMs,

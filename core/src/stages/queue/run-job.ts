@@ -14,6 +14,15 @@ import { deferJob } from './take-recipients.js';
 /** RFC 3463 section 3.5: X.4.5, mail system congestion. */
 const congestedReply = reply(451, '4.5', 'no delivery to the site could begin in time');
 
+/** RFC 3463 section 3.5: X.4.7, delivery time expired. */
+const tooLateReply = reply(451, '4.7', 'the time by which the sender wanted it delivered is over');
+
+/** RFC 2852 section 4.1: in mode R a message must not be delivered after its time; it waited too long for its turn. */
+function isTooLate({ message }: DeliveryJob, nowMs: number): boolean {
+  const { deliverBy } = message.parameters;
+  return deliverBy?.mode === 'return' && nowMs > deliverBy.atMs;
+}
+
 /** Begins what may begin now. */
 export function beginJobs(hands: Hands): void {
   for (let job = next(hands); job !== undefined; job = next(hands)) hands.track(run(hands, job));
@@ -32,6 +41,12 @@ async function run(hands: Hands, job: DeliveryJob): Promise<void> {
     hands.sites.ended(job);
     giveBackJob(hands, job);
     hands.sites.forget(job);
+    return;
+  }
+  if (isTooLate(job, clock.now())) {
+    hands.sites.ended(job);
+    await deferJob(hands, job, { reply: tooLateReply });
+    forget(hands, job);
     return;
   }
   const leaseEndsMs = Math.min(...job.recipients.map((one) => one.dueAtMs));

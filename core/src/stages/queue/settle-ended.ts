@@ -1,18 +1,34 @@
 /** Writes what became of a try's recipients, and tells those who want to know once it is durable. */
+import type { QueuedRecipient } from '../../services/queue-store.js';
 import { type Conclusion, conclude, type Ended } from './conclude.js';
 import type { Hands } from './hands.js';
 
 /** See the file's comment. Never rejects; lets go of the message. */
-export async function settleEnded(hands: Hands, ended: Ended): Promise<void> {
+export async function settleEnded(hands: Hands, all: Ended): Promise<void> {
+  const ended = {
+    ...all,
+    recipients: all.recipients.filter(({ recipient }) => isStillHeld(hands, recipient)),
+  };
   const conclusion = await conclude(ended, hands.judge);
-  const isDurable = await hands.settler.settle(conclusion);
-  hands.messages.letGo(ended.message.id, ended.recipients.length);
+  const isDurable = conclusion.settlements.length === 0 || (await hands.settler.settle(conclusion));
+  hands.messages.letGo(all.message.id, all.recipients.length);
   for (const addition of conclusion.additions) void addition.body.release();
   for (const { recipient, outcome } of ended.recipients) {
     hands.timeline.note(ended.message.id, { event: outcome.status, recipient, site: ended.site, outcome });
   }
   if (isDurable) tell(hands, conclusion);
 }
+
+/**
+ * Whether the lease of a recipient holds long enough to settle it. Who waited for its turn beyond that has been leased
+ * anew, perhaps to ourselves: the settlement would be ignored, but the DSN about it would go out, and another one later.
+ */
+function isStillHeld({ parts }: Hands, { dueAtMs }: QueuedRecipient): boolean {
+  return dueAtMs - parts.clock.now() > Math.min(parts.options.leaseMs / 20, settleMsMax);
+}
+
+/** A commit should never take longer. */
+const settleMsMax = 60_000;
 
 function tell(hands: Hands, conclusion: Conclusion): void {
   const { metrics, policy } = hands.parts;

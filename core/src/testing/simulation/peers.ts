@@ -1,6 +1,7 @@
 /** The network of the simulation: what the servers of other domains do. */
 import type { Clock } from '../../services/clock.js';
 import type { Random } from '../../services/random.js';
+import { tenantOf } from '../../stages/queue/matches-filter.js';
 import type { DeliveryRequest } from '../../stages/queue/scheduler-policy.js';
 import { reply } from '../../values/reply.js';
 import type { DeliveryReport, RecipientOutcome } from '../../values/report.js';
@@ -30,6 +31,8 @@ export interface Peers {
   deliver(request: DeliveryRequest, signal: AbortSignal, isAlive: () => boolean): Promise<DeliveryReport>;
   /** Every connection is cut: the process at our end is gone. */
   cut(): void;
+  /** How many recipients of each tenant a site was given while others waited for it too, by site. */
+  readonly shares: ReadonlyMap<string, ReadonlyMap<string, number>>;
   /** Longest time between a message's arrival and its first try, for peers that are good. */
   readonly longestWaitMs: number;
 }
@@ -41,8 +44,16 @@ export interface PeersOptions {
   readonly random: Random;
   readonly ledger: Ledger;
   readonly startMs: number;
-  readonly limits: { readonly deliveriesMax: number; readonly deliveriesPerSiteMax: number };
+  readonly limits: {
+    readonly deliveriesMax: number;
+    readonly deliveriesPerSiteMax: number;
+    /** Messages of a tenant in a minute. */
+    readonly ratePerMinute?: number;
+  };
 }
+
+/** A try that began before the deadline may take as long as a lease. */
+const deadlineSlackMs = 1_000;
 
 const ok = reply(250, '0.0', 'taken');
 const refused = reply(550, '1.1', 'no such user');
@@ -55,6 +66,8 @@ export function createPeers(options: PeersOptions): Peers {
   const { clock, random, ledger } = options;
   const active = new Map<string, number>();
   const seen = new Map<string, number>();
+  const rated = new Map<string, number[]>();
+  const shares = new Map<string, Map<string, number>>();
   let total = 0;
   let epoch = 0;
   let longestWaitMs = 0;
@@ -67,6 +80,40 @@ export function createPeers(options: PeersOptions): Peers {
     if (ofSite > options.limits.deliveriesPerSiteMax) {
       throw new BrokenPromise(`${ofSite} deliveries at once to ${request.site}`);
     }
+  }
+
+  /** No window of time may hold more than the rate and its burst allow, whatever crashes meanwhile. */
+  function checkRate(request: DeliveryRequest): void {
+    const { ratePerMinute } = options.limits;
+    if (ratePerMinute === undefined) return;
+    const tenant = tenantOf(request.message);
+    const times = rated.get(tenant) ?? [];
+    rated.set(tenant, times);
+    const nowMs = clock.now();
+    times.push(nowMs);
+    // A restart forgets what was sent before it: each one may give a burst more.
+    const allowed = ratePerMinute * (2 + ledger.counts.crashes);
+    const inMinute = times.filter((atMs) => atMs > nowMs - 60_000).length;
+    if (inMinute > allowed) throw new BrokenPromise(`${inMinute} deliveries of ${tenant} within a minute`);
+  }
+
+  /** A deadline that the sender set (RFC 2852) is one: nothing is tried after it. */
+  function checkDeadline({ message }: DeliveryRequest): void {
+    const { deliverBy } = message.parameters;
+    if (deliverBy?.mode === 'return' && clock.now() > deliverBy.atMs + deadlineSlackMs)
+      throw new BrokenPromise(
+        `${message.id} was tried ${clock.now() - deliverBy.atMs} ms after its deadline`,
+      );
+    const { holdUntilMs } = message.parameters;
+    if (holdUntilMs !== undefined && clock.now() < holdUntilMs)
+      throw new BrokenPromise(`${message.id} was tried before its release`);
+  }
+
+  function noteShare(request: DeliveryRequest): void {
+    const ofSite = shares.get(request.site) ?? new Map<string, number>();
+    shares.set(request.site, ofSite);
+    const tenant = tenantOf(request.message);
+    ofSite.set(tenant, (ofSite.get(tenant) ?? 0) + 1);
   }
 
   function leave(request: DeliveryRequest): void {
@@ -135,6 +182,9 @@ export function createPeers(options: PeersOptions): Peers {
       const mine = epoch;
       enter(request);
       try {
+        checkRate(request);
+        checkDeadline(request);
+        noteShare(request);
         const kind = kindOf(request);
         noteWait(request);
         if (kind === 'hanging') await untilAborted(signal);
@@ -151,6 +201,7 @@ export function createPeers(options: PeersOptions): Peers {
       active.clear();
       total = 0;
     },
+    shares,
     get longestWaitMs() {
       return longestWaitMs;
     },
