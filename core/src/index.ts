@@ -48,7 +48,15 @@ export { type Controlled, controlHandlers } from './control/handlers.js';
 export type { ControlCall, ControlHandler } from './control/protocol.js';
 export { type ControlServer, type ControlServerOptions, createControlServer } from './control/server.js';
 export { inject, injectable } from './di/container.js';
-export { type Needs, type OptionalNeed, optional, type ServicesOf, type Token, token } from './di/token.js';
+export {
+  type Needs,
+  type OptionalNeed,
+  optional,
+  type ServicesOf,
+  type Token,
+  type TokenOptions,
+  token,
+} from './di/token.js';
 export { type ErrorCode, errorCodes, isMailError, MailError, messageOf } from './errors.js';
 export type { AnyHook, Decide, Gather, MaybePromise, Observe, Transform } from './hooks/kinds.js';
 export {
@@ -89,6 +97,7 @@ export {
 export { type ThreadReferences, threadReferences } from './mailbox/thread-references.js';
 export { createMemoryCounters, type MemoryCountersOptions } from './memory/counters-memory.js';
 export {
+  createDirectoryMemory,
   type DirectoryMemoryOptions,
   directoryMemory,
   type MemoryAccount,
@@ -124,6 +133,7 @@ export {
   type SiteRule,
   type TlsOptions,
 } from './mta-options.js';
+export { createEqualTimes, type EqualTimes } from './passwords/equal-times.js';
 export { type KeptPassword, readKeptPassword } from './passwords/schemes.js';
 export {
   createPasswordVerifier,
@@ -259,6 +269,7 @@ export {
   recoveredRecipient,
   settledRecipient,
 } from './stages/queue/recipient-transitions.js';
+export { type AccountRecord, addressQuestion, readAccountRecord } from './values/account-record.js';
 export {
   addressKey,
   domainKey,

@@ -10,6 +10,8 @@ import type { Token } from './token.js';
 /** Bindings of one scope; what is not found is looked for in the parent. */
 export interface ServiceContainer {
   bind<T>(token: Token<T>, service: T): void;
+  /** Binds a service in the place of one that this very scope has bound. */
+  rebind<T>(token: Token<T>, service: T): void;
   /** Binds a class; it is made at the first `get`. */
   bindClass<T>(token: Token<T>, service: ServiceClass<T>): void;
   has(token: Token<unknown>): boolean;
@@ -36,6 +38,10 @@ export function inject(token: Token<unknown>): ParameterDecorator {
 function wrap(container: Container): ServiceContainer {
   return {
     bind(token, service) {
+      container.bind(token.id).toConstantValue(service);
+    },
+    rebind(token, service) {
+      container.unbind(token.id);
       container.bind(token.id).toConstantValue(service);
     },
     bindClass(token, service) {

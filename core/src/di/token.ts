@@ -1,4 +1,7 @@
-/** Typed names of services. A service is one-of: exactly one plugin, or the core, provides it. */
+/**
+ * Typed names of services. A service is one-of: exactly one plugin, or the core, provides it; but a token may say how
+ * several are made into one.
+ */
 
 /** The name of a service. Two tokens of one name are the same token, also across copies of the core. */
 export interface Token<T> {
@@ -6,11 +9,18 @@ export interface Token<T> {
   readonly name: string;
   /** Only for the compiler. */
   readonly type?: T;
+  /** Makes one of several, in the order of the composition; without it only one plugin may provide the service. */
+  compose?(services: readonly T[]): T;
+}
+
+/** What a token may say of itself. */
+export interface TokenOptions<T> {
+  readonly compose?: (services: readonly T[]) => T;
 }
 
 /** Makes a token; by convention it has the interface's own name: `export const Resolver = token<Resolver>('core.resolver')`. */
-export function token<T>(name: string): Token<T> {
-  return Object.freeze({ id: Symbol.for(`postroad.token.${name}`), name });
+export function token<T>(name: string, options: TokenOptions<T> = {}): Token<T> {
+  return Object.freeze({ id: Symbol.for(`postroad.token.${name}`), name, ...options });
 }
 
 /** A service that a plugin can do without. */

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { MailError } from '../errors.js';
 import type { Clock } from '../services/clock.js';
 import { hashArgon2 } from './argon2.js';
+import { createEqualTimes } from './equal-times.js';
 import { type KeptPassword, readKeptPassword } from './schemes.js';
 
 /** Longest password in octets; a longer one is wrong. */
@@ -56,7 +57,7 @@ export function preparePassword(password: string): string | undefined {
 export function createPasswordVerifier(options: PasswordVerifierOptions): PasswordVerifier {
   const { clock, waitingMax = 1_000, activeMax = defaultActiveMax() } = options;
   const turns = createTurns(activeMax, waitingMax);
-  const times = createTimes();
+  const times = createEqualTimes(clock);
   let nobody: Promise<string> | undefined;
   /** What an unknown login is measured against. */
   const hashOfNobody = () => {
@@ -79,8 +80,7 @@ export function createPasswordVerifier(options: PasswordVerifierOptions): Passwo
         return { isRight: true, needsRehash: !read.isOfToday };
       }
       // Where old hashes are about, a refusal takes as long as with the slowest of them.
-      const waitMs = times.slowest() - spentMs;
-      if (waitMs > 1) await clock.sleep(waitMs, signal);
+      await times.level(spentMs, signal);
       return wrong;
     },
   };
@@ -90,18 +90,6 @@ function readOrThrow(kept: string): KeptPassword {
   const read = readKeptPassword(kept);
   if (read === undefined) throw new MailError('E_DIRECTORY', 'a kept password is of no known scheme');
   return read;
-}
-
-/** How long each scheme takes, smoothed; 0 as long as there is one only. */
-function createTimes() {
-  const averages = new Map<string, number>();
-  return {
-    note(scheme: string, ms: number): void {
-      const known = averages.get(scheme) ?? ms;
-      averages.set(scheme, known * 0.8 + ms * 0.2);
-    },
-    slowest: () => (averages.size < 2 ? 0 : Math.max(...averages.values())),
-  };
 }
 
 function createTurns(activeMax: number, waitingMax: number) {

@@ -50,6 +50,8 @@ interface ScopeDraft {
   readonly defers: LifecycleStep[];
   readonly providers: Map<string, string>;
   readonly controls: Map<string, ControlHandler>;
+  /** What several plugins have provided for tokens that take several. */
+  readonly services: Map<symbol, unknown[]>;
 }
 
 /** Sets up every plugin of a scope; throws on the first that fails, naming it. */
@@ -61,6 +63,7 @@ export function setupScope(options: ScopeOptions): Scope {
     defers: [],
     providers: new Map(),
     controls: new Map(),
+    services: new Map(),
   };
   const ordered = sortPlugins(options.uses, (token) => options.container.has(token));
   // Taps keep the order of the composition, whatever the order in which services are made.
@@ -113,7 +116,8 @@ function setupContext(
       );
     }
     provided.add(token.id);
-    draft.providers.set(token.name, plugin);
+    const others = draft.providers.get(token.name);
+    draft.providers.set(token.name, others === undefined ? plugin : `${others}, ${plugin}`);
   };
   return {
     name: plugin,
@@ -128,7 +132,7 @@ function setupContext(
     },
     provide(token, service) {
       declare(token);
-      options.container.bind(token, service);
+      provideService(token, service, options.container, draft);
     },
     provideClass(token, service) {
       declare(token);
@@ -140,6 +144,22 @@ function setupContext(
     defer: (run) => void draft.defers.push({ plugin, run }),
     keep: (key, open, close) => options.keeper.keep(options.generation, `${plugin}:${key}`, open, close),
   };
+}
+
+function provideService<T>(
+  token: Token<T>,
+  service: T,
+  container: ServiceContainer,
+  { services }: ScopeDraft,
+): void {
+  const others = services.get(token.id) as T[] | undefined;
+  if (others === undefined || token.compose === undefined) {
+    services.set(token.id, [service]);
+    container.bind(token, service);
+    return;
+  }
+  others.push(service);
+  container.rebind(token, token.compose(others));
 }
 
 function resolveNeeds(use: PluginUse, container: ServiceContainer): Readonly<Record<string, unknown>> {

@@ -38,9 +38,9 @@ export function sortPlugins(
     if (path.includes(use)) throw cycleOf([...path.slice(path.indexOf(use)), use]);
     path.push(use);
     for (const need of readNeeds(use.definition.needs)) {
-      const provider = providers.get(need.token.id);
-      if (provider !== undefined && provider !== use) visit(provider);
-      else if (!need.isOptional && !given(need.token)) throw missing(use, need.token);
+      const others = providers.get(need.token.id)?.filter((provider) => provider !== use) ?? [];
+      for (const provider of others) visit(provider);
+      if (others.length === 0 && !need.isOptional && !given(need.token)) throw missing(use, need.token);
     }
     path.pop();
     ordered.push(use);
@@ -49,23 +49,25 @@ export function sortPlugins(
   return ordered;
 }
 
-function findProviders(uses: readonly PluginUse[]): ReadonlyMap<symbol, PluginUse> {
+/** Who provides each token; several only where the token says how they become one. */
+function findProviders(uses: readonly PluginUse[]): ReadonlyMap<symbol, readonly PluginUse[]> {
   const names = new Set<string>();
-  const providers = new Map<symbol, PluginUse>();
+  const providers = new Map<symbol, PluginUse[]>();
   for (const use of uses) {
     const { name, provides } = use.definition;
     if (names.has(name))
       throw new MailError('E_PLUGIN_DUPLICATE', `plugin ${name} stands twice in one scope`);
     names.add(name);
     for (const token of provides ?? []) {
-      const other = providers.get(token.id);
-      if (other !== undefined) {
+      const others = providers.get(token.id) ?? [];
+      const [other] = others;
+      if (other !== undefined && token.compose === undefined) {
         throw new MailError(
           'E_TOKEN_DUPLICATE',
           `${token.name} is provided by both ${other.definition.name} and ${name}`,
         );
       }
-      providers.set(token.id, use);
+      providers.set(token.id, [...others, use]);
     }
   }
   return providers;

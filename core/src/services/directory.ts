@@ -2,6 +2,7 @@
 import { token } from '../di/token.js';
 import type { MailAddress } from '../values/address.js';
 import type { Account } from '../values/identity.js';
+import { chainDirectories } from './directory-chain.js';
 
 /** A hash function of SCRAM (RFC 5802, RFC 7677), as in the names of its mechanisms. */
 export type ScramHash = 'SHA-256' | 'SHA-1';
@@ -47,10 +48,10 @@ export interface Directory {
   /** By the name to log in with, ASCII case ignored; for logins that a token proves. */
   byLogin?(login: string, signal?: AbortSignal): Promise<Account | undefined>;
   /** Present when accounts can have SCRAM keys. */
-  readonly scram?: ScramDirectory;
+  readonly scram?: ScramDirectory | undefined;
   /** All accounts in order of id, for administration. */
   list(): AsyncIterable<Account>;
 }
 
-/** The token of the directory. */
-export const Directory = token<Directory>('core.directory');
+/** The token of the directory. Several plugins may provide one: they are asked in the order of the composition. */
+export const Directory = token<Directory>('core.directory', { compose: chainDirectories });

@@ -136,6 +136,27 @@ function lookUps(directory: () => Directory): void {
     expect(await directory().byId('ALICE-1')).toBeUndefined();
   });
 
+  it('finds by login, when it can', async () => {
+    const { byLogin } = directory();
+    if (byLogin === undefined) return;
+    expect(await directory().byLogin?.('bob@EXAMPLE.org')).toMatchObject({ id: 'bob-1' });
+    expect(await directory().byLogin?.('carol')).toMatchObject({ id: 'carol-1', isDisabled: true });
+    expect(await directory().byLogin?.('mallory')).toBeUndefined();
+    expect(await directory().byLogin?.('')).toBeUndefined();
+  });
+
+  it('has no SCRAM keys for who is unknown or disabled, when it has any', async () => {
+    const { scram } = directory();
+    if (scram === undefined) return;
+    expect(scram.secret.length).toBeGreaterThanOrEqual(32);
+    expect(scram.iterations).toBeGreaterThanOrEqual(4_096);
+    for (const hash of scram.hashes) {
+      for (const login of ['mallory', 'carol', '', '__proto__']) {
+        expect(await scram.keys(login, hash), `${login} ${hash}`).toBeUndefined();
+      }
+    }
+  });
+
   it('leaves the quota out when there is none', async () => {
     expect(await directory().byId('alice-1')).not.toHaveProperty('quotaBytes');
   });

@@ -1,0 +1,180 @@
+/** The `Directory` over LDAP (RFC 4511): entries are searched for, passwords are checked by binding as the entry. */
+import { randomUUID } from 'node:crypto';
+import {
+  type Account,
+  addressQuestion,
+  type Clock,
+  createEqualTimes,
+  type Directory,
+  isMailError,
+  MailError,
+  messageOf,
+  preparePassword,
+  readAccountRecord,
+} from '@postroad/core';
+import {
+  InappropriateAuthError,
+  InvalidCredentialsError,
+  NoSuchObjectError,
+  UnwillingToPerformError,
+} from 'ldapts';
+import type { Entry } from './connection.js';
+import type { AuthLdapConfig } from './options.js';
+import type { Pool } from './pool.js';
+
+/** What it is made of. */
+export interface LdapDirectoryOptions {
+  readonly config: AuthLdapConfig;
+  readonly clock: Clock;
+  /** Connections that may search. */
+  readonly searching: Pool;
+  /** Connections that nobody is bound on, or anybody. */
+  readonly binding: Pool;
+}
+
+const loginOctetsMax = 255;
+const pageEntries = 500;
+
+/** Makes it. */
+export function createLdapDirectory(options: LdapDirectoryOptions): Directory {
+  const { config, clock } = options;
+  const { filters } = config;
+  const times = createEqualTimes(clock);
+  const find = (filter: string, value: string) =>
+    findOne(options, filter.replace(/\{\w+\}/g, escapeValue(value)));
+  const byLogin = async (login: string) => (isLogin(login) ? find(filters.login, login) : undefined);
+  return {
+    async verifyPassword(login, password, signal) {
+      signal?.throwIfAborted();
+      const entry = await byLogin(login);
+      const prepared = preparePassword(password);
+      // A bind without a password is anonymous, and succeeds (RFC 4513 section 5.1.2): it must never be sent.
+      const tried = prepared ?? 'none';
+      const startMs = clock.monotonic();
+      const fits = await mayBind(options, entry?.dn ?? `cn=${randomUUID()},${config.base}`, tried);
+      const spentMs = clock.monotonic() - startMs;
+      times.note(entry === undefined ? 'unknown' : 'known', spentMs);
+      if (fits && entry !== undefined && prepared !== undefined) {
+        const account = accountOf(entry, config);
+        if (!account.isDisabled) return account;
+      }
+      await times.level(spentMs, signal);
+      return undefined;
+    },
+    byAddress: async (address) =>
+      accountOrNone(await find(filters.address, addressQuestion(address)), config),
+    byId: async (id) => accountOrNone(await find(filters.id, id), config, id),
+    byLogin: async (login) => accountOrNone(await byLogin(login), config),
+    list: () => listAll(options),
+  };
+}
+
+async function findOne(
+  { searching, config }: LdapDirectoryOptions,
+  filter: string,
+): Promise<Entry | undefined> {
+  const entries = await asking(() =>
+    searching.use(async ({ client }) => {
+      const { searchEntries } = await client.search(config.base, {
+        ...{ scope: 'sub', filter, attributes: attributesOf(config), sizeLimit: 2 },
+      } as const);
+      return searchEntries;
+    }),
+  );
+  if (entries.length > 1)
+    throw new MailError('E_DIRECTORY', 'the LDAP server has several entries for one question');
+  return entries[0];
+}
+
+/** Whether the server takes the password for this entry. */
+function mayBind({ binding }: LdapDirectoryOptions, dn: string, password: string): Promise<boolean> {
+  return asking(() =>
+    binding.use(async ({ client }) => {
+      try {
+        await client.bind(dn, password);
+        return true;
+      } catch (error) {
+        if (isWrongPassword(error)) return false;
+        throw error;
+      }
+    }),
+  );
+}
+
+function isWrongPassword(error: unknown): boolean {
+  return [InvalidCredentialsError, NoSuchObjectError, InappropriateAuthError, UnwillingToPerformError].some(
+    (kind) => error instanceof kind,
+  );
+}
+
+/** Entries come page by page (RFC 2696), in no order: they are sorted here. */
+async function* listAll({ searching, config }: LdapDirectoryOptions): AsyncGenerator<Account> {
+  const accounts = await asking(() =>
+    searching.use(async ({ client }) => {
+      const found: Account[] = [];
+      const pages = client.searchPaginated(config.base, {
+        ...{ scope: 'sub', filter: config.filters.list, attributes: attributesOf(config) },
+        paged: { pageSize: pageEntries },
+      } as const);
+      for await (const { searchEntries } of pages) {
+        for (const entry of searchEntries) found.push(accountOf(entry, config));
+        if (found.length > config.accountsMax) throw new Error(`more than ${config.accountsMax} accounts`);
+      }
+      return found;
+    }),
+  );
+  yield* accounts.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function accountOrNone(entry: Entry | undefined, config: AuthLdapConfig, id?: string): Account | undefined {
+  if (entry === undefined) return undefined;
+  const account = accountOf(entry, config);
+  // The server may ignore case; ids do not.
+  return id === undefined || account.id === id ? account : undefined;
+}
+
+function accountOf(entry: Entry, { attributes }: AuthLdapConfig): Account {
+  const first = (name: string | undefined) => (name === undefined ? undefined : valuesOf(entry, name)[0]);
+  const { disabledBit } = attributes;
+  const flags = first(attributes.disabled);
+  return readAccountRecord({
+    login: first(attributes.login),
+    id: first(attributes.id),
+    addresses: attributes.addresses.flatMap((name) => valuesOf(entry, name)),
+    disabled: disabledBit === undefined ? flags : (Number(flags ?? 0) & disabledBit) !== 0,
+    quotaBytes: first(attributes.quotaBytes),
+    protocols: attributes.protocols === undefined ? undefined : valuesOf(entry, attributes.protocols),
+  });
+}
+
+function valuesOf(entry: Entry, name: string): readonly string[] {
+  const value = entry[name] ?? [];
+  return (Array.isArray(value) ? value : [value]).map((one) => one.toString());
+}
+
+function attributesOf({ attributes }: AuthLdapConfig): string[] {
+  const { addresses, login, id, disabled, quotaBytes, protocols } = attributes;
+  return [...new Set([login, id, ...addresses, disabled, quotaBytes, protocols])].filter(
+    (name) => name !== undefined,
+  );
+}
+
+/** RFC 4515 section 3: everything of ASCII that is not plain is written as its octet; what is beyond it stays. */
+export function escapeValue(text: string): string {
+  return text.replace(/[^A-Za-z0-9@._\-\u{80}-\u{10ffff}]/gu, (letter) => {
+    return `\\${letter.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
+}
+
+async function asking<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (cause) {
+    if (isMailError(cause)) throw cause;
+    throw new MailError('E_DIRECTORY', `the LDAP server does not answer: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function isLogin(login: string): boolean {
+  return login !== '' && Buffer.byteLength(login) <= loginOctetsMax && !/[\u0000-\u001f\u007f]/.test(login);
+}

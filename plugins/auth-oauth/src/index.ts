@@ -1,0 +1,3 @@
+/** The public entry of `@postroad/auth-oauth`. */
+export { authOauth } from './auth-oauth.js';
+export type { AuthOauthConfig, AuthOauthOptions, IntrospectionOptions, IssuerOptions } from './options.js';
