@@ -82,6 +82,7 @@ export {
   type StoredEvent,
   type TapFunction,
 } from './hooks/table.js';
+export { allRights, anyone, joinedRights, normaliseRights, sharesMax } from './mailbox/access-rights.js';
 export { annotationLimits, changedAnnotations, splitAnnotations } from './mailbox/annotations.js';
 export { ChangeNotices } from './mailbox/change-notices.js';
 export { delegateStore } from './mailbox/delegate-store.js';
@@ -205,6 +206,7 @@ export {
   MailboxStore,
   type NewMessage,
   type QuotaUse,
+  type SharedMailbox,
   type SpecialUse,
   type StoredMessage,
 } from './services/mailbox-store.js';

@@ -26,7 +26,7 @@ interface Server {
 
 const account = 'reader';
 /** Accounts beside the one that is measured: POP3 connections have one each. */
-const pop3Messages = 100;
+const pop3Messages = 20;
 
 /**
  * Runs it: `npm run bench -- access --messages 1000 --connections 1,10,100`. `--only` names workloads, `--peers` formats

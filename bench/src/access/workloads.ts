@@ -71,7 +71,7 @@ export const workloads: readonly Workload[] = [
       await client.exchange('PASS x\r\n', /\+OK.*\r\n$/);
       return {
         once: (at) =>
-          client.exchange(`RETR ${1 + ((at * 7_919) % Math.min(messages, 100))}\r\n`, /\r\n\.\r\n$/),
+          client.exchange(`RETR ${1 + ((at * 7_919) % Math.min(messages, 20))}\r\n`, /\r\n\.\r\n$/),
         close: () => client.close(),
       };
     },

@@ -32,6 +32,14 @@ export function delegateStore(current: () => MailboxStore): MailboxStore {
         throw new MailError('E_MAILBOX_STORE', 'the store keeps no annotations');
       await store.annotate(place, values);
     },
+    shares: async (mailboxId) => current().shares?.(mailboxId),
+    setShare: async (mailboxId, accountId, rights) => {
+      const store = current();
+      if (store.setShare === undefined)
+        throw new MailError('E_MAILBOX_STORE', 'the store shares no mailboxes');
+      await store.setShare(mailboxId, accountId, rights);
+    },
+    sharedWith: async (accountId) => (await current().sharedWith?.(accountId)) ?? [],
     quota: async (accountId) => current().quota(accountId),
     setQuota: async (accountId, limitBytes) => current().setQuota(accountId, limitBytes),
     watch: (accountId, listener) => current().watch(accountId, listener),

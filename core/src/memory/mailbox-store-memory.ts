@@ -7,7 +7,6 @@ import { normaliseMailboxName, requireMailboxName } from '../mailbox/mailbox-nam
 import { threadReferences } from '../mailbox/thread-references.js';
 import { type ParsedMessage, parseStructure } from '../mime/parse-structure.js';
 import {
-  type AnnotationPlace,
   type Copied,
   type Filed,
   type Filing,
@@ -20,11 +19,14 @@ import { AccountMemory } from './account-memory.js';
 import { AnnotationsMemory } from './annotations-memory.js';
 import type { MailboxMemory } from './mailbox-memory.js';
 import { type KeptMessage, MessagesMemory } from './messages-memory.js';
+import { SharesMemory } from './shares-memory.js';
+import { sideOperations } from './side-operations.js';
 import type { StoreMemoryOptions } from './store-memory-options.js';
 
 /** The store itself. */
 export function createStoreMemory(options: StoreMemoryOptions): MailboxStore {
-  return new StoreMemory(options);
+  const store = new StoreMemory(options);
+  return Object.assign(store, store.sideOperations());
 }
 
 class StoreMemory implements MailboxStore {
@@ -34,11 +36,18 @@ class StoreMemory implements MailboxStore {
   readonly #mailboxes = new Map<string, MailboxMemory>();
   readonly #messages = new MessagesMemory();
   readonly #annotations = new AnnotationsMemory();
+  readonly #shares = new SharesMemory();
   #lastId = 0;
 
   constructor(options: StoreMemoryOptions) {
     this.#options = options;
     this.#notices = new ChangeNotices(options.onError ?? (() => undefined));
+  }
+
+  /** What is kept beside mailboxes and messages. */
+  sideOperations() {
+    const mailbox = (id: string) => this.#require(id);
+    return sideOperations(this.#annotations, this.#shares, mailbox, (notice) => this.#notices.tell(notice));
   }
 
   async mailboxes(accountId: string) {
@@ -88,6 +97,7 @@ class StoreMemory implements MailboxStore {
     this.#account(mailbox.accountId).delete(mailbox);
     this.#mailboxes.delete(mailboxId);
     this.#annotations.drop(mailboxId);
+    this.#shares.drop(mailboxId);
     for (const entry of mailbox.index.all()) this.#messages.letGo(entry.messageId);
     this.#notices.tell({ accountId: mailbox.accountId, mailboxId });
     this.#notices.tell({ accountId: mailbox.accountId });
@@ -173,18 +183,6 @@ class StoreMemory implements MailboxStore {
 
   async open(messageId: string) {
     return this.#messages.open(messageId);
-  }
-
-  async annotations(place: AnnotationPlace) {
-    if (place.mailboxId !== undefined) this.#require(place.mailboxId);
-    return this.#annotations.get(place);
-  }
-
-  async annotate(place: AnnotationPlace, values: ReadonlyMap<string, Uint8Array | null>) {
-    const { mailboxId } = place;
-    const accountId = mailboxId === undefined ? place.accountId : this.#require(mailboxId).accountId;
-    this.#annotations.set(place, values);
-    this.#notices.tell({ ...place, accountId, annotations: [...values.keys()] });
   }
 
   async quota(accountId: string) {

@@ -124,6 +124,12 @@ export interface AnnotationPlace {
   readonly mailboxId?: string;
 }
 
+/** A mailbox of another account, and what may be done with it: letters of RFC 4314. */
+export interface SharedMailbox {
+  readonly mailbox: Mailbox;
+  readonly rights: string;
+}
+
 /** Room of an account. */
 export interface QuotaUse {
   readonly usedBytes: number;
@@ -200,6 +206,16 @@ export interface MailboxStore {
    * long ones (see `annotationLimits`).
    */
   annotate?(place: AnnotationPlace, values: ReadonlyMap<string, Uint8Array | null>): Promise<void>;
+
+  /**
+   * Left out, or resolving to `undefined`, by stores that share no mailboxes; `shares`, `setShare` and `sharedWith` are
+   * there together. Who may use a mailbox beside its owner: rights (see `normaliseRights`) by account id, or `anyone`.
+   */
+  shares?(mailboxId: string): Promise<ReadonlyMap<string, string> | undefined>;
+  /** Gives rights to an account in place of those it had; `''` takes them away. `E_QUOTA` when there are too many. */
+  setShare?(mailboxId: string, accountId: string, rights: string): Promise<void>;
+  /** The mailboxes of others that an account has rights to, its own and those of `anyone` together. */
+  sharedWith?(accountId: string): Promise<readonly SharedMailbox[]>;
 
   quota(accountId: string): Promise<QuotaUse>;
   setQuota(accountId: string, limitBytes: number | undefined): Promise<void>;

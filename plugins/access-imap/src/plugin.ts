@@ -4,6 +4,7 @@ import {
   Certificates,
   Clock,
   definePlugin,
+  isMailError,
   Listeners,
   MailboxStore,
   optional,
@@ -45,8 +46,10 @@ export const accessImap = definePlugin({
       counts,
       failures,
       hasAnnotations: false,
+      hasShares: false,
     };
     onStart(async () => {
+      server.hasShares = await sharesMailboxes(store);
       server.hasAnnotations = (await store.annotations?.({ accountId: '' })) !== undefined;
       for (const listen of listensOf(config)) await services.listeners.listen(listenOptions(server, listen));
     });
@@ -65,4 +68,16 @@ function listenOptions(server: ServerContext, listen: ListenConfig): Parameters<
     overloadText: '* BYE too many connections\r\n',
     serve: (client, signal) => serveConnection(server, listen, client, signal),
   };
+}
+
+/** A store that shares tells so of any mailbox; a new store has none yet, but makes those of an account on first use. */
+async function sharesMailboxes(store: MailboxStore): Promise<boolean> {
+  if (store.shares === undefined) return false;
+  try {
+    return (await store.shares('')) !== undefined;
+  } catch (error) {
+    // There is no such mailbox: it would have told of one.
+    if (isMailError(error, 'E_NOT_FOUND')) return true;
+    throw error;
+  }
 }

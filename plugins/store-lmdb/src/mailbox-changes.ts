@@ -9,6 +9,7 @@ import {
 } from '@postroad/core';
 import type { Change } from './change.js';
 import { type AccountRecord, type MailboxRecord, parseId } from './records.js';
+import { dropShares } from './share-operations.js';
 import type { Tables } from './tables.js';
 
 /** Most mailboxes of an account. */
@@ -97,6 +98,7 @@ export function removeMailbox(change: Change, mailbox: MailboxRecord): void {
   account.messages -= mailbox.messages;
   account.usedBytes -= mailbox.sizeBytes;
   mailbox.isRemoved = true;
+  dropShares(change, mailbox);
   dropName(change, account, mailbox.name);
   change.lists.add(mailbox.accountId);
   change.contents.set(mailbox.number, mailbox.accountId);

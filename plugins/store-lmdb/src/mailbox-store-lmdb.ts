@@ -6,6 +6,7 @@ import { Engine, type EngineOptions } from './engine.js';
 import { mailboxOperations } from './mailbox-operations.js';
 import { messageOperations } from './message-operations.js';
 import { readOperations } from './read-operations.js';
+import { shareOperations } from './share-operations.js';
 
 /** A store with what it does on its own after a start. */
 export interface OpenStore {
@@ -27,6 +28,7 @@ export function openMailboxStore(options: EngineOptions): OpenStore {
     ...mailboxOperations(engine),
     ...messageOperations(engine),
     ...annotationOperations(engine),
+    ...shareOperations(engine),
     watch: (accountId, listener) => engine.notices.watch(accountId, listener),
     async close() {
       closing.abort();

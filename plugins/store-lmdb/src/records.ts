@@ -31,6 +31,8 @@ export interface MailboxRecord {
   logStart: number;
   /** Set while a removed mailbox's messages are being cleared away. */
   isRemoved: boolean;
+  /** Who may use it beside its owner; left out while it is not shared. */
+  shares?: readonly (readonly [accountId: string, rights: string])[];
 }
 
 /** What the world sees of a mailbox. */

@@ -7,6 +7,7 @@
  * - `shares`: how many show a message or a body, when it is more than one;
  * - `files`: names of body files; `threads`: [account, Message-ID] → thread; `keywords`: account → spellings;
  * - `annotations`: [mailbox, or 0 for accounts; account, or 0 for everybody] → entries and values;
+ * - `shared`: [account's key, mailbox] → true, for each share that a mailbox's record tells of;
  * - `texts`: [segment of messages, bucket] → messages that have it (see `text-index.ts`).
  */
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
@@ -33,6 +34,7 @@ export interface Tables {
   readonly threads: Database<number, [number, string]>;
   readonly keywords: Database<string[], number>;
   readonly texts: Database<Buffer, PairKey & number[]>;
+  readonly shared: Database<true, [string, number]>;
   readonly annotations: Database<[entry: string, value: Uint8Array][], PairKey & number[]>;
 }
 
@@ -70,6 +72,7 @@ export function openTables(directory: string): Tables {
     threads: root.openDB('threads', {}),
     keywords: root.openDB('keywords', {}),
     texts: root.openDB('texts', pairs),
+    shared: root.openDB('shared', {}),
     annotations: root.openDB('annotations', pairsOfValues),
   };
 }

@@ -6,6 +6,7 @@ import { copyTests } from './mailbox-store-copies.js';
 import { filingTests } from './mailbox-store-filing.js';
 import { flagTests } from './mailbox-store-flags.js';
 import { mailboxTests } from './mailbox-store-mailboxes.js';
+import { shareTests } from './mailbox-store-shares.js';
 import { syncTests } from './mailbox-store-sync.js';
 
 /** A store opened for one test. */
@@ -43,5 +44,6 @@ export function mailboxStoreContract(
     flagTests(use);
     syncTests(use);
     annotationTests(use);
+    shareTests(use);
   });
 }

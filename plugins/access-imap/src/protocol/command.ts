@@ -1,9 +1,11 @@
 /** The commands of a client as data: what `parseCommand` makes and the server carries out. */
 import type {
+  AccessCommand,
   CancelUpdateCommand,
   GetMetadataCommand,
   MultiSearchCommand,
   NotifyCommand,
+  SetAccessCommand,
   SetMetadataCommand,
 } from './extension-commands.js';
 import type { FetchItem } from './fetch-items.js';
@@ -281,6 +283,8 @@ export type Command =
   | SortCommand
   | ThreadCommand
   | GetQuotaCommand
+  | AccessCommand
+  | SetAccessCommand
   | GetMetadataCommand
   | NotifyCommand
   | SetMetadataCommand

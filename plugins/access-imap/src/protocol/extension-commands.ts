@@ -63,3 +63,19 @@ export interface NotifyCommand {
   /** Whether a STATUS of each mailbox is wanted first. */
   readonly hasStatus: boolean;
 }
+
+/** GETACL, MYRIGHTS, and with an identifier DELETEACL and LISTRIGHTS (RFC 4314). */
+export interface AccessCommand {
+  readonly name: 'GETACL' | 'MYRIGHTS' | 'DELETEACL' | 'LISTRIGHTS';
+  readonly mailbox: string;
+  readonly identifier: string;
+}
+
+/** SETACL (RFC 4314). */
+export interface SetAccessCommand {
+  readonly name: 'SETACL';
+  readonly mailbox: string;
+  readonly identifier: string;
+  readonly mode: 'add' | 'remove' | 'replace';
+  readonly rights: string;
+}

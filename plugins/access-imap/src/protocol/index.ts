@@ -39,6 +39,7 @@ export { CommandReader } from './command-reader.js';
 export { dayOf, formatDateTime, type HeaderDate, parseDateTime, parseHeaderDate } from './dates.js';
 export { writeEnvelope } from './envelope.js';
 export type {
+  AccessCommand,
   CancelUpdateCommand,
   GetMetadataCommand,
   MetadataDepth,
@@ -46,6 +47,7 @@ export type {
   NotifyCommand,
   NotifyEvent,
   NotifyGroup,
+  SetAccessCommand,
   SetMetadataCommand,
 } from './extension-commands.js';
 export { type FetchItem, formatSection, type Partial, type Section } from './fetch-items.js';

@@ -2,6 +2,7 @@
 import type { Command, CommandName } from './command.js';
 import { Cursor, SyntaxFault } from './cursor.js';
 import type { NameEncoding } from './mailbox-name.js';
+import * as access from './parse-access-command.js';
 import * as mailbox from './parse-mailbox-command.js';
 import * as message from './parse-message-command.js';
 import * as metadata from './parse-metadata-command.js';
@@ -45,6 +46,11 @@ const readers: Readonly<Record<CommandName, Reader>> = {
   UNSUBSCRIBE: mailbox.readMailbox('UNSUBSCRIBE'),
   GETQUOTAROOT: mailbox.readMailbox('GETQUOTAROOT'),
   GETQUOTA: mailbox.readGetQuota,
+  GETACL: access.readAccess('GETACL'),
+  MYRIGHTS: access.readAccess('MYRIGHTS'),
+  DELETEACL: access.readAccess('DELETEACL'),
+  LISTRIGHTS: access.readAccess('LISTRIGHTS'),
+  SETACL: access.readSetAccess,
   NOTIFY: notify.readNotify,
   GETMETADATA: metadata.readGetMetadata,
   SETMETADATA: metadata.readSetMetadata,

@@ -2,9 +2,11 @@
 import type { Body, BodyWriter, Filed, Mailbox, NewMessage } from '@postroad/core';
 import { type AppendCommand, type AppendMessage, formatSet, type LiteralEvent } from '../protocol/index.js';
 import { catenate } from './catenate.js';
+import { wantMailbox } from './find-mailbox.js';
 import { lineEndFilter } from './line-ends.js';
 import { no, type Outcome, ok, outcomeOfError } from './outcome.js';
 import type { Session } from './session.js';
+import { rightOfFlag } from './view.js';
 
 /** Messages of the command being read, in the order they came. */
 export interface Arrivals {
@@ -36,9 +38,9 @@ export async function mayAppend(
   const { store, limits } = session.server;
   if (sizeOctets > limits.messageOctetsMax) return no('the message is too large', 'TOOBIG');
   try {
-    const mailbox = await store.mailboxByName(session.account, mailboxName);
-    if (mailbox === undefined) return no('there is no such mailbox', 'TRYCREATE');
-    const { usedBytes, limitBytes } = await store.quota(session.account);
+    const wanted = await wantMailbox(session, mailboxName, 'i', 'TRYCREATE');
+    if (wanted.refusal !== undefined) return wanted.refusal;
+    const { usedBytes, limitBytes } = await store.quota(wanted.mailbox.accountId);
     const needed = usedBytes + arrivals.sizeBytes + sizeOctets;
     if (limitBytes !== undefined && needed > limitBytes) return no('the quota is exceeded', 'OVERQUOTA');
     return undefined;
@@ -88,13 +90,15 @@ export async function append(session: Session, command: AppendCommand, arrivals:
     });
     return no('the message could not be stored', 'UNAVAILABLE');
   }
-  const { store } = session.server;
-  const mailbox = await store.mailboxByName(session.account, command.mailbox);
-  if (mailbox === undefined) return no('there is no such mailbox', 'TRYCREATE');
+  const wanted = await wantMailbox(session, command.mailbox, 'i', 'TRYCREATE');
+  if (wanted.refusal !== undefined) return wanted.refusal;
+  const { mailbox, rights } = wanted;
   const uids: number[] = [];
   const bodies = [...arrivals.bodies];
   for (const message of command.messages) {
-    const filed = await fileOne(session, mailbox, message, bodies);
+    // RFC 4314 section 4: flags that one may not set are left out.
+    const flags = message.flags.filter((flag) => rights.includes(rightOfFlag(flag)));
+    const filed = await fileOne(session, mailbox, { ...message, flags }, bodies);
     if (filed.status === 'filed') {
       uids.push(filed.uid);
       continue;
@@ -142,7 +146,7 @@ async function fileBody(
     body,
     internalDateMs: message.internalDateMs ?? session.server.clock.now(),
   };
-  const filing = { accountId: session.account, mailbox: { id: mailbox.id }, flags: message.flags };
+  const filing = { accountId: mailbox.accountId, mailbox: { id: mailbox.id }, flags: message.flags };
   const [filed] = await session.server.store.file(stored, [filing]);
   return filed ?? { status: 'missing' };
 }

@@ -56,6 +56,7 @@ export function capabilities(session: Session): string {
     else list.push('LOGINDISABLED');
   } else {
     list.push(...afterLogin, `APPENDLIMIT=${session.server.limits.messageOctetsMax}`);
+    if (session.server.hasShares) list.push('ACL', 'RIGHTS=texk');
     if (session.server.hasAnnotations) list.push('METADATA', 'LIST-METADATA');
     if (!session.wire.isCompressed) list.push('COMPRESS=DEFLATE');
   }

@@ -2,6 +2,7 @@
 import { type Body, isMailError } from '@postroad/core';
 import { type AppendPart, cutRange, parseMessageUrl, sectionRange, selectFields } from '../protocol/index.js';
 import { readSectionHeader } from './fetch-body.js';
+import { wantMailbox } from './find-mailbox.js';
 import { no, type Outcome } from './outcome.js';
 import type { Session } from './session.js';
 
@@ -56,9 +57,10 @@ async function openUrl(session: Session, text: string, opened: Body[]): Promise<
   const url = parseMessageUrl(text);
   if (url === undefined) return undefined;
   const { store } = session.server;
-  const mailbox = await store.mailboxByName(session.account, url.mailbox);
-  if (mailbox === undefined || (url.uidValidity ?? mailbox.uidValidity) !== mailbox.uidValidity)
-    return undefined;
+  const wanted = await wantMailbox(session, url.mailbox, 'r');
+  if (wanted.refusal !== undefined) return undefined;
+  const { mailbox } = wanted;
+  if ((url.uidValidity ?? mailbox.uidValidity) !== mailbox.uidValidity) return undefined;
   const [entry] = await entriesOf(session, mailbox.id, url.uid);
   const [message] = entry === undefined ? [] : await store.messages([entry.messageId]);
   const body = message === undefined ? undefined : await store.open(message.messageId);

@@ -6,6 +6,7 @@ import {
   type MailboxCommand,
   type RenameCommand,
 } from '../protocol/index.js';
+import { isOfOthers, wantMailbox } from './find-mailbox.js';
 import { no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 
@@ -17,6 +18,7 @@ export async function create(session: Session, command: CreateCommand): Promise<
   const name = withoutSeparator(command.mailbox);
   if (isUsedByInbox(name)) return no('there is always an INBOX', 'ALREADYEXISTS');
   const { store } = session.server;
+  if (session.server.hasShares && isOfOthers(name)) return createForOther(session, name);
   if (command.specialUses.length === 0) {
     return created(await store.createMailbox(session.account, name));
   }
@@ -27,6 +29,21 @@ export async function create(session: Session, command: CreateCommand): Promise<
   return created(await store.createMailbox(session.account, name, { specialUse }));
 }
 
+/** RFC 4314 section 4: below a mailbox of somebody else, with the same rights as that one. */
+async function createForOther(session: Session, name: string): Promise<Outcome> {
+  const parentName = name.slice(0, name.lastIndexOf(hierarchySeparator));
+  const wanted = await wantMailbox(session, parentName, 'k');
+  if (wanted.refusal !== undefined) return wanted.refusal;
+  const { store } = session.server;
+  const parent = await store.mailbox(wanted.mailbox.id);
+  if (parent === undefined) return no('there is no such mailbox', 'NONEXISTENT');
+  const level = name.slice(parentName.length);
+  const made = await store.createMailbox(parent.accountId, `${parent.name}${level}`);
+  for (const [accountId, rights] of (await store.shares?.(parent.id)) ?? [])
+    await store.setShare?.(made.id, accountId, rights);
+  return created(made);
+}
+
 /** RFC 8474 section 4.2. */
 function created(mailbox: Mailbox): Outcome {
   return ok('created', `MAILBOXID (${mailbox.id})`);
@@ -35,8 +52,11 @@ function created(mailbox: Mailbox): Outcome {
 /** DELETE. */
 export async function remove(session: Session, command: MailboxCommand): Promise<Outcome> {
   if (command.mailbox === 'INBOX') return no('INBOX can not be deleted', 'CANNOT');
-  const mailbox = await find(session, command.mailbox);
-  if (mailbox === undefined) return no('there is no such mailbox', 'NONEXISTENT');
+  const wanted = await wantMailbox(session, withoutSeparator(command.mailbox), 'x');
+  if (wanted.refusal !== undefined) return wanted.refusal;
+  const { mailbox } = wanted;
+  const isInboxOfOther = mailbox.accountId !== session.account && mailbox.name.endsWith('/INBOX');
+  if (isInboxOfOther) return no('INBOX can not be deleted', 'CANNOT');
   // Our own view of it would end the connection, as it does for others.
   if (session.view?.mailboxId === mailbox.id) session.unselect();
   await session.server.store.deleteMailbox(mailbox.id);
@@ -47,6 +67,9 @@ export async function remove(session: Session, command: MailboxCommand): Promise
 export async function rename(session: Session, command: RenameCommand): Promise<Outcome> {
   const to = withoutSeparator(command.to);
   if (isUsedByInbox(to)) return no('there is always an INBOX', 'ALREADYEXISTS');
+  if (session.server.hasShares && (isOfOthers(command.from) || isOfOthers(to))) {
+    return no('only the owner can rename a mailbox', 'CANNOT');
+  }
   const mailbox = await find(session, command.from);
   if (mailbox === undefined) return no('there is no such mailbox', 'NONEXISTENT');
   await session.server.store.renameMailbox(mailbox.id, to);

@@ -3,6 +3,7 @@ import type { CompressCommand, EnableCommand } from '../protocol/index.js';
 import { hierarchySeparator } from '../protocol/index.js';
 import { capabilities } from './capabilities.js';
 import { enableCondstore } from './condstore.js';
+import { otherUsers } from './find-mailbox.js';
 import { bad, formatOutcome, no, type Outcome, ok } from './outcome.js';
 import type { Enabled, Session } from './session.js';
 
@@ -51,9 +52,10 @@ export function compress(session: Session, command: CompressCommand, tag: string
   return undefined;
 }
 
-/** NAMESPACE (RFC 2342): one's own mailboxes, nothing else. */
+/** NAMESPACE (RFC 2342): one's own mailboxes, and those that other users share. */
 export function tellNamespaces(session: Session): Outcome {
-  session.untagged(`NAMESPACE (("" "${hierarchySeparator}")) NIL NIL`);
+  const others = session.server.hasShares ? `(("${otherUsers}" "${hierarchySeparator}"))` : 'NIL';
+  session.untagged(`NAMESPACE (("" "${hierarchySeparator}")) ${others} NIL`);
   return ok('these are the namespaces');
 }
 

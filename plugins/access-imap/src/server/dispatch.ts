@@ -5,6 +5,7 @@ import {
   type NotifyCommand,
   usesSequenceNumbers,
 } from '../protocol/index.js';
+import { getAccess, listRights, myRights, setAccess } from './access.js';
 import { type Arrivals, append } from './append.js';
 import { create, remove, rename, subscribe } from './commands-mailbox.js';
 import {
@@ -87,6 +88,11 @@ const table: Table = {
   STATUS: { state: 'authenticated', run: status },
   GETQUOTA: { state: 'authenticated', run: getQuota },
   GETQUOTAROOT: { state: 'authenticated', run: getQuotaRoot },
+  GETACL: { state: 'authenticated', run: getAccess },
+  SETACL: { state: 'authenticated', run: setAccess },
+  DELETEACL: { state: 'authenticated', run: setAccess },
+  LISTRIGHTS: { state: 'authenticated', run: listRights },
+  MYRIGHTS: { state: 'authenticated', run: myRights },
   NOTIFY: { state: 'authenticated', run: notifyWithItems },
   GETMETADATA: { state: 'authenticated', run: getMetadata },
   SETMETADATA: { state: 'authenticated', run: setMetadata },

@@ -1,5 +1,6 @@
 /** EXPUNGE and UID EXPUNGE (RFC 9051 sections 6.4.3, RFC 4315). */
 import type { ExpungeCommand } from '../protocol/index.js';
+import { notAllowed } from './find-mailbox.js';
 import { refresh } from './news.js';
 import { bad, no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
@@ -9,6 +10,7 @@ import type { View } from './view.js';
 export async function expunge(session: Session, command: ExpungeCommand): Promise<Outcome> {
   const view = session.selected;
   if (view.isReadOnly) return no('the mailbox is open for reading only');
+  if (!view.may('e')) return notAllowed();
   let among: ReadonlySet<number> | undefined;
   if (command.set !== undefined) {
     const indexes = view.resolve(command.set, true, session.savedResult);

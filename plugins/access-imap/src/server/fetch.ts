@@ -71,7 +71,7 @@ function makePlan(session: Session, command: FetchCommand, view: View): Plan | u
     else if (isBodyItem(item)) bodyItems.push(item);
     else return undefined;
   }
-  const setsSeen = !view.isReadOnly && bodyItems.some(isReading);
+  const setsSeen = !view.isReadOnly && view.may('s') && bodyItems.some(isReading);
   const tellsFlags = items.some((item) => item.item === 'flags');
   const tellsModSeq = items.some((item) => item.item === 'mod-seq');
   const faults = { hasUnknownEncoding: false };

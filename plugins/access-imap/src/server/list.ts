@@ -7,6 +7,7 @@ import {
   mailboxOctets,
   writeAstring,
 } from '../protocol/index.js';
+import { mailboxesOfOthers } from './find-mailbox.js';
 import { tellListed as tellAnnotations } from './metadata.js';
 import { type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
@@ -28,7 +29,10 @@ export async function list(session: Session, command: ListCommand): Promise<Outc
     session.untagged(`${command.name} (\\Noselect) "${hierarchySeparator}" ""`);
     return ok('that is the separator');
   }
-  const mailboxes = await session.server.store.mailboxes(session.account);
+  const own = await session.server.store.mailboxes(session.account);
+  // RFC 4314 section 4: with `l` only.
+  const others = (await mailboxesOfOthers(session)).filter(({ rights }) => rights.includes('l'));
+  const mailboxes = others.length === 0 ? own : [...own, ...others.map(({ mailbox }) => mailbox)];
   const matchers = command.patterns.map((pattern) => listMatcher(`${command.reference}${pattern}`));
   for (const candidate of candidates(mailboxes)) {
     if (!matchers.some((matches) => matches(candidate.name))) continue;

@@ -8,6 +8,7 @@ import {
   writeAstring,
   writeOctets,
 } from '../protocol/index.js';
+import { wantMailbox } from './find-mailbox.js';
 import { no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 
@@ -15,8 +16,8 @@ type Values = ReadonlyMap<string, Uint8Array>;
 
 /** GETMETADATA. An entry without a value is told as NIL when it was asked for by its own name. */
 export async function getMetadata(session: Session, command: GetMetadataCommand): Promise<Outcome> {
-  const place = await placeOf(session, command.mailbox);
-  if (place === undefined) return no('there is no such mailbox', 'NONEXISTENT');
+  const place = await placeOf(session, command.mailbox, 'r');
+  if ('status' in place) return place;
   const values = await annotationsOf(session, place);
   const entries = new Set(command.entries.flatMap((entry) => matching(values, entry, command.depth)));
   const { valueOctetsMax = Number.POSITIVE_INFINITY } = command;
@@ -34,8 +35,9 @@ export async function getMetadata(session: Session, command: GetMetadataCommand)
 
 /** SETMETADATA. */
 export async function setMetadata(session: Session, command: SetMetadataCommand): Promise<Outcome> {
-  const place = await placeOf(session, command.mailbox);
-  if (place === undefined) return no('there is no such mailbox', 'NONEXISTENT');
+  const isShared = [...command.values.keys()].some((entry) => entry.startsWith('/shared/'));
+  const place = await placeOf(session, command.mailbox, isShared ? 'w' : 'r');
+  if ('status' in place) return place;
   const values = new Map<string, Uint8Array | null>();
   for (const [entry, value] of command.values) {
     // What all users of a server share is its operator's.
@@ -65,11 +67,11 @@ export async function tellListed(
   tellValues(session, mailbox.name, values, entries);
 }
 
-/** What a client wrote of a mailbox name, as a place; `undefined` when there is no such mailbox. */
-async function placeOf(session: Session, name: string): Promise<AnnotationPlace | undefined> {
+/** What a client wrote of a mailbox name, as a place; or why it can't be used (RFC 5464 section 4.1). */
+async function placeOf(session: Session, name: string, right: string): Promise<AnnotationPlace | Outcome> {
   if (name === '') return { accountId: session.account };
-  const mailbox = await session.server.store.mailboxByName(session.account, name);
-  return mailbox === undefined ? undefined : { accountId: session.account, mailboxId: mailbox.id };
+  const wanted = await wantMailbox(session, name, right);
+  return wanted.refusal ?? { accountId: session.account, mailboxId: wanted.mailbox.id };
 }
 
 async function annotationsOf(session: Session, place: AnnotationPlace): Promise<Values> {

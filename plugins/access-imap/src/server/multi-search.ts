@@ -3,6 +3,7 @@ import type { Mailbox } from '@postroad/core';
 import { type MultiSearchCommand, usesKey, usesSequenceNumbers } from '../protocol/index.js';
 import { breathe } from './breathe.js';
 import { enableCondstore } from './condstore.js';
+import { mailboxesOfOthers } from './find-mailbox.js';
 import { findMessages } from './find-messages.js';
 import { isMeant } from './mailbox-filters.js';
 import { bad, type Outcome, ok } from './outcome.js';
@@ -23,8 +24,9 @@ export async function multiSearch(
   if (usesKey(command.program, 'mod-seq')) enableCondstore(session);
   const { view } = session;
   if (view !== undefined && hasSelected(command)) await searchOne(session, command, tag, view, view.name);
-  const mailboxes = await session.server.store.mailboxes(session.account);
-  for (const mailbox of mailboxes) {
+  const others = (await mailboxesOfOthers(session)).filter(({ rights }) => rights.includes('r'));
+  const own = await session.server.store.mailboxes(session.account);
+  for (const mailbox of [...own, ...others.map((found) => found.mailbox)]) {
     if (session.wire.isEnded) break;
     // The selected mailbox has been searched already.
     if (mailbox.id === view?.mailboxId && hasSelected(command)) continue;

@@ -1,6 +1,7 @@
 /** Quota (RFC 9208): one root per account, counted in octets. */
 import type { GetQuotaCommand, MailboxCommand } from '../protocol/index.js';
 import { mailboxOctets, writeAstring } from '../protocol/index.js';
+import { wantMailbox } from './find-mailbox.js';
 import { no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 
@@ -16,8 +17,14 @@ export async function getQuota(session: Session, command: GetQuotaCommand): Prom
 
 /** GETQUOTAROOT. */
 export async function getQuotaRoot(session: Session, command: MailboxCommand): Promise<Outcome> {
-  const mailbox = await session.server.store.mailboxByName(session.account, command.mailbox);
-  if (mailbox === undefined) return no('there is no such mailbox', 'NONEXISTENT');
+  const wanted = await wantMailbox(session, command.mailbox, 'r');
+  if (wanted.refusal !== undefined) return wanted.refusal;
+  const { mailbox } = wanted;
+  if (mailbox.accountId !== session.account) {
+    // Whose room it takes is the owner's business.
+    session.untagged(`QUOTAROOT ${writeAstring(mailboxOctets(mailbox.name, session.names))}`);
+    return ok('that is the quota');
+  }
   session.untagged(`QUOTAROOT ${writeAstring(mailboxOctets(mailbox.name, session.names))} "${root}"`);
   await tellQuota(session);
   return ok('that is the quota');

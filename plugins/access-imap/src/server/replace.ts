@@ -2,6 +2,7 @@
 import type { MailboxEntry } from '@postroad/core';
 import type { ReplaceCommand } from '../protocol/index.js';
 import { type Arrivals, append } from './append.js';
+import { notAllowed } from './find-mailbox.js';
 import { bad, no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 
@@ -13,6 +14,7 @@ export async function replace(
 ): Promise<Outcome> {
   const view = session.selected;
   if (view.isReadOnly) return no('the mailbox is open for reading only');
+  if (!view.may('e')) return notAllowed();
   const { message } = command;
   const set = { kind: 'ranges', ranges: [[message, message]] } as const;
   const index = view.resolve(set, command.isUid, [])?.[0];

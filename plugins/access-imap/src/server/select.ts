@@ -3,10 +3,11 @@ import type { Mailbox } from '@postroad/core';
 import { mailboxOctets, type SelectCommand, writeAstring } from '../protocol/index.js';
 import { tellMissed } from './condstore.js';
 import { expungeDeleted } from './expunge.js';
+import { wantMailbox } from './find-mailbox.js';
 import { flagList } from './news.js';
-import { bad, no, type Outcome, ok } from './outcome.js';
+import { bad, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
-import type { View } from './view.js';
+import { rightOfFlag, type View } from './view.js';
 
 /** SELECT and EXAMINE. */
 export async function select(session: Session, command: SelectCommand): Promise<Outcome> {
@@ -15,14 +16,17 @@ export async function select(session: Session, command: SelectCommand): Promise<
   // RFC 9051 section 6.3.2: a SELECT that fails leaves no mailbox selected.
   session.unselect();
   if (command.isCondstore) session.enabled.add('CONDSTORE');
-  const mailbox = await session.server.store.mailboxByName(session.account, command.mailbox);
-  if (mailbox === undefined) return no('there is no such mailbox', 'NONEXISTENT');
-  const view = await session.select(mailbox, command.name === 'EXAMINE');
+  const wanted = await wantMailbox(session, command.mailbox, 'r');
+  if (wanted.refusal !== undefined) return wanted.refusal;
+  const { mailbox, rights } = wanted;
+  // RFC 4314 section 5.2: without any right to change something it is open for reading only.
+  const isReadOnly = command.name === 'EXAMINE' || !/[swteip]/.test(rights);
+  const view = await session.select(mailbox, isReadOnly, rights);
   // RFC 7162 section 3.2.11: responses before this one were about the old mailbox.
   if (hadView) session.untagged('OK [CLOSED] the previous mailbox is closed');
   tellMailbox(session, mailbox, view);
   if (command.qresync !== undefined) await tellMissed(session, mailbox, view, command.qresync);
-  return command.name === 'EXAMINE'
+  return isReadOnly
     ? ok('the mailbox is open for reading', 'READ-ONLY')
     : ok('the mailbox is open', 'READ-WRITE');
 }
@@ -30,7 +34,8 @@ export async function select(session: Session, command: SelectCommand): Promise<
 /** CLOSE: removes what is marked as deleted, without telling, and leaves the mailbox. */
 export async function close(session: Session): Promise<Outcome> {
   const view = session.selected;
-  const modSeq = view.isReadOnly ? undefined : await expungeDeleted(session, view);
+  const mayExpunge = !view.isReadOnly && view.may('e');
+  const modSeq = !mayExpunge ? undefined : await expungeDeleted(session, view);
   const hasModSeq = modSeq !== undefined && session.enabled.has('QRESYNC');
   session.unselect();
   return ok('the mailbox is closed', hasModSeq ? `HIGHESTMODSEQ ${modSeq}` : undefined);
@@ -45,7 +50,7 @@ export function unselect(session: Session): Outcome {
 function tellMailbox(session: Session, mailbox: Mailbox, view: View): void {
   const isRev2 = session.enabled.has('IMAP4REV2');
   session.untagged(`FLAGS (${flagList(view)})`);
-  const permanent = view.isReadOnly ? '' : `${flagList(view)} \\*`;
+  const permanent = view.isReadOnly ? '' : permanentFlags(view);
   session.untagged(`OK [PERMANENTFLAGS (${permanent})] flags that last`);
   session.untagged(`${view.count} EXISTS`);
   if (!isRev2) {
@@ -61,6 +66,14 @@ function tellMailbox(session: Session, mailbox: Mailbox, view: View): void {
     // RFC 9051 section 6.3.2 asks for a LIST response with the mailbox's name.
     session.untagged(`LIST () "/" ${writeAstring(mailboxOctets(mailbox.name, session.names))}`);
   }
+}
+
+/** RFC 4314 section 5.1.1: the flags that the client may change. */
+function permanentFlags(view: View): string {
+  const flags = flagList(view)
+    .split(' ')
+    .filter((flag) => view.may(rightOfFlag(flag)));
+  return (view.may('w') ? [...flags, '\\*'] : flags).join(' ');
 }
 
 function firstUnseen(view: View): number {

@@ -35,6 +35,8 @@ export interface ServerContext {
   readonly failures: LoginFailures;
   /** Whether the store keeps annotations; known once the plugin has started. */
   hasAnnotations: boolean;
+  /** Whether it shares mailboxes. */
+  hasShares: boolean;
 }
 
 /** Extensions that change what the server says once the client has enabled them. */
@@ -155,11 +157,11 @@ export class Session {
   }
 
   /** Makes a mailbox the selected one; the caller has told what SELECT tells. */
-  async select(mailbox: Mailbox, isReadOnly: boolean): Promise<View> {
+  async select(mailbox: Mailbox, isReadOnly: boolean, rights?: string): Promise<View> {
     let view: View | undefined;
     let isStale = false;
     // Watching begins before reading, so that nothing falls between.
-    const stop = this.server.store.watch(this.account, (notice) => {
+    const stop = this.server.store.watch(mailbox.accountId, (notice) => {
       if (!concerns(notice, mailbox.id)) return;
       isStale = true;
       if (view === undefined) return;
@@ -168,7 +170,7 @@ export class Session {
     });
     try {
       const entries = await this.server.store.entries(mailbox.id);
-      view = new View(mailbox, entries, isReadOnly);
+      view = new View(mailbox, entries, isReadOnly, rights);
       view.isStale = isStale;
     } catch (error) {
       stop();

@@ -2,14 +2,15 @@
 import type { Mailbox } from '@postroad/core';
 import { mailboxOctets, type StatusCommand, type StatusItem, writeAstring } from '../protocol/index.js';
 import { enableCondstore } from './condstore.js';
-import { no, type Outcome, ok } from './outcome.js';
+import { wantMailbox } from './find-mailbox.js';
+import { type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 
 /** STATUS. */
 export async function status(session: Session, command: StatusCommand): Promise<Outcome> {
-  const mailbox = await session.server.store.mailboxByName(session.account, command.mailbox);
-  if (mailbox === undefined) return no('there is no such mailbox', 'NONEXISTENT');
-  await writeStatus(session, mailbox, command.items);
+  const wanted = await wantMailbox(session, command.mailbox, 'r');
+  if (wanted.refusal !== undefined) return wanted.refusal;
+  await writeStatus(session, wanted.mailbox, command.items);
   return ok('that is the status');
 }
 

@@ -2,10 +2,11 @@
 import type { FlagChange, MailboxEntry } from '@postroad/core';
 import { formatSet, type StoreCommand } from '../protocol/index.js';
 import { enableCondstore } from './condstore.js';
+import { notAllowed } from './find-mailbox.js';
 import { fetchHead, refresh, uidText, writeFlags } from './news.js';
 import { bad, no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
-import type { View } from './view.js';
+import { rightOfFlag, type View } from './view.js';
 
 /** Most keywords in one mailbox, all of which FLAGS must list, and how long one may be. */
 const keywordsMax = 1000;
@@ -20,6 +21,8 @@ export async function storeFlags(session: Session, command: StoreCommand): Promi
   if (command.mode !== 'remove' && newKeywords(view, command.flags) + view.keywords.size > keywordsMax) {
     return no('the mailbox has too many keywords', 'LIMIT');
   }
+  const allowed = allowedFlags(view, command);
+  if (allowed === undefined) return notAllowed();
   const indexes = view.resolve(command.set, command.isUid, session.savedResult);
   if (indexes === undefined) return bad('there are no such messages');
   if (view.isStale) await refresh(session, view);
@@ -27,12 +30,21 @@ export async function storeFlags(session: Session, command: StoreCommand): Promi
   if (command.unchangedSince !== undefined) enableCondstore(session);
   const uids = indexes.map((index) => (view.entries[index] as MailboxEntry).uid);
   const before = indexes.map((index) => view.entries[index] as MailboxEntry);
-  const { mode, flags, unchangedSince } = command;
+  const { mode, unchangedSince } = command;
+  const flags = allowed;
   const change: FlagChange = unchangedSince === undefined ? { mode, flags } : { mode, flags, unchangedSince };
   const result = await session.server.store.changeFlags(view.mailboxId, uids, change);
   for (const entry of result.entries) view.replaceQuietly(entry);
   tellChanged(session, view, command, before, new Set(result.refused));
   return finish(view, command, result.refused);
+}
+
+/** RFC 4314 section 4: of several flags those that one may change; `undefined` when there is none. */
+function allowedFlags(view: View, { flags, mode }: StoreCommand): readonly string[] | undefined {
+  const allowed = flags.filter((flag) => view.may(rightOfFlag(flag)));
+  // Putting flags in the place of others changes all kinds of them.
+  if (mode === 'replace') return ['s', 't', 'w'].every((right) => view.may(right)) ? flags : undefined;
+  return allowed.length === 0 && flags.length > 0 ? undefined : allowed;
 }
 
 function finish(view: View, command: StoreCommand, refused: readonly number[]): Outcome {

@@ -3,7 +3,7 @@
  * 2.3.1.2). The store may be ahead; its changes are applied here and then told. An expunged message keeps its number
  * until the client has been told, which only some commands allow (RFC 9051 section 7.5.1).
  */
-import type { Mailbox, MailboxChanges, MailboxEntry } from '@postroad/core';
+import { allRights, type Mailbox, type MailboxChanges, type MailboxEntry } from '@postroad/core';
 import { type MessageSet, normalizeRanges, type Ranges } from '../protocol/index.js';
 
 /** What to tell the client, with sequence numbers as they are when told in this order. */
@@ -26,6 +26,8 @@ const backslash = 0x5c;
 /** The view of one connection on its selected mailbox. */
 export class View {
   readonly mailboxId: string;
+  /** Whose mailbox it is. */
+  readonly accountId: string;
   readonly name: string;
   readonly uidValidity: number;
   readonly isReadOnly: boolean;
@@ -45,8 +47,18 @@ export class View {
   readonly #touched = new Set<number>();
   #hasNewKeywords = false;
 
-  constructor(mailbox: Mailbox, entries: readonly MailboxEntry[], isReadOnly: boolean) {
+  /** What the client may do with the mailbox: letters of RFC 4314. */
+  readonly rights: string;
+
+  constructor(
+    mailbox: Mailbox,
+    entries: readonly MailboxEntry[],
+    isReadOnly: boolean,
+    rights: string = allRights,
+  ) {
+    this.rights = rights;
     this.mailboxId = mailbox.id;
+    this.accountId = mailbox.accountId;
     this.name = mailbox.name;
     this.uidValidity = mailbox.uidValidity;
     this.isReadOnly = isReadOnly;
@@ -55,6 +67,11 @@ export class View {
     this.#entries = entries;
     this.#told = entries.length;
     this.keywords = new Set(collectKeywords(entries));
+  }
+
+  /** Whether the client has a right to the mailbox. */
+  may(right: string): boolean {
+    return this.rights.includes(right);
   }
 
   /** The number of messages, those expunged but not told included. */
@@ -222,6 +239,13 @@ export class View {
     this.#isOwned = true;
     return this.#entries as MailboxEntry[];
   }
+}
+
+/** The right that changing a flag needs (RFC 4314 section 2.1). */
+export function rightOfFlag(flag: string): string {
+  const folded = flag.toLowerCase();
+  if (folded === '\\seen') return 's';
+  return folded === '\\deleted' ? 't' : 'w';
 }
 
 /** Keywords of entries, kept as long as the store hands out the same array to further connections. */

@@ -1,0 +1,143 @@
+/** Shared mailboxes and who may do what with them (RFC 4314, RFC 2342). */
+import { expect, test } from 'vitest';
+import { logIn, type TestClient } from './client.js';
+import { startHost, type TestHost } from './host.js';
+
+const letter = (subject: string) => `Subject: ${subject}\n\nbody\n`;
+const shared = '"Other Users/alice/Work"';
+
+/** Alice's Work, and Bob who has rights to it; nothing is selected. */
+async function share(host: TestHost, rights: string): Promise<{ alice: TestClient; bob: TestClient }> {
+  const alice = await logIn(host.port);
+  await alice.ok('CREATE Work');
+  await alice.ok(`SETACL Work bob ${rights}`);
+  return { alice, bob: await logIn(host.port, undefined, 'bob') };
+}
+
+const last = async (client: TestClient, command: string) => (await client.run(command)).at(-1);
+
+test('rights are given, told, changed and taken away', async () => {
+  await using host = await startHost();
+  const { alice, bob } = await share(host, 'lrs');
+  expect((await alice.ok('NAMESPACE'))[0]).toBe('* NAMESPACE (("" "/")) (("Other Users/" "/")) NIL');
+  expect((await alice.ok('GETACL Work'))[0]).toBe('* ACL Work alice lrswipkxteacd bob lrs');
+  expect((await bob.ok(`MYRIGHTS ${shared}`))[0]).toBe(`* MYRIGHTS ${shared} lrs`);
+  await alice.ok('SETACL Work bob +id');
+  expect((await bob.ok(`MYRIGHTS ${shared}`))[0]).toBe(`* MYRIGHTS ${shared} lrsited`);
+  await alice.ok('SETACL Work bob -sdt');
+  expect((await bob.ok(`MYRIGHTS ${shared}`))[0]).toBe(`* MYRIGHTS ${shared} lri`);
+  expect((await alice.ok('LISTRIGHTS Work bob'))[0]).toBe(
+    '* LISTRIGHTS Work bob "" l r s w i p k x t e a c d',
+  );
+  expect((await alice.ok('MYRIGHTS INBOX'))[0]).toBe('* MYRIGHTS INBOX lrswipkxteacd');
+  await alice.ok('DELETEACL Work bob');
+  expect(await last(bob, `MYRIGHTS ${shared}`)).toMatch(/^NO \[NONEXISTENT\]/);
+  await alice.ok('SETACL Work anyone l');
+  expect(await bob.ok('LIST "" "Other Users/*"')).toEqual([
+    '* LIST (\\Noselect \\HasChildren) "/" "Other Users/alice"',
+    `* LIST (\\HasNoChildren) "/" ${shared}`,
+    'OK that is all',
+  ]);
+  expect(await last(alice, 'SETACL Work bob 9')).toMatch(/^BAD/);
+  expect(await last(alice, 'SETACL Work alice l')).toMatch(/^NO \[CANNOT\]/);
+  expect(await last(alice, 'SETACL Work -bob l')).toMatch(/^NO \[CANNOT\]/);
+});
+
+test('who may only look can only look', async () => {
+  await using host = await startHost();
+  const { bob } = await share(host, 'lr');
+  await host.deliver(letter('one'), 'Work', ['\\Flagged']);
+  expect((await bob.ok(`SELECT ${shared}`)).at(-1)).toBe('OK [READ-ONLY] the mailbox is open for reading');
+  expect((await bob.ok('FETCH 1 (FLAGS BODY[TEXT])'))[0]).toBe(
+    '* 1 FETCH (FLAGS (\\Flagged) BODY[TEXT] {6}\r\nbody\r\n)',
+  );
+  for (const command of ['STORE 1 +FLAGS (\\Seen)', 'EXPUNGE', 'MOVE 1 INBOX']) {
+    expect(await last(bob, command), command).toMatch(/^NO/);
+  }
+  expect(await last(bob, `APPEND ${shared} {1}`)).toMatch(/^NO \[NOPERM\]/);
+  for (const command of [
+    `DELETE ${shared}`,
+    `CREATE "Other Users/alice/Work/below"`,
+    `SETACL ${shared} bob lrswipkxtea`,
+    `GETACL ${shared}`,
+    `SETMETADATA ${shared} (/shared/comment "x")`,
+  ]) {
+    expect(await last(bob, command), command).toMatch(/^NO \[NOPERM\]/);
+  }
+  expect((await bob.ok(`STATUS ${shared} (MESSAGES)`))[0]).toBe(`* STATUS ${shared} (MESSAGES 1)`);
+  // A copy to one's own mailbox is a message of one's own.
+  expect(await last(bob, 'COPY 1 INBOX')).toMatch(/^OK \[COPYUID \d+ 1 1\] copied/);
+  await bob.ok('SELECT INBOX');
+  expect((await bob.ok('FETCH 1 FLAGS'))[0]).toBe('* 1 FETCH (FLAGS (\\Flagged))');
+});
+
+test('each right allows what it is for', async () => {
+  await using host = await startHost();
+  const { alice, bob } = await share(host, 'lrsi');
+  await host.deliver(letter('one'), 'Work');
+  const opened = await bob.ok(`SELECT ${shared}`);
+  expect(opened).toContain('* OK [PERMANENTFLAGS (\\Seen)] flags that last');
+  // Of several flags those that one may set.
+  expect((await bob.ok('STORE 1 +FLAGS (\\Seen \\Flagged)'))[0]).toBe('* 1 FETCH (FLAGS (\\Seen))');
+  expect(await last(bob, 'STORE 1 +FLAGS (\\Deleted)')).toMatch(/^NO \[NOPERM\]/);
+  expect(await last(bob, 'STORE 1 FLAGS ()')).toMatch(/^NO \[NOPERM\]/);
+  await host.deliver(letter('x'), 'INBOX');
+  bob.send(`A APPEND ${shared} (\\Seen \\Draft) {16+}\r\nSubject: a\r\n\r\nb\r\n\r\n`);
+  let line = '';
+  while (!line.startsWith('A ')) line = await bob.read();
+  expect(line).toMatch(/^A OK \[APPENDUID/);
+  expect((await bob.ok('FETCH 2 FLAGS')).find((told) => told.includes('FETCH'))).toContain('FLAGS (\\Seen)');
+  await alice.ok('SETACL Work bob lrte');
+  await bob.ok(`SELECT ${shared}`);
+  await bob.ok('STORE 1 +FLAGS (\\Deleted)');
+  expect(await bob.ok('EXPUNGE')).toEqual(['* 1 EXPUNGE', 'OK expunged']);
+  await alice.ok('SETACL Work bob lkx');
+  await bob.ok('CREATE "Other Users/alice/Work/below"');
+  expect((await alice.ok('GETACL Work/below'))[0]).toBe('* ACL Work/below alice lrswipkxteacd bob lkxc');
+  await bob.ok('DELETE "Other Users/alice/Work/below"');
+  expect(await last(alice, 'STATUS Work/below (MESSAGES)')).toMatch(/^NO \[NONEXISTENT\]/);
+});
+
+test('changes in a shared mailbox show on both sides at once', async () => {
+  await using host = await startHost();
+  const { alice, bob } = await share(host, 'lrswite');
+  await host.deliver(letter('one'), 'Work');
+  await alice.ok('SELECT Work');
+  await bob.ok(`SELECT ${shared}`);
+  await bob.ok('STORE 1 +FLAGS.SILENT (\\Flagged)');
+  expect((await alice.ok('NOOP'))[0]).toBe('* 1 FETCH (UID 1 FLAGS (\\Flagged))');
+  bob.send('I IDLE\r\n');
+  expect(await bob.read()).toBe('+ idling');
+  await host.deliver(letter('two'), 'Work');
+  expect(await bob.read()).toBe('* 2 EXISTS');
+});
+
+test('what is not shared is not there', async () => {
+  await using host = await startHost();
+  const { bob } = await share(host, 'lr');
+  for (const name of [
+    '"Other Users/alice/INBOX"',
+    '"Other Users/alice/Work/../INBOX"',
+    '"Other Users/carol/Work"',
+    '"Other Users/alice"',
+  ]) {
+    for (const command of [
+      `SELECT ${name}`,
+      `STATUS ${name} (MESSAGES)`,
+      `MYRIGHTS ${name}`,
+      `SUBSCRIBE ${name}`,
+    ]) {
+      expect(await last(bob, command), command).toMatch(/^NO \[NONEXISTENT\]/);
+    }
+  }
+  expect(await bob.ok('LIST "" "Other Users/*"')).toHaveLength(3);
+  expect(await last(bob, `RENAME ${shared} Mine`)).toMatch(/^NO \[CANNOT\]/);
+});
+
+test('a search over several mailboxes finds what others share', async () => {
+  await using host = await startHost();
+  const { bob } = await share(host, 'lr');
+  await host.deliver(letter('chad'), 'Work');
+  expect((await bob.ok(`ESEARCH IN (subtree "Other Users") SUBJECT chad`))[0]).toContain(`MAILBOX ${shared}`);
+  expect(await bob.ok('ESEARCH IN (personal) SUBJECT chad')).toHaveLength(1);
+});
