@@ -110,6 +110,17 @@ export { storeMemory } from './memory/store-memory.js';
 export type { StoreMemoryOptions } from './memory/store-memory-options.js';
 export { parseAddressList } from './mime/address-list.js';
 export { type ChunkDecoder, charsetDecoder, decodeHeaderValue, transferDecoder } from './mime/decode-text.js';
+export { createDkimBodyHash, type DkimBodyHash, type DkimCanonicalization } from './mime/dkim-body-hash.js';
+export {
+  canonicalField,
+  foldSignature,
+  formatTags,
+  type HeaderSelection,
+  type SignedField,
+  selectFields,
+  signedFields,
+} from './mime/dkim-header.js';
+export { dkimAlgorithm, type SignatureOptions, signField, signOctets } from './mime/dkim-sign.js';
 export { foldText } from './mime/fold-text.js';
 export { containsText, foldedTexts, headerText, type TextPiece } from './mime/message-text.js';
 export { type ParsedMessage, parseStructure } from './mime/parse-structure.js';
@@ -183,6 +194,7 @@ export { Certificates } from './services/certificates.js';
 export { Clock, type Timer } from './services/clock.js';
 export { type CounterEntry, type CounterRate, Counters, type RateAnswer } from './services/counters.js';
 export { Directory, type ScramDirectory, type ScramHash, type ScramKeys } from './services/directory.js';
+export { type DkimKeyRecord, DkimKeys } from './services/dkim-keys.js';
 export { createResolver, type ResolverOptions } from './services/dns-resolver.js';
 export {
   type ClientSocket,
@@ -245,9 +257,11 @@ export {
   type DnssecResolver,
   type MxRecord,
   Resolver,
+  type SrvRecord,
   type TlsaRecord,
   type Vouched,
 } from './services/resolver.js';
+export { type CertificateFiles, ensureSelfSigned } from './services/self-signed-certificate.js';
 export { type BodyWriter, Spool } from './services/spool.js';
 export { Submission, type SubmitContent, type SubmitEnvelope } from './services/submission.js';
 export { systemClock } from './services/system-clock.js';

@@ -2,7 +2,7 @@
 import type { DmarcPolicy, MessageAuthentication } from '../values/message-authentication.js';
 import { type Key, key } from './key.js';
 
-/** Hangs on the message from the end of `inspect` on, when a plugin such as `check-auth` has looked. */
+/** Hangs on the message, and on its transaction, from the end of `inspect` on, when a plugin such as `check-auth` has looked. */
 export const messageAuthentication: Key<MessageAuthentication> = key('core.authentication');
 
 /** What was done with a message because of DMARC (RFC 7489 section 7.2, PolicyEvaluatedType). */
@@ -13,5 +13,5 @@ export interface DmarcDisposition {
   readonly comment?: string;
 }
 
-/** Hangs on the message when a plugin such as `check-dmarc-policy` has decided. */
+/** Hangs on the message, and on its transaction, when a plugin such as `check-dmarc-policy` has decided. */
 export const dmarcDisposition: Key<DmarcDisposition> = key('core.dmarc-disposition');

@@ -1,15 +1,16 @@
 /** DNS messages (RFC 1035 section 4) as values; the one importer of dns-packet. */
 import { type Answer, type DecodedPacket, decode, encode, type Packet, type Question } from 'dns-packet';
-import type { TlsaRecord } from '../services/resolver.js';
+import type { SrvRecord, TlsaRecord } from '../services/resolver.js';
 
 /** The record types that are asked for. */
-export type DnsType = 'A' | 'AAAA' | 'MX' | 'TXT' | 'PTR' | 'TLSA';
+export type DnsType = 'A' | 'AAAA' | 'MX' | 'TXT' | 'PTR' | 'SRV' | 'TLSA';
 
 /** One record of an answer, by its type. Names are lower case and without a final dot. */
 export type DnsRecord = { readonly name: string; readonly ttlSeconds: number } & (
   | { readonly type: 'A' | 'AAAA' | 'CNAME' | 'PTR'; readonly value: string }
   | { readonly type: 'MX'; readonly preference: number; readonly exchange: string }
   | { readonly type: 'TXT'; readonly value: string }
+  | ({ readonly type: 'SRV' } & SrvRecord)
   | ({ readonly type: 'TLSA' } & TlsaRecord)
 );
 
@@ -148,6 +149,10 @@ function recordOf(answer: Answer): DnsRecord | undefined {
       };
     case 'TXT':
       return { ...base, type: 'TXT', value: joinStrings(answer.data) };
+    case 'SRV': {
+      const { priority = 0, weight = 0, port, target } = answer.data;
+      return { ...base, type: 'SRV', priority, weight, port, target: plainName(target) };
+    }
     case 'TLSA': {
       const { usage, selector, matchingType, certificate } = answer.data;
       return { ...base, type: 'TLSA', usage, selector, matchingType, certificate };
@@ -169,6 +174,10 @@ function answerOf(record: DnsRecord): Answer {
       return { ...base, type: 'MX', data: { preference: record.preference, exchange: record.exchange } };
     case 'TXT':
       return { ...base, type: 'TXT', data: splitStrings(record.value) };
+    case 'SRV': {
+      const { priority, weight, port, target } = record;
+      return { ...base, type: 'SRV', data: { priority, weight, port, target: target === '' ? '.' : target } };
+    }
     case 'TLSA': {
       const { usage, selector, matchingType } = record;
       return {

@@ -30,6 +30,8 @@ import { submit } from './submit.js';
 /** The defaults that a generation starts and stops. */
 export interface DefaultServices {
   readonly certificates: OwnedCertificates;
+  /** Whether listeners can offer TLS, with the core's certificate or with those of a plugin. */
+  readonly hasCertificates: boolean;
   readonly listeners: GenerationListeners;
   readonly spool: OwnedSpool;
   readonly outbox: OwnedOutbox;
@@ -52,7 +54,10 @@ export function bindDefaults(
   };
   const { clock, random, metrics } = house;
   const certificates = createCertificates(options.tls, { hostname: options.hostname, clock, log });
-  const listeners = house.ports.forGeneration({ certificates, clock, random, log, metrics });
+  const offered = declared.has(Certificates.id)
+    ? pluginCertificates(() => container.get(Certificates))
+    : certificates;
+  const listeners = house.ports.forGeneration({ certificates: offered, clock, random, log, metrics });
   const spool = createSpool({
     directory: options.spool?.directory ?? join(tmpdir(), `postroad-spool-${process.pid}`),
     inlineOctetsMax: options.spool?.inlineOctetsMax ?? inlineOctetsMaxDefault,
@@ -76,7 +81,7 @@ export function bindDefaults(
   bind(Outbox, outbox);
   bind(Reports, { tell: async (event) => await hooks().reported?.(event) });
   if (!declared.has(Resolver.id)) container.bind(Resolver, house.resolver ?? systemResolver(house, options));
-  return { certificates, listeners, spool, outbox };
+  return { certificates, hasCertificates: offered.isAvailable, listeners, spool, outbox };
 }
 
 function systemResolver(house: House, options: MtaOptions): Resolver {
@@ -112,4 +117,9 @@ export function currentQueue(house: House): Queue {
     suspensions: async () => queue().suspensions(),
     trace: async (query) => queue().trace(query),
   };
+}
+
+/** A plugin provides them in its setup, after the listeners have got theirs. */
+function pluginCertificates(find: () => Certificates): Certificates {
+  return { isAvailable: true, context: (serverName) => find().context(serverName) };
 }

@@ -75,7 +75,7 @@ export function buildGeneration(house: House, options: MtaOptions, number: numbe
   const services = { clock: house.clock, log, metrics: house.metrics };
   hooks = compileHooks(taps, services);
   const listeners = (options.listeners ?? []).map((one): BuiltListener => {
-    const resolved = resolveListener(one, defaults.certificates.isAvailable);
+    const resolved = resolveListener(one, defaults.hasCertificates);
     const child = container.child();
     let own: CompiledHooks | undefined;
     bindAuthenticator(child, new Set(), { ...authenticate, hooks: () => own as CompiledHooks });

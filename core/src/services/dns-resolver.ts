@@ -52,6 +52,10 @@ export function createResolver(options: ResolverOptions): Resolver {
     async txt(name, signal) {
       return valuesOf((await ask(name, 'TXT', signal)).records, 'TXT');
     },
+    async srv(name, signal) {
+      const { records } = await ask(name, 'SRV', signal);
+      return records.filter((record): record is DnsRecord & { type: 'SRV' } => record.type === 'SRV');
+    },
     async names(address, signal) {
       const local = (await hosts?.())?.names.get(address);
       const reverse = reverseName(address);

@@ -47,6 +47,9 @@ export interface OpenListener {
   readonly name: string;
   readonly host: string;
   readonly port: number;
+  readonly protocol: Protocol;
+  readonly role: ListenerRole;
+  readonly tls: ListenerTls;
   /** Stops accepting; open connections are told through their signal. Resolves when the port is free. */
   close(): Promise<void>;
 }

@@ -221,5 +221,6 @@ function describe(port: Port, close: () => Promise<void>): OpenListener {
   const address = port.server.address();
   const number = typeof address === 'object' && address !== null ? address.port : options.port;
   const host = typeof address === 'object' && address !== null ? address.address : (options.host ?? '');
-  return { name: options.name, host, port: number, close };
+  const { name, protocol, role, tls } = options;
+  return { name, host, port: number, protocol, role, tls, close };
 }

@@ -7,6 +7,14 @@ export interface MxRecord {
   readonly exchange: string;
 }
 
+/** An SRV record (RFC 2782). A service that is not there has the target `''`. */
+export interface SrvRecord {
+  readonly priority: number;
+  readonly weight: number;
+  readonly port: number;
+  readonly target: string;
+}
+
 /** A TLSA record (RFC 6698 section 2.1): what the certificate of a server must be. */
 export interface TlsaRecord {
   readonly usage: number;
@@ -40,6 +48,8 @@ export interface Resolver {
   txt(name: string, signal?: AbortSignal): Promise<readonly string[]>;
   /** Names of an address (PTR). */
   names(address: string, signal?: AbortSignal): Promise<readonly string[]>;
+  /** SRV records; absent where they can't be looked up. */
+  srv?(name: string, signal?: AbortSignal): Promise<readonly SrvRecord[]>;
   /** For DANE; absent when no trusted validating server is asked. Failures are as above. */
   readonly dnssec?: DnssecResolver;
 }

@@ -8,7 +8,7 @@ import {
   decodeQuestion,
   encodeAnswer,
 } from '../dns/wire.js';
-import type { MxRecord } from '../services/resolver.js';
+import type { MxRecord, SrvRecord } from '../services/resolver.js';
 
 /** What a name has. Addresses stand under `A` and `AAAA`, names under `CNAME` and `PTR`. */
 export interface DnsEntry {
@@ -23,6 +23,7 @@ export interface DnsEntry {
     readonly matchingType: number;
     readonly certificate: Uint8Array;
   }[];
+  readonly SRV?: readonly SrvRecord[];
   readonly CNAME?: string;
   /** Time to live of all of these; default 60. */
   readonly ttlSeconds?: number;
@@ -186,6 +187,8 @@ function recordsOf(name: string, entry: DnsEntry, type: string): DnsRecord[] {
       return (entry[type] ?? []).map((value) => ({ ...base, type, value }));
     case 'MX':
       return (entry.MX ?? []).map((mx) => ({ ...base, type: 'MX', ...mx }));
+    case 'SRV':
+      return (entry.SRV ?? []).map((srv) => ({ ...base, type: 'SRV', ...srv }));
     case 'TLSA':
       return (entry.TLSA ?? []).map((tlsa) => ({ ...base, type: 'TLSA', ...tlsa }));
     default:

@@ -144,7 +144,8 @@ async function listenOn(
   });
   listening.push(server);
   await new Promise<void>((resolve) => server.listen(of.port, of.host, resolve));
-  return { name: of.name, host: of.host ?? '', port: 0, close: async () => {} };
+  const { name, protocol, role, tls } = of;
+  return { name, host: of.host ?? '', port: 0, protocol, role, tls, close: async () => {} };
 }
 
 function memoryWriter(): BodyWriter {

@@ -49,6 +49,8 @@ export const checkAuth = definePlugin({
         const results = authenticationResults(facts, name, checked);
         const found = authenticationOf(checked, name, results);
         message.set(messageAuthentication, found);
+        // For those who are told of the transaction only, when the message is refused.
+        message.transaction.set(messageAuthentication, found);
         for (const { method, result } of results) count(method, result);
         if (error !== undefined)
           log.warn('a message could not be checked', { message: message.id, reason: error });

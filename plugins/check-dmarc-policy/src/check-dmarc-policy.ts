@@ -31,6 +31,7 @@ export const checkDmarcPolicy = definePlugin({
       const decided = decide({ authentication, remoteAddress, chance: services.random.number() });
       if (decided === undefined) return undefined;
       message.set(dmarcDisposition, decided);
+      message.transaction.set(dmarcDisposition, decided);
       count(decided.disposition);
       if (authentication.dmarc?.result === 'fail') {
         log.info('DMARC fails', { message: message.id, domain: authentication.dmarc.domain, ...decided });

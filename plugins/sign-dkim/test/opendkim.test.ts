@@ -1,0 +1,88 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { directory, publish, run, startSigner, texts, useDirectory } from './kit.js';
+
+useDirectory();
+
+const call = promisify(execFile);
+const isThere = (() => {
+  try {
+    execFileSync('opendkim', ['-V'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+})();
+const skip = isThere ? false : 'opendkim is not installed (Debian: opendkim)';
+if (skip !== false) console.warn(`skipped: ${skip}`);
+
+/** What opendkim says of each signature of a message; it knows the keys that are published. */
+async function verdicts(content: string): Promise<readonly string[]> {
+  const keys = join(directory, 'published.txt');
+  await writeFile(keys, [...texts].map(([name, text]) => `${name} ${text}\n`).join(''));
+  const conf = join(directory, 'opendkim.conf');
+  await writeFile(
+    conf,
+    `Mode v\nTestPublicKeys ${keys}\nSocket local:${directory}/socket\nUserID root\nRequireSafeKeys false\n`,
+  );
+  const file = join(directory, 'message.eml');
+  await writeFile(file, content, 'latin1');
+  const { stdout, stderr } = await call('opendkim', ['-x', conf, '-t', file, '-v']);
+  return (stdout + stderr).split('\n').filter((line) => line.includes('verification'));
+}
+
+/** The signature of one of our keys alone: opendkim reports about the best one only. */
+function withOnly(content: string, selector: string): string {
+  const fields = content.split(/\r\n(?![ \t])/);
+  return fields
+    .filter((field) => !field.startsWith('DKIM-Signature:') || field.includes(`s=${selector};`))
+    .join('\r\n');
+}
+
+const bodies: Readonly<Record<string, string>> = {
+  plain: 'hello\r\n',
+  blanks: ' hello \t \r\n\r\n  world\t\r\n\r\n\r\n',
+  empty: '',
+  '8bit': '\u00e4\u00f6\u00fc\r\n.\r\n..\r\n',
+  long: `${'x'.repeat(990)}\r\n`.repeat(200),
+};
+
+test.skipIf(skip !== false)(
+  'opendkim verifies what we sign, whatever the body',
+  { timeout: 60_000 },
+  async () => {
+    publish(await run('dkim create', { domain: 'example.org', selector: 'one' }));
+    // Headers in simple form are shown in core: `opendkim -t` does not keep their blanks and folds as they are.
+    for (const canonicalization of ['relaxed/relaxed', 'relaxed/simple'] as const) {
+      await using signer = await startSigner({ canonicalization });
+      for (const [name, body] of Object.entries(bodies)) {
+        const sent = await signer.send(
+          `FROM: "A" <a@example.org>\r\nTo: b@example.net,\r\n c@example.net\r\nSubject:  x \r\n\r\n${body}`,
+        );
+        for (const kind of ['rsa', 'ed25519']) {
+          const [said = 'nothing'] = await verdicts(withOnly(sent, `one-${kind}`));
+          expect(`${canonicalization} ${name}: ${said}`).toMatch(/succeeded$/);
+        }
+      }
+    }
+    expect(readdirSync(join(directory, 'example.org'))).toHaveLength(4);
+  },
+);
+
+test.skipIf(skip !== false)('opendkim finds out what was changed or added', { timeout: 60_000 }, async () => {
+  publish(await run('dkim create', { domain: 'example.org', selector: 'one' }));
+  await using signer = await startSigner();
+  const sent = withOnly(await signer.send('From: a@example.org\r\nSubject: x\r\n\r\nhello\r\n'), 'one-rsa');
+  const changes = [
+    sent.replace('hello', 'hallo'),
+    sent.replace('Subject: x', 'Subject: y'),
+    sent.replace('Subject: x', 'Subject: x\r\nSubject: y'),
+    sent.replace('Subject: x', 'Subject: x\r\nFrom: b@example.org'),
+    sent.replace('Subject: x', 'Subject: x\r\nReply-To: mallory@example.com'),
+  ];
+  for (const changed of changes) expect((await verdicts(changed)).join(' ')).toMatch(/failed/);
+});
