@@ -133,6 +133,7 @@ async function listen(
   const { options } = listener;
   const protocol = options.role === 'lmtp' ? 'lmtp' : 'smtp';
   const receiver = createReceiver({
+    name: options.name,
     hostname: generation.options.hostname,
     protocol,
     tls: options.tls,

@@ -26,7 +26,10 @@ export interface ReceiverShared {
 
 /** Makes what the sessions of a receiver share. */
 export function createShared(options: ReceiverOptions): ReceiverShared {
-  const labels = { protocol: options.protocol };
+  const labels = {
+    protocol: options.protocol,
+    ...(options.name === undefined ? {} : { listener: options.name }),
+  };
   const counter = (name: string, help: string): Counter => options.metrics.counter(name, help, labels);
   return {
     options,

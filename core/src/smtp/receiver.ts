@@ -122,6 +122,8 @@ export const defaultReceiverLimits: ReceiverLimits = Object.freeze({
 
 /** What a receiver is made with. */
 export interface ReceiverOptions {
+  /** The listener's name, for metrics: receivers of one name share their counters. */
+  readonly name?: string;
   readonly hostname: string;
   readonly protocol: 'smtp' | 'lmtp';
   readonly tls: ListenerTls;
