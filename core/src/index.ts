@@ -191,6 +191,7 @@ export {
 } from './services/authenticator.js';
 export { BearerTokens } from './services/bearer-tokens.js';
 export { Certificates } from './services/certificates.js';
+export { Changes, type ChangesListener } from './services/changes.js';
 export { Clock, type Timer } from './services/clock.js';
 export { type CounterEntry, type CounterRate, Counters, type RateAnswer } from './services/counters.js';
 export { Directory, type ScramDirectory, type ScramHash, type ScramKeys } from './services/directory.js';
@@ -265,6 +266,7 @@ export { type CertificateFiles, ensureSelfSigned } from './services/self-signed-
 export { type BodyWriter, Spool } from './services/spool.js';
 export { Submission, type SubmitContent, type SubmitEnvelope } from './services/submission.js';
 export { systemClock } from './services/system-clock.js';
+export { Worker } from './services/worker.js';
 export { createReceiver } from './smtp/create-receiver.js';
 export {
   type BeginAnswer,

@@ -149,6 +149,11 @@ export interface MtaOptions {
   /** Where `postroad` commands reach the running server: a unix socket, made with mode 0600. */
   readonly control?: { readonly socket: string };
   readonly log?: { readonly level?: 'debug' | 'info' | 'warn' | 'error' | 'silent' };
+  /**
+   * Processes that share the listeners and the work, `auto` for one per core; default 1. For `postroad start`: a server
+   * that is composed in code has the process it is in.
+   */
+  readonly workers?: number | 'auto';
   /** How long connections and deliveries may take to finish at a stop or reload; default 30 seconds. */
   readonly drainMs?: number;
 }

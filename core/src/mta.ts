@@ -1,5 +1,7 @@
 /** The server: start, reload, stop, explain, submit. It owns the current generation and those still draining. */
 import { controlHandlers } from './control/handlers.js';
+import type { ControlHandler } from './control/protocol.js';
+import type { Given } from './control/read-arguments.js';
 import { type ControlServer, createControlServer } from './control/server.js';
 import { isMailError, MailError, messageOf } from './errors.js';
 import type { MtaOptions } from './mta-options.js';
@@ -7,12 +9,15 @@ import { currentQueue } from './server/default-services.js';
 import { type Explanation, explainGeneration } from './server/explain.js';
 import { buildGeneration, pluginControl } from './server/generation.js';
 import { createHouse, type House, type MtaServices } from './server/house.js';
+import { obeyControl } from './server/obey-control.js';
 import { disposeGeneration, type RunningGeneration, startGeneration } from './server/run-generation.js';
 import { submit } from './server/submit.js';
+import type { WorkerLink } from './server/worker-link.js';
 import type { OpenListener } from './services/listeners.js';
 import type { Logger } from './services/logger.js';
 import type { MetricSample } from './services/metrics.js';
 import type { Queue } from './services/queue.js';
+import { QueueStore } from './services/queue-store.js';
 import type { SubmitContent, SubmitEnvelope } from './services/submission.js';
 
 /** A mail server. */
@@ -38,6 +43,8 @@ export interface Mta {
   submit(envelope: SubmitEnvelope, content: SubmitContent): Promise<{ readonly id: string }>;
   /** The open ports. */
   readonly listeners: readonly OpenListener[];
+  /** Whether other processes see the same queue. */
+  readonly isQueueShared: boolean;
   /** The running queue. */
   readonly queue: Queue;
   /** All metrics as they stand. */
@@ -48,6 +55,8 @@ export interface Mta {
 /** How long connections of an old generation may go on after a reload before they are asked to end. */
 const reloadGraceMs = 3_600_000;
 const drainMsDefault = 30_000;
+/** How often a worker tells the others what it has counted. */
+const metricsEveryMs = 1_000;
 
 /** Composes a server; nothing is opened before `start`. `services` replaces the clock and its like in tests. */
 export function createMta(options: MtaOptions, services: MtaServices = {}): Mta {
@@ -61,6 +70,10 @@ export function createMta(options: MtaOptions, services: MtaServices = {}): Mta 
     },
     get queue() {
       return server.queue;
+    },
+    get isQueueShared() {
+      const container = server.current?.generation.scope.container;
+      return container?.has(QueueStore) === true && container.get(QueueStore).isShared === true;
     },
     metrics: () => server.house.metrics.samples(),
     start: () => server.start(),
@@ -117,6 +130,8 @@ class Server {
       throw new MailError('E_STATE', `a server that is ${this.state} can't be started`);
     this.state = 'starting';
     try {
+      const { worker } = this.#services;
+      if (worker !== undefined) this.#obey(worker);
       // First of all, because it tells whether another server lives in the same place.
       this.#control = await this.#openControl();
       this.current = await bringUp(this.house, this.#options, this.#number);
@@ -130,8 +145,15 @@ class Server {
   }
 
   async #openControl(): Promise<ControlServer | undefined> {
-    if (this.#options.control === undefined) return undefined;
-    const handlers = controlHandlers({
+    // Of several processes the first one has the socket.
+    if (this.#options.control === undefined || this.#services.worker !== undefined) return undefined;
+    const handlers = this.#handlers();
+    return createControlServer({ socket: this.#options.control.socket, handlers, log: this.#log() });
+  }
+
+  /** What commands reach, here or through the first of several processes. */
+  #handlers(): Readonly<Record<string, ControlHandler>> {
+    return controlHandlers({
       queue: currentQueue(this.house),
       reload: () => this.reload(undefined),
       stop: (how) =>
@@ -139,7 +161,21 @@ class Server {
       explain: () => this.explain(),
       pluginControl: (plugin, command) => pluginControl(this.running().generation, plugin, command),
     });
-    return createControlServer({ socket: this.#options.control.socket, handlers, log: this.#log() });
+  }
+
+  /** Lets the first process command this worker. */
+  #obey(link: WorkerLink): void {
+    link.answer({
+      control: (command: string, given: Given, call: number) =>
+        obeyControl(link, this.#handlers(), { command, given, call }),
+      stop: (how: { readonly drainMs?: number }) =>
+        void this.stop(how).catch((error: unknown) => this.#log().error('stop failed', { error })),
+    });
+    const tell = (): void => {
+      link.calls.tell('metrics', this.house.ownMetrics.samples());
+      if (this.state !== 'stopped') this.house.clock.after(metricsEveryMs, tell);
+    };
+    tell();
   }
 
   #log(): Logger {

@@ -168,6 +168,10 @@ const optionsShape = {
     .optional()
     .describe('Where postroad commands reach the running server: a unix socket.'),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).optional() }).optional(),
+  workers: z
+    .union([count, z.literal('auto')])
+    .optional()
+    .describe('Processes that share the listeners and the work; auto for one per core. Default 1.'),
   drainMs: milliseconds.optional().describe('How long to finish at a stop or reload; default 30 seconds.'),
 } satisfies ShapeOf<MtaOptions>;
 

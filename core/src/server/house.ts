@@ -2,6 +2,7 @@
 import { createMemoryCounters } from '../memory/counters-memory.js';
 import type { MtaOptions } from '../mta-options.js';
 import { createKeeper, type Keeper } from '../plugin/keep.js';
+import type { Changes } from '../services/changes.js';
 import type { Clock } from '../services/clock.js';
 import type { Counters } from '../services/counters.js';
 import type { Logger } from '../services/logger.js';
@@ -16,6 +17,7 @@ import { systemClock } from '../services/system-clock.js';
 import { createSystemRandom } from '../services/system-random.js';
 import type { ReceiverPolicy } from '../smtp/receiver.js';
 import type { Scheduler } from '../stages/queue/scheduler.js';
+import type { WorkerLink } from './worker-link.js';
 
 /** Services that a test, or whoever embeds the server, puts in place of the defaults. */
 export interface MtaServices {
@@ -23,6 +25,8 @@ export interface MtaServices {
   readonly random?: Random;
   readonly log?: Logger;
   readonly resolver?: Resolver;
+  /** The link of a worker to the first process; absent when this is the only process. */
+  readonly worker?: WorkerLink;
   /** Where a reload without options, such as `postroad reload`, gets them. */
   readonly configuration?: () => MtaOptions | Promise<MtaOptions>;
 }
@@ -31,8 +35,13 @@ export interface MtaServices {
 export interface House {
   readonly clock: Clock;
   readonly random: Random;
+  /** What is read of it tells of all workers together. */
   readonly metrics: Metrics;
+  /** What this process itself has counted. */
+  readonly ownMetrics: Metrics;
   readonly counters: Counters;
+  readonly changes: Changes;
+  readonly worker: WorkerLink | undefined;
   readonly keeper: Keeper;
   readonly ports: PortTable;
   readonly resolver: Resolver | undefined;
@@ -45,15 +54,23 @@ export interface House {
   submitPolicy: ReceiverPolicy | undefined;
 }
 
+/** The only process has nobody to tell. */
+const nobodyElse: Changes = { publish: () => undefined, subscribe: () => () => undefined };
+
 /** A house with these services. */
 export function createHouse(services: MtaServices): House {
   const clock = services.clock ?? systemClock;
   const random = services.random ?? createSystemRandom(clock);
+  const { worker } = services;
+  const own = createMetrics();
   return {
     clock,
     random,
-    metrics: createMetrics(),
-    counters: createMemoryCounters({ clock }),
+    metrics: worker?.shareMetrics(own) ?? own,
+    ownMetrics: own,
+    counters: worker?.counters ?? createMemoryCounters({ clock }),
+    changes: worker?.changes ?? nobodyElse,
+    worker,
     keeper: createKeeper(),
     // What is left of the files is for bodies, the queue and connections to others.
     ports: createPortTable(Math.floor(openFilesMax() * 0.8)),

@@ -11,7 +11,7 @@ import { createReceiver } from '../smtp/create-receiver.js';
 import { defaultReceiverLimits, type ReceiverPolicy } from '../smtp/receiver.js';
 import { createDeliverPolicy } from '../stages/deliver.js';
 import { createScheduler, type Scheduler } from '../stages/queue/scheduler.js';
-import { schedulerOptions } from '../stages/queue/scheduler-options.js';
+import { schedulerOptions, shareOf } from '../stages/queue/scheduler-options.js';
 import { createReceivePolicy } from '../stages/receive.js';
 import type { BuiltListener } from './generation.js';
 import { find, type Generation, scopesOf } from './generation.js';
@@ -109,7 +109,7 @@ function createSchedulerOf(house: House, generation: Generation): Scheduler {
     random,
     log: generation.log,
   });
-  const options = schedulerOptions(generation.options.queue);
+  const options = shareOf(schedulerOptions(generation.options.queue), house.worker?.count ?? 1);
   return createScheduler({
     store: container.get(QueueStore),
     policy,
@@ -144,6 +144,7 @@ async function listen(
     greetingDelayMs: options.greetingDelayMs,
     ...(options.isTrustedForwarder === undefined ? {} : { isTrustedForwarder: options.isTrustedForwarder }),
     limits: options.limits,
+    ...(house.worker === undefined ? {} : { countShare: house.worker.countsOf(options.name) }),
     policy: policyOf(house, generation, scheduler, listener),
     clock: house.clock,
     log: generation.log.child({ listener: options.name }),

@@ -250,6 +250,8 @@ export interface QueueStore {
   remember(name: string, fact: string | undefined): Promise<void>;
   /** A fact that was remembered. */
   recall(name: string): Promise<string | undefined>;
+  /** Whether all processes of the server see the same queue; left out by stores that one process has for itself. */
+  readonly isShared?: boolean;
   /**
    * Left out by stores that one process has for itself. Whether leased recipients are still held for sure: others may
    * have taken them when this process stood still, or could not reach the store, for too long. Asked before a try is

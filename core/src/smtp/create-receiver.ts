@@ -20,12 +20,13 @@ export function createReceiver(options: ReceiverOptions): Receiver {
 class SessionKeeper implements Receiver {
   readonly #shared: ReceiverShared;
   readonly #sessions = new Set<ReceivingSession>();
-  readonly #counts = new ConnectionCounts();
+  readonly #counts: ConnectionCounts;
   readonly #signals = new WeakSet<AbortSignal>();
   #sweep: Timer | undefined;
 
   constructor(shared: ReceiverShared) {
     this.#shared = shared;
+    this.#counts = new ConnectionCounts(shared.options.countShare);
   }
 
   serve(client: ClientSocket, signal: AbortSignal): void {

@@ -2,6 +2,7 @@
  * The border between the SMTP and LMTP protocol (this folder) and policy (the receive stage). A receiver knows
  * commands, replies, order, limits and octets; it decides nothing about who may send what to whom.
  */
+
 import type { Body } from '../body/body.js';
 import type { Connection, ConnectionState } from '../context/connection.js';
 import type { Transaction, TransactionState } from '../context/transaction.js';
@@ -16,6 +17,7 @@ import type { ReversePath } from '../values/address.js';
 import type { EnvelopeParameters, EnvelopeRecipient } from '../values/envelope.js';
 import type { Reply } from '../values/reply.js';
 import type { Attributed } from '../values/verdict.js';
+import type { CountShare } from './connection-counts.js';
 
 /** What to say, and whether to close the connection behind it; who decided it and why are for logs and observers. */
 export interface ReceiverAnswer extends Attributed {
@@ -139,6 +141,8 @@ export interface ReceiverOptions {
   /** Who may say by XCLIENT and XFORWARD whom it speaks for; nobody when absent. */
   readonly isTrustedForwarder?: (address: string) => boolean;
   readonly limits: ReceiverLimits;
+  /** What other processes count on the same port, when there are any. */
+  readonly countShare?: CountShare;
   readonly policy: ReceiverPolicy;
   readonly clock: Clock;
   readonly log: Logger;

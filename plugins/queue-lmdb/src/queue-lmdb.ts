@@ -1,7 +1,9 @@
 /** The plugin `queue-lmdb`. */
-import { definePlugin, openedQueueStore, QueueStore } from '@postroad/core';
+import { definePlugin, type Logger, openedQueueStore, QueueStore, Worker } from '@postroad/core';
 import { z } from 'zod';
+import { joinStores } from './joined-store.js';
 import { openLmdbQueueStore } from './lmdb-queue-store.js';
+import { shardsOf } from './shards.js';
 
 const config = z.strictObject({
   directory: z
@@ -17,13 +19,14 @@ export const queueLmdb = definePlugin({
   name: 'queue-lmdb',
   description: 'Keeps the queue on LMDB; what was acknowledged survives kill -9 and power loss.',
   config,
+  needs: { worker: Worker },
   provides: [QueueStore],
-  setup({ config: { directory }, provide, onStart, keep, log }) {
+  setup({ config: { directory }, services: { worker }, provide, onStart, keep, log }) {
     let store: QueueStore | undefined;
     onStart(async () => {
       store = await keep(
         `queue-lmdb:${directory}`,
-        () => openLmdbQueueStore({ directory, log }),
+        () => openShards(directory, worker, log),
         (kept) => kept.close(),
       );
     });
@@ -33,3 +36,17 @@ export const queueLmdb = definePlugin({
     );
   },
 });
+
+/** Opens the shards of this worker; all or none. */
+async function openShards(directory: string, worker: Worker, log: Logger): Promise<QueueStore> {
+  const stores: QueueStore[] = [];
+  try {
+    for (const shard of await shardsOf(directory, worker)) {
+      stores.push(await openLmdbQueueStore({ directory: shard, log }));
+    }
+  } catch (error) {
+    for (const store of stores) await store.close();
+    throw error;
+  }
+  return joinStores(stores);
+}

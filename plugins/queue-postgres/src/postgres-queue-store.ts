@@ -84,12 +84,7 @@ export function openPostgresQueueStore(options: PostgresQueueOptions): QueueStor
         listening ??= listen(
           database,
           channel,
-          {
-            notice: (node) => {
-              if (node !== options.node) tell();
-            },
-            gap: tell,
-          },
+          { notice: (node) => node !== options.node && tell(), gap: tell },
           { clock, log },
         );
         return { recovered, quarantined: [] };
@@ -113,6 +108,7 @@ export function openPostgresQueueStore(options: PostgresQueueOptions): QueueStor
         return changed;
       }),
     remember: (name, fact) => guarded(() => remember(database, name, fact)),
+    isShared: true,
     isHeld: (recipients) => nodes.isHeld(recipients),
     onWork(listener) {
       listeners.add(listener);

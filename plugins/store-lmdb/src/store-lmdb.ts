@@ -1,6 +1,7 @@
 /** The plugin `store-lmdb`. */
 import { resolve } from 'node:path';
 import {
+  Changes,
   Clock,
   definePlugin,
   delegateStore,
@@ -13,8 +14,10 @@ import {
 import { mailboxCommands } from './commands.js';
 import { type StoreLmdbConfig, storeLmdbConfig } from './config.js';
 import { expireMessages, type Lifetimes } from './expire-messages.js';
+import { namesOf } from './mailbox-changes.js';
 import type { OpenStore } from './mailbox-store-lmdb.js';
 import { openStoreLmdb } from './open-store-lmdb.js';
+import { accountKey, formatId } from './records.js';
 import { indexTexts } from './text-index.js';
 
 const hourMs = 3_600_000;
@@ -30,11 +33,11 @@ export const storeLmdb = definePlugin({
   name: 'store-lmdb',
   description: 'Mailboxes in LMDB, large message bodies in files beside it.',
   config: storeLmdbConfig,
-  needs: { clock: Clock },
+  needs: { clock: Clock, changes: Changes },
   provides: [MailboxStore],
   commands: mailboxCommands,
   setup({ config, services, log, provide, onStart, defer, keep }) {
-    const { clock } = services;
+    const { clock, changes } = services;
     let opened: OpenStore | undefined;
     const onError = (what: string, error: unknown) => log.error(what, { error: messageOf(error) });
     const store = delegateStore(() => {
@@ -66,7 +69,12 @@ export const storeLmdb = definePlugin({
       if (!closing.signal.aborted) indexing = clock.after(delayMs, () => void indexOn(open));
     };
     onStart(async () => {
-      const open = async () => openStoreLmdb(config, { nowMs: () => clock.now(), onError });
+      const open = async () => {
+        const store = openStoreLmdb(config, { nowMs: () => clock.now(), onError });
+        // Other workers have the same directory open: watchers of one hear what another changes.
+        store.engine.notices.share(changes, (accountId) => mailboxIdsOf(store.engine, accountId));
+        return store;
+      };
       opened = await keep(`store-lmdb ${resolve(config.directory)}`, open, (kept) => kept.store.close());
       const kept = opened;
       if (config.hasTextIndex) indexing = clock.after(0, () => void indexOn(kept));
@@ -79,6 +87,13 @@ export const storeLmdb = definePlugin({
     });
   },
 });
+
+function mailboxIdsOf({ tables }: OpenStore['engine'], accountId: string): readonly string[] {
+  const account = tables.accounts.get(accountKey(accountId));
+  return account === undefined
+    ? []
+    : namesOf(tables, account.number).map(([, number]) => formatId('F', number));
+}
 
 function lifetimesOf(config: StoreLmdbConfig): Lifetimes {
   const days: readonly (readonly [SpecialUse, number | undefined])[] = [

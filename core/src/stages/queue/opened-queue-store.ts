@@ -10,6 +10,9 @@ export function openedQueueStore(opened: () => QueueStore | undefined): QueueSto
     return now;
   };
   return {
+    get isShared() {
+      return opened()?.isShared === true;
+    },
     isHeld: (recipients) => opened()?.isHeld?.(recipients) ?? true,
     onWork: (listener) => opened()?.onWork?.(listener) ?? (() => undefined),
     start: async (owner, nowMs) => (await store()).start(owner, nowMs),

@@ -45,6 +45,37 @@ export function schedulerOptions(options: QueueOptions = {}): SchedulerOptions {
   };
 }
 
+/**
+ * The part of one of several processes that work the queue together: limits that are for the whole server are divided.
+ * A limit below the number of processes is one for each, so that nobody stands still.
+ */
+export function shareOf(options: SchedulerOptions, processes: number): SchedulerOptions {
+  if (processes === 1) return options;
+  const part = (count: number): number => Math.max(1, Math.ceil(count / processes));
+  const rate = <R extends { readonly perMs: number; readonly burst?: number }>(of: R): R => ({
+    ...of,
+    perMs: of.perMs * processes,
+    ...(of.burst === undefined ? {} : { burst: part(of.burst) }),
+  });
+  return {
+    ...options,
+    deliveriesMax: part(options.deliveriesMax),
+    deliveriesPerSiteMax: part(options.deliveriesPerSiteMax),
+    sites: options.sites.map((site) => ({
+      ...site,
+      ...(site.deliveriesMax === undefined ? {} : { deliveriesMax: part(site.deliveriesMax) }),
+      ...(site.rate === undefined ? {} : { rate: rate(site.rate) }),
+    })),
+    limits: options.limits.map((limit) => ({
+      ...limit,
+      ...(limit.deliveriesMax === undefined ? {} : { deliveriesMax: part(limit.deliveriesMax) }),
+      ...(limit.messages === undefined ? {} : { messages: rate(limit.messages) }),
+      ...(limit.recipients === undefined ? {} : { recipients: rate(limit.recipients) }),
+      ...(limit.octets === undefined ? {} : { octets: rate(limit.octets) }),
+    })),
+  };
+}
+
 const defaultRetryDelaysMs = [
   minute,
   5 * minute,
