@@ -1,4 +1,5 @@
 /** The second entry, `@postroad/core/testing`: what plugins are tested with. */
+export { createMetrics as createTestMetrics } from '../services/metrics-registry.js';
 export { compiledHooksOf } from './compiled-hooks.js';
 export { countersContract, type OpenCounters } from './contracts/counters.js';
 export { type ContractAccount, directoryContract, type OpenDirectory } from './contracts/directory.js';

@@ -1,5 +1,6 @@
 /** Mailboxes in PostgreSQL, for as many nodes as like. */
 import {
+  type Changes,
   type Clock,
   foldedTexts,
   isMailError,
@@ -35,6 +36,8 @@ export interface PostgresStoreOptions {
   /** Unique to this process run. */
   readonly node: string;
   readonly hasTextIndex: boolean;
+  /** How other nodes hear of changes; without it by NOTIFY. */
+  readonly changes?: Changes;
   /** How many removed UIDs a mailbox remembers at least. */
   readonly vanishedMax: number;
   /** Mailboxes whose lists of messages are kept in memory. */
@@ -54,7 +57,7 @@ export interface Engine extends PostgresStoreOptions {
 export function openPostgresStore(options: PostgresStoreOptions): MailboxStore {
   const { database, clock, log, node } = options;
   const onError = (what: string, error: unknown): void => log.error(what, { error: messageOf(error) });
-  const notices = createSharedNotices(database, node, { clock, log }, onError);
+  const notices = createSharedNotices(database, node, { clock, log, changes: options.changes }, onError);
   const ids = createIds();
   let names = 0;
   const engine: Engine = {

@@ -2,7 +2,7 @@
  * Notices of changes, in this process at once, in the others by NOTIFY. Those of a moment are one statement; a gap, when
  * the connection was away, is told as a change of every mailbox that somebody watches.
  */
-import { type ChangeNotice, ChangeNotices } from '@postroad/core';
+import { type ChangeNotice, ChangeNotices, type Changes } from '@postroad/core';
 import { type Listening, listen, type Postgres, type PostgresServices } from '@postroad/postgres';
 import { formatId } from './rows.js';
 
@@ -24,10 +24,11 @@ const payloadMax = 7_000;
 export function createSharedNotices(
   database: Postgres,
   node: string,
-  services: PostgresServices,
+  services: PostgresServices & { readonly changes: Changes | undefined },
   onError: (what: string, error: unknown) => void,
 ): SharedNotices {
   const local = new ChangeNotices((error) => onError('a watcher of mailboxes failed', error));
+  if (services.changes !== undefined) return noticesBy(services.changes, local, database, onError);
   let waiting = new Map<string, ChangeNotice>();
   let isDue = false;
   const sending = new Set<Promise<void>>();
@@ -48,20 +49,6 @@ export function createSharedNotices(
     }
   }
 
-  async function tellAll(): Promise<void> {
-    const accounts = [...local.accounts()];
-    try {
-      const rows = await database.query<{ id: number; account_id: string }>(
-        'SELECT id, account_id FROM postroad_store_mailboxes WHERE account_id = ANY ($1::text[])',
-        [accounts],
-      );
-      for (const accountId of accounts) local.tell({ accountId });
-      for (const row of rows) local.tell({ accountId: row.account_id, mailboxId: formatId('F', row.id) });
-    } catch (error) {
-      onError('watchers were not told of a gap', error);
-    }
-  }
-
   const listening: Listening = listen(
     database,
     channel,
@@ -70,7 +57,7 @@ export function createSharedNotices(
         const [from, notice] = JSON.parse(payload) as [string, ChangeNotice];
         if (from !== node) local.tell(notice);
       },
-      gap: () => void tellAll(),
+      gap: () => void tellAll(local, database, onError),
     },
     services,
   );
@@ -93,4 +80,47 @@ export function createSharedNotices(
       await Promise.all(sending);
     },
   };
+}
+
+/** Notices that something else carries. */
+function noticesBy(
+  changes: Changes,
+  local: ChangeNotices,
+  database: Postgres,
+  onError: (what: string, error: unknown) => void,
+): SharedNotices {
+  const stop = changes.subscribe({
+    notice: (notice) => local.tell(notice),
+    gap: () => void tellAll(local, database, onError),
+  });
+  return {
+    watch: (accountId, listener) => local.watch(accountId, listener),
+    ready: Promise.resolve(),
+    tell(notice) {
+      local.tell(notice);
+      changes.publish(notice);
+    },
+    async close() {
+      stop();
+    },
+  };
+}
+
+/** Tells everything that is watched as changed. */
+async function tellAll(
+  local: ChangeNotices,
+  database: Postgres,
+  onError: (what: string, error: unknown) => void,
+): Promise<void> {
+  const accounts = [...local.accounts()];
+  try {
+    const rows = await database.query<{ id: number; account_id: string }>(
+      'SELECT id, account_id FROM postroad_store_mailboxes WHERE account_id = ANY ($1::text[])',
+      [accounts],
+    );
+    for (const accountId of accounts) local.tell({ accountId });
+    for (const row of rows) local.tell({ accountId: row.account_id, mailboxId: formatId('F', row.id) });
+  } catch (error) {
+    onError('watchers were not told of a gap', error);
+  }
 }

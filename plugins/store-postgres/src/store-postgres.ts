@@ -1,6 +1,7 @@
 /** The plugin `store-postgres`. */
 import { hostname } from 'node:os';
 import {
+  Changes,
   Clock,
   definePlugin,
   delegateStore,
@@ -29,6 +30,12 @@ const config = z.strictObject({
     .boolean()
     .default(false)
     .describe('Bring the tables up to date at the start, instead of by `postroad migrate`.'),
+  notices: z
+    .enum(['database', 'changes'])
+    .default('database')
+    .describe(
+      'How other nodes hear of changes: by NOTIFY, or by what provides `Changes`, such as changes-redis.',
+    ),
   hasTextIndex: z.boolean().default(false).describe('Keep an index of texts, so that searches read less.'),
   vanishedMax: z
     .int()
@@ -51,7 +58,7 @@ export const storePostgres = definePlugin({
   name: 'store-postgres',
   description: 'Keeps mailboxes in PostgreSQL, for several nodes that share them.',
   config,
-  needs: { clock: Clock, random: Random },
+  needs: { clock: Clock, random: Random, changes: Changes },
   provides: [MailboxStore],
   async migrate({ config: options, isCheckOnly }) {
     const database = openPostgres({ ...options, name: owner }, { clock: systemClock, log: silent });
@@ -62,7 +69,7 @@ export const storePostgres = definePlugin({
       await database.close();
     }
   },
-  setup({ config: options, services: { clock, random }, provide, onStart, defer, keep, log }) {
+  setup({ config: options, services: { clock, random, changes }, provide, onStart, defer, keep, log }) {
     let opened: { readonly store: MailboxStore; readonly database: Postgres } | undefined;
     let timer: Timer | undefined;
     let isClosing = false;
@@ -86,7 +93,17 @@ export const storePostgres = definePlugin({
             throw error;
           }
           const node = `${hostname()}-${process.pid}-${random.id()}`;
-          return { database, store: openPostgresStore({ ...options, database, clock, log, node }) };
+          return {
+            database,
+            store: openPostgresStore({
+              ...options,
+              database,
+              clock,
+              log,
+              node,
+              ...(options.notices === 'changes' ? { changes } : {}),
+            }),
+          };
         },
         (kept) => kept.store.close(),
       );

@@ -1,0 +1,2 @@
+/** The public entry of `@postroad/changes-redis`. */
+export { changesRedis } from './changes-redis.js';
