@@ -89,6 +89,13 @@ export function createWorkerControl(pool: WorkerPool): WorkerControl {
     return answers.reduce(addUp);
   }
 
+  /** Each worker has its own plugins; what they send in pages is passed on, the first answer is the answer. */
+  async function askPlugins(given: Given, call: ControlCall): Promise<unknown> {
+    const answers: unknown[] = [];
+    for (const worker of pool.ready()) answers.push(await ask(worker, 'plugin', given, call));
+    return answers[0];
+  }
+
   async function reload(): Promise<void> {
     for (const worker of pool.ready()) await ask(worker, 'reload', {});
   }
@@ -112,6 +119,7 @@ export function createWorkerControl(pool: WorkerPool): WorkerControl {
       'queue.resume': everywhere('queue.resume'),
       'queue.suspensions': (given: Given) => joinLists(askAll(queues(), 'queue.suspensions', given)),
       'queue.trace': (given: Given) => joinLists(askAll(pool.ready(), 'queue.trace', given)),
+      plugin: askPlugins,
       explain: first('explain'),
       async reload() {
         await reload();
