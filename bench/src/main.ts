@@ -18,6 +18,10 @@ const benches: Readonly<
     about: 'messages accepted durably and delivered by SMTP, beside Postfix and Haraka',
     load: () => import('./relay/run.js'),
   },
+  scale: {
+    about: 'one worker and two, LMDB and PostgreSQL, side by side',
+    load: () => import('./scale/run.js'),
+  },
   access: { about: 'IMAP and POP3 beside Dovecot', load: () => import('./access/run.js') },
 };
 

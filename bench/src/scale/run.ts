@@ -1,0 +1,206 @@
+/**
+ * One worker and two, LMDB and PostgreSQL, side by side: messages accepted durably, and messages relayed. And how the store
+ * over PostgreSQL compares with a bare insert of the same octets. Everything is on this machine, clients and the next hop
+ * too, so beside the rate stands what a message costs of a core: rates are bounded by what the others leave.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { parseArgs } from 'node:util';
+import { bodyFromBytes, type Logger, systemClock } from '@postroad/core';
+import { sampleMessage } from '@postroad/core/testing';
+import { migrate, openPostgres } from '@postroad/postgres';
+import { postgresMissing, startTestPostgres, type TestPostgres } from '@postroad/postgres/testing';
+import { openPostgresQueueStore, queuePostgresMigrations } from '@postroad/queue-postgres';
+import { treeUse } from '../relay/process-tree.js';
+import { startSink } from '../sink.js';
+import { loadSmtp } from '../smtp-load.js';
+import { type ScaleServer, startScaleServer } from './server.js';
+
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
+const sizeBytes = 4_096;
+
+/** The bench: `npm run bench -- scale [--messages 4000] [--rounds 3] [--directory DISK]`. */
+export async function run(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      messages: { type: 'string', default: '3000' },
+      rounds: { type: 'string', default: '3' },
+      directory: { type: 'string', default: tmpdir() },
+    },
+  });
+  const scale: Scale = {
+    messages: Number(values.messages),
+    rounds: Number(values.rounds),
+    directory: await mkdtemp(`${values.directory}/postroad-bench-scale-`),
+    database:
+      postgresMissing === undefined
+        ? await startTestPostgres({ settings: ['fsync = on', 'shared_buffers = 256MB'] })
+        : undefined,
+  };
+  if (scale.database === undefined) console.log(`PostgreSQL is left out: ${postgresMissing}`);
+  try {
+    await compareWorkers(scale);
+    if (scale.database !== undefined) await compareInserts(scale, scale.database);
+  } finally {
+    await scale.database?.stop();
+    await rm(scale.directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+interface Scale {
+  readonly messages: number;
+  readonly rounds: number;
+  readonly directory: string;
+  readonly database: TestPostgres | undefined;
+}
+
+interface Measured {
+  readonly perSecond: number;
+  /** Of a core, in the server's processes, for each message. */
+  readonly cpuMs: number;
+}
+
+async function compareWorkers(scale: Scale): Promise<void> {
+  for (const work of ['accept', 'relay'] as const) {
+    for (const queue of ['lmdb', 'postgres'] as const) {
+      if (queue === 'postgres' && scale.database === undefined) continue;
+      // In turns, so that what else the machine does meets both.
+      const all: { readonly 1: Measured[]; readonly 2: Measured[] } = { 1: [], 2: [] };
+      for (let round = 0; round < scale.rounds; round++) {
+        for (const workers of [1, 2] as const) all[workers].push(await measure(scale, work, queue, workers));
+      }
+      const [one, two] = [median(all[1]), median(all[2])];
+      const ratio = (two.perSecond / one.perSecond).toFixed(2);
+      console.log(
+        `${work.padEnd(7)} ${queue.padEnd(9)} 1 worker ${show(one)}   2 workers ${show(two)}   ratio ${ratio}`,
+      );
+    }
+  }
+}
+
+function show({ perSecond, cpuMs }: Measured): string {
+  return `${Math.round(perSecond).toString().padStart(6)}/s ${cpuMs.toFixed(2)} ms of a core each`;
+}
+
+async function measure(
+  scale: Scale,
+  work: 'accept' | 'relay',
+  queue: 'lmdb' | 'postgres',
+  workers: number,
+): Promise<Measured> {
+  const sink = work === 'relay' ? await startSink() : undefined;
+  const url = (await scale.database?.url()) ?? '';
+  const server = await startScaleServer({
+    workers,
+    queue,
+    url,
+    directory: scale.directory,
+    ...(sink === undefined ? {} : { sinkPort: sink.port }),
+  });
+  try {
+    // Code is compiled, connections are opened.
+    await load(server, 300);
+    const before = treeUse(server.pid).cpuMs;
+    const taken = sink?.messages ?? 0;
+    const beganMs = systemClock.monotonic();
+    await load(server, scale.messages);
+    while (sink !== undefined && sink.messages < taken + scale.messages) await systemClock.sleep(5);
+    const elapsedMs = systemClock.monotonic() - beganMs;
+    const cpuMs = (treeUse(server.pid).cpuMs - before) / scale.messages;
+    return { perSecond: (scale.messages * 1000) / elapsedMs, cpuMs };
+  } finally {
+    await server.stop();
+  }
+}
+
+async function load(server: ScaleServer, messages: number): Promise<void> {
+  await loadSmtp({ port: server.port, connections: 64, messages, sizeBytes });
+}
+
+/** The queue's store against a bare insert of many rows of the same octets, four at a time on both sides. */
+async function compareInserts(scale: Scale, server: TestPostgres): Promise<void> {
+  const all: { readonly bare: number[]; readonly store: number[] } = { bare: [], store: [] };
+  const messages = 2 * scale.messages;
+  for (let round = 0; round < scale.rounds; round++) {
+    all.bare.push(await bareInserts(await server.url(), messages));
+    all.store.push(await storePuts(await server.url(), messages));
+  }
+  const middle = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[list.length >> 1] ?? 0;
+  const [bare, store] = [middle(all.bare), middle(all.store)];
+  const share = Math.round((100 * store) / bare);
+  console.log(
+    `insert  postgres  bare ${Math.round(bare)}/s   queue store ${Math.round(store)}/s   ${share} %`,
+  );
+}
+
+const limits = {
+  tls: 'none',
+  connectionsMax: 6,
+  connectTimeoutMs: 5_000,
+  statementTimeoutMs: 30_000,
+} as const;
+const rowsEach = 64;
+const atOnce = 4;
+
+async function bareInserts(url: string, messages: number): Promise<number> {
+  const database = openPostgres({ ...limits, url, name: 'bench' }, { clock: systemClock, log: silent });
+  await database.run('CREATE TABLE bare (id text PRIMARY KEY, body bytea NOT NULL)');
+  await database.run('ALTER TABLE bare ALTER COLUMN body SET STORAGE EXTERNAL');
+  const body = Buffer.alloc(sizeBytes, 'x');
+  let next = 0;
+  const values = Array.from({ length: rowsEach }, (_, at) => `($${2 * at + 1}, $${2 * at + 2})`).join(', ');
+  const work = async (): Promise<void> => {
+    while (next < messages) {
+      const from = next;
+      next += rowsEach;
+      const rows = Array.from({ length: rowsEach }, (_, at) => [`m${from + at}`, body]).flat();
+      await database.run(`INSERT INTO bare VALUES ${values}`, rows);
+    }
+  };
+  await work();
+  await database.run('TRUNCATE bare');
+  next = 0;
+  const beganMs = systemClock.monotonic();
+  await Promise.all(Array.from({ length: atOnce }, work));
+  const rate = (messages * 1000) / (systemClock.monotonic() - beganMs);
+  await database.close();
+  return rate;
+}
+
+async function storePuts(url: string, messages: number): Promise<number> {
+  const database = openPostgres({ ...limits, url, name: 'bench' }, { clock: systemClock, log: silent });
+  await migrate(database, 'queue-postgres', queuePostgresMigrations);
+  const store = openPostgresQueueStore({
+    database,
+    clock: systemClock,
+    log: silent,
+    node: 'bench',
+    nodeTimeoutMs: 60_000,
+    commitsMax: atOnce,
+  });
+  await store.start('bench', systemClock.now());
+  const body = bodyFromBytes(
+    Buffer.concat([Buffer.from('Subject: x\r\n\r\n'), Buffer.alloc(sizeBytes - 14, 'x')]),
+  );
+  const lease = { owner: 'bench', untilMs: systemClock.now() + 3_600_000, token: 'bench-1' };
+  let next = 0;
+  const work = async (until: number): Promise<void> => {
+    while (next < until) {
+      const message = sampleMessage(`m${next++}`, [{ to: 'bob@b.test' }], { body });
+      await store.put(message, lease);
+    }
+  };
+  const clients = (until: number) =>
+    Promise.all(Array.from({ length: atOnce * rowsEach }, () => work(until)));
+  await clients(messages);
+  const beganMs = systemClock.monotonic();
+  await clients(2 * messages);
+  const rate = (messages * 1000) / (systemClock.monotonic() - beganMs);
+  await store.close();
+  return rate;
+}
+
+function median(list: readonly Measured[]): Measured {
+  return [...list].sort((a, b) => a.perSecond - b.perSecond)[list.length >> 1] as Measured;
+}
