@@ -15,6 +15,8 @@ export interface DeliverSmtpOptions {
   readonly caFile?: string | undefined;
   readonly allowPrivateAddresses?: boolean | undefined;
   readonly plaintextLogin?: boolean | undefined;
+  readonly xclientTo?: readonly string[] | undefined;
+  readonly mtaStsFile?: string | undefined;
   readonly chunking?: boolean | undefined;
   readonly eightBit?: 'refuse' | 'send' | undefined;
   readonly hostsMax?: number | undefined;
@@ -50,6 +52,10 @@ export const schema = z.strictObject({
   caFile: z.string().min(1).optional(),
   allowPrivateAddresses: z.boolean().default(false),
   plaintextLogin: z.boolean().default(false),
+  /** Hosts of routes that are told by XCLIENT whom they would be speaking with. */
+  xclientTo: z.array(z.string().min(1)).default([]),
+  /** Where policies of MTA-STS are kept over restarts. */
+  mtaStsFile: z.string().min(1).optional(),
   /** BDAT where it is offered. */
   chunking: z.boolean().default(true),
   /** Eight-bit bodies where 8BITMIME is not offered. */

@@ -11,6 +11,7 @@ import { Reachability } from './reachability.js';
 import { survey } from './survey.js';
 import { createStsFetch } from './tls/fetch-sts-policy.js';
 import { MtaSts } from './tls/mta-sts.js';
+import { StsPolicyFile } from './tls/sts-policy-file.js';
 
 /** How long a policy may take to come: mail is waiting for it. */
 const stsTimeoutMs = 20_000;
@@ -44,6 +45,7 @@ export const deliverSmtp = definePlugin({
             resolver,
             clock,
             log,
+            file: config.mtaStsFile === undefined ? undefined : new StsPolicyFile(config.mtaStsFile, log),
             fetchPolicy: createStsFetch({ resolver, clock, allowPrivateAddresses, timeoutMs }),
           })
         : undefined,
@@ -57,8 +59,9 @@ export const deliverSmtp = definePlugin({
       },
     };
     // A certificate file that can't be read refuses the start.
-    onStart(() => {
+    onStart(async () => {
       secureContext = makeSecureContext(config);
+      await deliverer.mtaSts?.start();
     });
     tap('deliver', (delivery, signal) => {
       const { route } = delivery;

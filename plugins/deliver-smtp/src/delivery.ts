@@ -13,9 +13,11 @@ import {
 import { abortable } from './client/abortable.js';
 import { type Answer, tooMany } from './client/answer.js';
 import { type Content, contentOf } from './client/content.js';
+import type { NamedClient } from './client/name-client.js';
 import type { SmtpConnection } from './client/smtp-connection.js';
 import { runTransaction } from './client/transaction.js';
 import type { Deliverer } from './deliverer.js';
+import { clientOf, tlsFacts } from './delivery-facts.js';
 import { makeSession, type SmtpRoute, type Trouble } from './session-maker.js';
 import { findAddresses, findTargets, type Target } from './targets.js';
 import { type RefusedHost, type Security, securityOf } from './tls/security.js';
@@ -60,6 +62,7 @@ class DeliveryRun {
   /** Set when a limit of connections kept the delivery from being tried. */
   #postponedUntilMs: number | undefined;
   readonly #limitKey: string;
+  readonly #client: NamedClient | undefined;
 
   constructor(deliverer: Deliverer, delivery: Delivery, route: SmtpRoute, signal: AbortSignal) {
     const { egress, message } = delivery;
@@ -77,13 +80,10 @@ class DeliveryRun {
     this.#helloName = egress.helloName ?? deliverer.config.helloName ?? deliverer.hostname;
     this.#limitKey = `${delivery.site} ${egress.sourceAddress ?? ''}`;
     const login = route.transport === 'mx' ? '' : (route.login ?? '');
-    this.#key = JSON.stringify([
-      delivery.site,
-      this.#tls,
-      this.#helloName,
-      egress.sourceAddress ?? '',
-      login,
-    ]);
+    this.#client = clientOf(message, route, deliverer.config.xclientTo);
+    const { address = '', helloName = '' } = this.#client ?? {};
+    const who = [egress.sourceAddress ?? '', login, address, helloName];
+    this.#key = JSON.stringify([delivery.site, this.#tls, this.#helloName, ...who]);
   }
 
   async run(): Promise<void> {
@@ -178,6 +178,7 @@ class DeliveryRun {
       route: this.#route,
       helloName: this.#helloName,
       sourceAddress: this.#delivery.egress.sourceAddress,
+      client: this.#client,
       signal: this.#signal,
     };
     let left = reachability.sort(found.addresses);
@@ -286,10 +287,3 @@ class DeliveryRun {
 }
 
 const noServer = reply(451, '4.1', 'no server of the domain could be reached');
-
-function tlsFacts(connection: SmtpConnection): string | undefined {
-  if (connection.tls === undefined) return undefined;
-  const { standardName } = connection.tls.getCipher();
-  const version = connection.tls.getProtocol() ?? 'TLS';
-  return `${version} ${standardName}${connection.isVerified ? ' verified' : ''}`;
-}

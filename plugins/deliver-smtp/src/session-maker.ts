@@ -2,6 +2,7 @@
 import type { HostRoute, MxRoute, Reply, TlsPolicy } from '@postroad/core';
 import { abortable } from './client/abortable.js';
 import { dial } from './client/dial.js';
+import type { NamedClient } from './client/name-client.js';
 import { openSession } from './client/open-session.js';
 import { RemoteError } from './client/remote-error.js';
 import { SmtpConnection } from './client/smtp-connection.js';
@@ -27,6 +28,8 @@ export interface SessionMakerOptions {
   readonly route: SmtpRoute;
   readonly helloName: string;
   readonly sourceAddress: string | undefined;
+  /** Whom a next hop that trusts us is told of. */
+  readonly client: NamedClient | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -84,7 +87,7 @@ async function connect(
 }
 
 function sessionOptions(options: SessionMakerOptions, target: Target, security: Security) {
-  const { deliverer, route, helloName } = options;
+  const { deliverer, route, helloName, client } = options;
   const { secureContext, config, clock } = deliverer;
   const { login, password } = route.transport === 'mx' ? {} : route;
   const tls: TlsPolicy | 'implicit' = security.tls;
@@ -98,6 +101,7 @@ function sessionOptions(options: SessionMakerOptions, target: Target, security: 
     serverName: target.host,
     certificateNames: security.names,
     login: login === undefined ? undefined : { name: login, password: password ?? '' },
+    client,
     plaintextLogin: config.plaintextLogin,
     timeouts: config.timeouts,
     nowMs: clock.now(),

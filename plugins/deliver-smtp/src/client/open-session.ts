@@ -5,6 +5,7 @@ import { type Reply, reply, type TlsaRecord, type TlsPolicy } from '@postroad/co
 import { isDaneMatch } from '../tls/dane.js';
 import { logIn } from './authenticate.js';
 import { noCapabilities, parseCapabilities } from './capabilities.js';
+import { type NamedClient, nameClient } from './name-client.js';
 import { RemoteError } from './remote-error.js';
 import { replyOf, type ServerReply } from './reply-parser.js';
 import type { SmtpConnection } from './smtp-connection.js';
@@ -26,6 +27,8 @@ export interface SessionOptions {
   readonly tlsa?: readonly TlsaRecord[] | undefined;
   readonly nowMs: number;
   readonly login?: { readonly name: string; readonly password: string } | undefined;
+  /** Whom the server is to see instead of us (XCLIENT). */
+  readonly client?: NamedClient | undefined;
   /** Passwords without TLS, for next hops on this machine. */
   readonly plaintextLogin: boolean;
   readonly timeouts: Timeouts;
@@ -38,6 +41,11 @@ export async function openSession(connection: SmtpConnection, options: SessionOp
     refuse('greeting', await connection.reply(options.timeouts.greetingMs), 220);
     await sayHello(connection, options);
     if (options.tls !== 'none' && connection.tls === undefined) await startTls(connection, options);
+    if (
+      options.client !== undefined &&
+      (await nameClient(connection, options.client, options.timeouts.helloMs))
+    )
+      await sayHello(connection, options);
     if (options.login !== undefined) await logIn(connection, options.login, options);
   } catch (error) {
     // Whatever it was, a session that is half open is of no use to anybody.

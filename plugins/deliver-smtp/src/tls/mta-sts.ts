@@ -8,6 +8,7 @@ import {
   type Resolver,
 } from '@postroad/core';
 import { type MtaStsPolicy, parseStsPolicy, parseStsRecord } from './mta-sts-policy.js';
+import type { StsPolicyFile } from './sts-policy-file.js';
 
 /** Gets the text of a policy; rejects when it can not be had. */
 export type FetchStsPolicy = (domain: string, signal: AbortSignal) => Promise<string>;
@@ -18,6 +19,8 @@ export interface MtaStsOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly fetchPolicy: FetchStsPolicy;
+  /** Where policies are kept over restarts; only in memory by default. */
+  readonly file?: StsPolicyFile | undefined;
 }
 
 interface Known {
@@ -41,6 +44,13 @@ export class MtaSts {
     this.#failed = boundedCache({ entriesMax, clock: options.clock });
   }
 
+  /** Takes over what was kept. */
+  async start(): Promise<void> {
+    const nowMs = this.#options.clock.now();
+    for (const { domain, id, policy, untilMs } of (await this.#options.file?.read(nowMs)) ?? [])
+      this.#known.set(domain, { id, policy }, untilMs - nowMs);
+  }
+
   /**
    * The policy of a domain. One that was fetched once holds for its age, whatever becomes of DNS and web server
    * meanwhile: otherwise whoever can stop an answer could stop TLS.
@@ -53,6 +63,12 @@ export class MtaSts {
       const policy = parseStsPolicy(await this.#options.fetchPolicy(domain, signal));
       if (policy === undefined) throw new Error('the policy is not valid');
       this.#known.set(domain, { id, policy }, policy.maxAgeMs);
+      await this.#options.file?.add({
+        domain,
+        id,
+        policy,
+        untilMs: this.#options.clock.now() + policy.maxAgeMs,
+      });
       return policy;
     } catch (error) {
       signal.throwIfAborted();

@@ -1,0 +1,24 @@
+/** What a delivery says of itself, and of whom it speaks for. Pure. */
+import type { QueuedMessage } from '@postroad/core';
+import type { NamedClient } from './client/name-client.js';
+import type { SmtpConnection } from './client/smtp-connection.js';
+import type { SmtpRoute } from './session-maker.js';
+
+/** The client of the message, where the next hop is one that is to be told. */
+export function clientOf(
+  { origin }: QueuedMessage,
+  route: SmtpRoute,
+  xclientTo: readonly string[],
+): NamedClient | undefined {
+  if (route.transport === 'mx' || !xclientTo.includes(route.host)) return undefined;
+  const { remoteAddress, helloName, protocol } = origin;
+  return { address: remoteAddress, helloName, isExtended: protocol.toLowerCase() !== 'smtp' };
+}
+
+/** How the connection is encrypted, for logs. */
+export function tlsFacts(connection: SmtpConnection): string | undefined {
+  if (connection.tls === undefined) return undefined;
+  const { standardName } = connection.tls.getCipher();
+  const version = connection.tls.getProtocol() ?? 'TLS';
+  return `${version} ${standardName}${connection.isVerified ? ' verified' : ''}`;
+}
