@@ -22,6 +22,10 @@ const benches: Readonly<
     about: 'one worker and two, LMDB and PostgreSQL, side by side',
     load: () => import('./scale/run.js'),
   },
+  auth: {
+    about: 'messages received with all checks of the sender on, beside none, and the event loop',
+    load: () => import('./auth/run.js'),
+  },
   access: { about: 'IMAP and POP3 beside Dovecot', load: () => import('./access/run.js') },
 };
 

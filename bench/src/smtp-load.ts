@@ -7,11 +7,13 @@ export interface LoadOptions {
   readonly connections: number;
   readonly messages: number;
   readonly sizeBytes: number;
+  /** What to send instead of a message of that size, with its final dot. */
+  readonly content?: Buffer;
 }
 
 /** Resolves when every message has its 250; rejects at the first other answer. */
 export async function loadSmtp(options: LoadOptions): Promise<void> {
-  const message = makeMessage(options.sizeBytes);
+  const message = options.content ?? makeMessage(options.sizeBytes);
   let left = options.messages;
   const next = (): boolean => left-- > 0;
   const clients = Array.from({ length: options.connections }, () => runClient(options.port, message, next));
