@@ -25,6 +25,8 @@ process.on('disconnect', () => process.exit());
 
 const idle: Socket[] = [];
 const idleAtOnce = 100;
+/** A server that has not answered for so long behind the end has stopped answering. */
+const patienceMs = 15_000;
 
 async function runLoad(order: LoadOrder): Promise<LoadResult> {
   for (const socket of idle.splice(0)) socket.destroy();
@@ -35,10 +37,16 @@ async function runLoad(order: LoadOrder): Promise<LoadResult> {
     endsMs: begun + order.durationMs,
     latenciesMs: [],
     failures: 0,
+    open: new Set(),
   };
   const cpu = process.cpuUsage();
+  const timer = setTimeout(() => {
+    shared.failures++;
+    for (const socket of shared.open) socket.destroy();
+  }, order.durationMs + patienceMs);
   if (order.mode === 'idle') await holdIdle(order);
   else await Promise.all(Array.from({ length: order.connections }, () => keepSending(shared)));
+  clearTimeout(timer);
   const { user, system } = process.cpuUsage(cpu);
   const sorted = Float64Array.from(shared.latenciesMs).sort();
   return {
@@ -74,6 +82,7 @@ interface Shared {
   readonly endsMs: number;
   /** One entry for each message that was answered. */
   readonly latenciesMs: number[];
+  readonly open: Set<Socket>;
   failures: number;
 }
 
@@ -110,8 +119,12 @@ class Client {
         },
       },
     });
+    shared.open.add(this.#socket);
     this.done = new Promise((resolve) => {
-      this.#socket.once('close', () => resolve());
+      this.#socket.once('close', () => {
+        shared.open.delete(this.#socket);
+        resolve();
+      });
       this.#socket.once('error', () => {
         shared.failures++;
       });
