@@ -137,6 +137,11 @@ export interface MtaOptions {
   readonly plugins: readonly PluginUse[];
   readonly listeners?: readonly ListenerOptions[];
   readonly tls?: TlsOptions;
+  /**
+   * Clients are asked for a certificate, on all ports with TLS but those of the role `relay`, and may log in with one
+   * (SASL EXTERNAL) that an authority of this file in PEM has signed and that names an address of the account.
+   */
+  readonly clientCertificates?: { readonly authoritiesFile: string };
   readonly queue?: QueueOptions;
   /** Directory for bodies above the inline limit (default: a temporary one) and that limit (default 64 KiB). */
   readonly spool?: { readonly directory?: string; readonly inlineOctetsMax?: number };

@@ -154,6 +154,10 @@ const optionsShape = {
   plugins: plugins.describe('What the server is composed of, in order.'),
   listeners: z.array(z.strictObject(listenerShape)).optional().describe('The ports that take mail.'),
   tls: tls.optional().describe('Where the certificate comes from.'),
+  clientCertificates: z
+    .strictObject({ authoritiesFile: path })
+    .optional()
+    .describe('Whose certificates clients may log in with (SASL EXTERNAL): authorities in PEM.'),
   queue: z.strictObject(queueShape).optional().describe('When the queue tries again and when it gives up.'),
   spool: z
     .strictObject({ directory: path.optional(), inlineOctetsMax: z.number().int().min(0).optional() })

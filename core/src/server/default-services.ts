@@ -9,6 +9,7 @@ import type { CompiledHooks } from '../hooks/compile.js';
 import type { MtaOptions } from '../mta-options.js';
 import { Certificates } from '../services/certificates.js';
 import { Changes } from '../services/changes.js';
+import { type ClientAuthorities, createClientAuthorities } from '../services/client-certificates.js';
 import { Clock } from '../services/clock.js';
 import { Counters } from '../services/counters.js';
 import { createResolver } from '../services/dns-resolver.js';
@@ -34,6 +35,7 @@ export interface DefaultServices {
   readonly certificates: OwnedCertificates;
   /** Whether listeners can offer TLS, with the core's certificate or with those of a plugin. */
   readonly hasCertificates: boolean;
+  readonly clientAuthorities: ClientAuthorities;
   readonly listeners: GenerationListeners;
   readonly spool: OwnedSpool;
   readonly outbox: OwnedOutbox;
@@ -56,10 +58,18 @@ export function bindDefaults(
   };
   const { clock, random, metrics } = house;
   const certificates = createCertificates(options.tls, { hostname: options.hostname, clock, log });
+  const clientAuthorities = createClientAuthorities(options.clientCertificates?.authoritiesFile, clock);
   const offered = declared.has(Certificates.id)
     ? pluginCertificates(() => container.get(Certificates))
     : certificates;
-  const listeners = house.ports.forGeneration({ certificates: offered, clock, random, log, metrics });
+  const listeners = house.ports.forGeneration({
+    certificates: offered,
+    clientAuthorities,
+    clock,
+    random,
+    log,
+    metrics,
+  });
   const spool = createSpool({
     directory: options.spool?.directory ?? join(tmpdir(), `postroad-spool-${process.pid}`),
     inlineOctetsMax: options.spool?.inlineOctetsMax ?? inlineOctetsMaxDefault,
@@ -85,7 +95,8 @@ export function bindDefaults(
   bind(Outbox, outbox);
   bind(Reports, { tell: async (event) => await hooks().reported?.(event) });
   if (!declared.has(Resolver.id)) container.bind(Resolver, house.resolver ?? systemResolver(house, options));
-  return { certificates, hasCertificates: offered.isAvailable, listeners, spool, outbox };
+  const hasCertificates = offered.isAvailable;
+  return { certificates, clientAuthorities, hasCertificates, listeners, spool, outbox };
 }
 
 function systemResolver(house: House, options: MtaOptions): Resolver {

@@ -36,6 +36,7 @@ export async function startGeneration(house: House, generation: Generation): Pro
   const { defaults, log } = generation;
   try {
     await defaults.certificates.start();
+    await defaults.clientAuthorities.start();
     await defaults.spool.open();
     for (const scope of scopesOf(generation)) {
       for (const step of scope.starts) await runStep(step, 'its start', house.clock);

@@ -4,6 +4,7 @@ import { TLSSocket } from 'node:tls';
 import { ConnectionState } from '../context/connection.js';
 import { MailError } from '../errors.js';
 import type { Certificates } from './certificates.js';
+import type { ClientAuthorities } from './client-certificates.js';
 import type { Clock } from './clock.js';
 import type { ClientSocket, ListenOptions } from './listeners.js';
 import type { Logger } from './logger.js';
@@ -19,6 +20,8 @@ const handshakeTimeoutMs = 30_000;
 /** What serving needs. */
 export interface ServeServices {
   readonly certificates: Certificates;
+  /** Whose certificates clients may log in with; nobody's when absent. */
+  readonly clientAuthorities?: ClientAuthorities;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -83,13 +86,17 @@ function plainAddress(address: string | undefined): string {
 }
 
 function encrypt(socket: Socket, connection: ConnectionState, services: ServeServices): Promise<TLSSocket> {
-  const { certificates, clock } = services;
+  const { certificates, clientAuthorities, clock } = services;
   if (!certificates.isAvailable) throw new MailError('E_TLS', 'there is no certificate to offer TLS with');
   return new Promise((resolve, reject) => {
     const secured = new TLSSocket(socket, {
       isServer: true,
       secureContext: certificates.context(),
       SNICallback: (name, answer) => answer(null, certificates.context(name)),
+      // Other servers on port 25 have certificates too, but no account here. Who is believed is decided afterwards: a
+      // certificate that is not takes nobody's mail away.
+      requestCert: clientAuthorities?.isAsking === true && connection.role !== 'relay',
+      rejectUnauthorized: false,
     });
     const timer = clock.after(handshakeTimeoutMs, () =>
       fail(new MailError('E_TLS', 'the TLS handshake took too long')),
@@ -108,7 +115,7 @@ function encrypt(socket: Socket, connection: ConnectionState, services: ServeSer
     secured.once('secure', () => {
       timer.cancel();
       secured.off('close', onClose);
-      noteTls(connection, secured);
+      noteTls(connection, secured, (certificate) => clientAuthorities?.read(certificate));
       resolve(secured);
     });
   });
