@@ -103,6 +103,10 @@ export const adaptHaraka = definePlugin({
     });
     tapOutcomes(tap, outcomes);
     tap('closed', close);
+    // A message from code that is refused half-way has no other end.
+    tap('refused', async ({ connection }, signal) => {
+      if (connection.protocol === 'code') await close(connection, signal);
+    });
   },
 });
 

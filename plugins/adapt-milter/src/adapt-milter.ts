@@ -79,12 +79,18 @@ export const adaptMilter = definePlugin({
         if (connection.protocol === 'code') await close(connection);
       }
     });
-    tap('message', (message) => {
-      const outcome = outcomes.get(message);
-      // Failing open has been decided filter by filter; what failed otherwise fails closed.
-      if (outcome === undefined) return unknown;
-      return outcome.verdict?.verdict === 'discard' ? undefined : outcome.verdict;
-    });
+    tap(
+      'message',
+      (message) => {
+        const outcome = outcomes.get(message);
+        // Failing open has been decided filter by filter; what failed otherwise fails closed.
+        if (outcome === undefined) return unknown;
+        return outcome.verdict?.verdict === 'discard' ? undefined : outcome.verdict;
+      },
+      {
+        description: `milters in order: ${milters.map(({ config: one }) => `${one.name} (none answers: ${one.onError})`).join(', ')}`,
+      },
+    );
     tap('message', (message) => markOf(outcomes.get(message)), { order: 'late' });
     tap('expand', (message, recipients) => {
       const changes = outcomes.get(message)?.changes;
@@ -97,6 +103,10 @@ export const adaptMilter = definePlugin({
       return withHeaderSection(changes.content ?? body, editHeader(body.headerBytes, changes.edits));
     });
     tap('closed', close);
+    // A message from code that is refused half-way has no other end.
+    tap('refused', async ({ connection }) => {
+      if (connection.protocol === 'code') await close(connection);
+    });
   },
 });
 

@@ -58,15 +58,22 @@ export const checkClamav = definePlugin({
         return { source: 'clamav', error: messageOf(error) };
       }
     });
-    tap('message', (message) => {
-      const result = results.get(message);
-      // Fails closed unless the configuration says otherwise.
-      if (result === undefined) return config.onError === 'skip' || isTooLarge(message) ? undefined : unknown;
-      if (!counts(result, config)) return undefined;
-      if (config.onVirus !== 'reject') return undefined;
-      const grounds = { rule: 'virus', reason: result.virus ?? '' };
-      return reject(550, '7.1', 'message refused, it contains malware', grounds);
-    });
+    tap(
+      'message',
+      (message) => {
+        const result = results.get(message);
+        // Fails closed unless the configuration says otherwise.
+        if (result === undefined)
+          return config.onError === 'skip' || isTooLarge(message) ? undefined : unknown;
+        if (!counts(result, config)) return undefined;
+        if (config.onVirus !== 'reject') return undefined;
+        const grounds = { rule: 'virus', reason: result.virus ?? '' };
+        return reject(550, '7.1', 'message refused, it contains malware', grounds);
+      },
+      {
+        description: `${config.servers.length} clamd: a virus means ${config.onVirus}; none answers: ${config.onError}`,
+      },
+    );
     tap(
       'message',
       (message) => {

@@ -18,7 +18,7 @@ import {
 } from '@postroad/core';
 import type { RspamdAnswer } from './answer.js';
 import { askRspamd, type Judgement } from './ask-rspamd.js';
-import { config } from './config.js';
+import { type CheckRspamdConfig, config } from './config.js';
 import { findingsOf, headerEdits, markOf, refusalOf } from './judge.js';
 import { requestFields } from './request-fields.js';
 
@@ -71,20 +71,21 @@ export const checkRspamd = definePlugin({
         judgements.set(message, judgement);
         return findingsOf(judgement.answer);
       } catch (error) {
-        log.error('rspamd could not be asked', {
-          message: message.id,
-          skipped: config.onError === 'skip',
-          error,
-        });
+        const skipped = config.onError === 'skip';
+        log.error('rspamd could not be asked', { message: message.id, skipped, error });
         return { source: 'rspamd', error: messageOf(error) };
       }
     });
-    tap('message', (message) => {
-      const judgement = judgements.get(message);
-      // Fails closed unless the configuration says otherwise.
-      if (judgement === undefined) return config.onError === 'skip' ? undefined : unknown;
-      return refusalOf(judgement.answer, config);
-    });
+    tap(
+      'message',
+      (message) => {
+        const judgement = judgements.get(message);
+        // Fails closed unless the configuration says otherwise.
+        if (judgement === undefined) return config.onError === 'skip' ? undefined : unknown;
+        return refusalOf(judgement.answer, config);
+      },
+      { description: describe(config) },
+    );
     tap(
       'message',
       (message) => {
@@ -107,6 +108,10 @@ export const checkRspamd = definePlugin({
     });
   },
 });
+
+function describe({ servers, onError }: CheckRspamdConfig): string {
+  return `${servers.length} servers of rspamd: refuses or defers by its action; none answers: ${onError}`;
+}
 
 /** Another sender at once; the recipients when they are others. */
 function changeEnvelope(

@@ -74,13 +74,20 @@ export const checkSpamassassin = definePlugin({
         return { source: 'spamassassin', error: messageOf(error) };
       }
     });
-    tap('message', (message) => {
-      const answer = answers.get(message);
-      // Fails closed unless the configuration says otherwise.
-      if (answer === undefined) return config.onError === 'skip' || isTooLarge(message) ? undefined : unknown;
-      const isRefused = (answer.isSpam && config.onSpam === 'reject') || answer.score >= limitOf(config);
-      return isRefused ? reject(550, '7.1', 'message refused as spam', groundsOf(answer)) : undefined;
-    });
+    tap(
+      'message',
+      (message) => {
+        const answer = answers.get(message);
+        // Fails closed unless the configuration says otherwise.
+        if (answer === undefined)
+          return config.onError === 'skip' || isTooLarge(message) ? undefined : unknown;
+        const isRefused = (answer.isSpam && config.onSpam === 'reject') || answer.score >= limitOf(config);
+        return isRefused ? reject(550, '7.1', 'message refused as spam', groundsOf(answer)) : undefined;
+      },
+      {
+        description: `${config.servers.length} spamd: spam means ${config.onSpam}, refused from ${config.rejectScore ?? 'no'} points; none answers: ${config.onError}`,
+      },
+    );
     tap(
       'message',
       (message) => {
