@@ -14,7 +14,9 @@ export async function checkRecords(
   resolver: Resolver,
   signal?: AbortSignal,
 ): Promise<readonly CheckedRecord[]> {
-  return await Promise.all(wanted.map((record) => checkRecord(record, resolver, signal)));
+  // A signal for each: there are many, and every look-up listens to its own.
+  const own = () => (signal === undefined ? undefined : AbortSignal.any([signal]));
+  return await Promise.all(wanted.map((record) => checkRecord(record, resolver, own())));
 }
 
 async function checkRecord(

@@ -15,16 +15,24 @@ export const dnsCommands: readonly PluginCommand<AccessAutoconfigConfig>[] = [
     async run({ args, call, terminal }) {
       const given = { domain: String(args.domain), isChecked: args.check === true };
       const records = (await call('records', given)) as readonly CheckedRecord[];
-      terminal.result(
-        records.map(({ name, type, value, note, state, found }) => ({
-          ...(state === undefined ? {} : { state }),
-          name,
-          type,
-          value,
-          note: note ?? '',
-          ...(state === undefined ? {} : { found: found ?? '' }),
-        })),
-      );
+      if (terminal.isJson) {
+        terminal.result(records.map((record) => ({ ...record })));
+        return;
+      }
+      // Not a table: a key must be there whole, to be copied.
+      for (const record of records) terminal.print(lineOf(record));
     },
   },
 ];
+
+function lineOf({ name, type, value, note, state, found }: Partial<CheckedRecord>): string {
+  const text = type === 'TXT' ? stringsOf(value ?? '') : value;
+  const told = [note, found === undefined ? undefined : `found: ${found}`].filter((one) => one !== undefined);
+  const line = `${name}. ${type} ${text}${told.length === 0 ? '' : `  ; ${told.join(', ')}`}`;
+  return state === undefined ? line : `${state.padEnd(9)} ${line}`;
+}
+
+/** As zone files have them: strings of at most 255 octets (RFC 1035 section 3.3). */
+function stringsOf(text: string): string {
+  return (text.match(/.{1,255}/g) ?? []).map((part) => `"${part.replace(/["\\]/g, '\\$&')}"`).join(' ');
+}

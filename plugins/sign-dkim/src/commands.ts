@@ -1,6 +1,7 @@
 /** `postroad dkim create|rotate|list`: they make keys; a running server takes them up by itself. */
 import {
   type CommandArgument,
+  type CommandTerminal,
   domainKey,
   MailError,
   type PluginCommand,
@@ -29,7 +30,7 @@ export const dkimCommands: readonly PluginCommand<SignDkimConfig>[] = [
       if (keys.some((key) => stateOf(key) !== 'removed')) {
         throw new MailError('E_USAGE', `${name} has keys already: postroad dkim rotate makes new ones`);
       }
-      terminal.result((await createPair(config, name, keys, args.selector)).map(rowOf));
+      show(terminal, await createPair(config, name, keys, args.selector));
     },
   },
   {
@@ -47,7 +48,7 @@ export const dkimCommands: readonly PluginCommand<SignDkimConfig>[] = [
       if (keys.some((key) => stateOf(key) === 'waiting')) {
         throw new MailError('E_USAGE', `keys of ${name} still wait for their records: publish these first`);
       }
-      terminal.result((await createPair(config, name, keys, args.selector)).map(rowOf));
+      show(terminal, await createPair(config, name, keys, args.selector));
     },
   },
   {
@@ -57,7 +58,10 @@ export const dkimCommands: readonly PluginCommand<SignDkimConfig>[] = [
     async run({ config, args, terminal }) {
       const name = args.domain === undefined ? undefined : domainOf(args.domain);
       const keys = await listKeys(config.directory);
-      terminal.result(keys.filter((key) => name === undefined || key.domain === name).map(rowOf));
+      show(
+        terminal,
+        keys.filter((key) => name === undefined || key.domain === name),
+      );
     },
   },
 ];
@@ -108,6 +112,20 @@ function domainOf(text: unknown): string {
   const found = parseDomain(String(text));
   if (found === undefined || found.startsWith('[')) throw new MailError('E_USAGE', `${text} is no domain`);
   return domainKey(found);
+}
+
+/** Records are printed below the table: they must be there whole, to be copied. */
+function show(terminal: CommandTerminal, keys: readonly KeyFacts[]): void {
+  const rows = keys.map(rowOf);
+  if (terminal.isJson) {
+    terminal.result(rows);
+    return;
+  }
+  terminal.result(rows.map(({ text: _text, ...row }) => row));
+  for (const facts of keys) {
+    const strings = (recordText(facts).match(/.{1,255}/g) ?? []).map((part) => `"${part}"`);
+    if (stateOf(facts) !== 'removed') terminal.print(`${recordName(facts)}. TXT ${strings.join(' ')}`);
+  }
 }
 
 function rowOf(facts: KeyFacts): Readonly<Record<string, unknown>> {

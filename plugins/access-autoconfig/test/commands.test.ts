@@ -1,0 +1,29 @@
+import type { PluginCommand } from '@postroad/core';
+import { expect, test } from 'vitest';
+import { dnsCommands } from '../src/commands.js';
+import { config } from '../src/options.js';
+
+test('the command prints records whole, as zone files have them', async () => {
+  const [command] = dnsCommands as readonly PluginCommand<ReturnType<typeof config.parse>>[];
+  const lines: string[] = [];
+  const long = 'x'.repeat(300);
+  await command?.run({
+    config: config.parse({ domains: ['example.org'] }),
+    args: { domain: 'example.org' },
+    call: async () => [
+      { name: 'a.example.org', type: 'TXT', value: long, note: 'waiting' },
+      { name: 'example.org', type: 'MX', value: '10 mx.example.org', state: 'different', found: '10 other' },
+    ],
+    terminal: {
+      isJson: false,
+      isInteractive: false,
+      print: (line) => void lines.push(line),
+      result() {},
+      askSecret: async () => '',
+    },
+  });
+  expect(lines).toEqual([
+    `a.example.org. TXT "${long.slice(0, 255)}" "${long.slice(255)}"  ; waiting`,
+    'different example.org. MX 10 mx.example.org  ; found: 10 other',
+  ]);
+});
