@@ -19,7 +19,7 @@ import { type ScaleServer, startScaleServer } from './server.js';
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 const sizeBytes = 4_096;
 
-/** The bench: `npm run bench -- scale [--messages 4000] [--rounds 3] [--directory DISK]`. */
+/** The bench: `npm run bench -- scale [--messages 4000] [--rounds 3] [--directory DISK] [--only workers|inserts]`. */
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
@@ -27,6 +27,7 @@ export async function run(args: string[]): Promise<void> {
       messages: { type: 'string', default: '3000' },
       rounds: { type: 'string', default: '3' },
       directory: { type: 'string', default: tmpdir() },
+      only: { type: 'string' },
     },
   });
   const scale: Scale = {
@@ -40,8 +41,9 @@ export async function run(args: string[]): Promise<void> {
   };
   if (scale.database === undefined) console.log(`PostgreSQL is left out: ${postgresMissing}`);
   try {
-    await compareWorkers(scale);
-    if (scale.database !== undefined) await compareInserts(scale, scale.database);
+    if (values.only !== 'inserts') await compareWorkers(scale);
+    if (scale.database !== undefined && values.only !== 'workers')
+      await compareInserts(scale, scale.database);
   } finally {
     await scale.database?.stop();
     await rm(scale.directory, { recursive: true, force: true, maxRetries: 5 });

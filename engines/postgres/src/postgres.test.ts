@@ -8,7 +8,7 @@ const services = { clock: systemClock, log };
 const limits = {
   tls: 'none',
   connectionsMax: 4,
-  connectTimeoutMs: 5_000,
+  connectTimeoutMs: 20_000,
   statementTimeoutMs: 5_000,
 } as const;
 

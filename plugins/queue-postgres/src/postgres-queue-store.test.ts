@@ -11,7 +11,7 @@ const clock = systemClock;
 const limits = {
   tls: 'none',
   connectionsMax: 6,
-  connectTimeoutMs: 5_000,
+  connectTimeoutMs: 20_000,
   statementTimeoutMs: 20_000,
 } as const;
 

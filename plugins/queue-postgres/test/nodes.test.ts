@@ -18,8 +18,8 @@ const log: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () =>
 const limits = {
   tls: 'none',
   connectionsMax: 6,
-  connectTimeoutMs: 3_000,
-  statementTimeoutMs: 5_000,
+  connectTimeoutMs: 20_000,
+  statementTimeoutMs: 20_000,
 } as const;
 
 if (postgresMissing !== undefined) console.warn(`SKIPPED: ${postgresMissing}`);
@@ -92,10 +92,10 @@ describe.skipIf(postgresMissing !== undefined)('nodes that share a queue', () =>
   it('take over what a node held that is silent; it can not settle it any more', async () => {
     // Its clock stands still: it never says again that it is there.
     const standing = { ...systemClock, sleep: (_: number, signal?: AbortSignal) => aborted(signal) };
-    const paused = await node('paused', { nodeTimeoutMs: 1_000, clock: standing });
+    const paused = await node('paused', { nodeTimeoutMs: 4_000, clock: standing });
     const held = await paused.put(message('m1'), leaseOf('paused'));
     expect(paused.isHeld?.(held)).toBe(true);
-    const other = await node('other', { nodeTimeoutMs: 1_000 });
+    const other = await node('other', { nodeTimeoutMs: 4_000 });
     const lease = leaseOf('other');
     let taken: Awaited<ReturnType<QueueStore['lease']>> = [];
     await expect

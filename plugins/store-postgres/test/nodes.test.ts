@@ -17,8 +17,8 @@ const clock = systemClock;
 const limits = {
   tls: 'none',
   connectionsMax: 6,
-  connectTimeoutMs: 3_000,
-  statementTimeoutMs: 10_000,
+  connectTimeoutMs: 20_000,
+  statementTimeoutMs: 20_000,
 } as const;
 
 if (postgresMissing !== undefined) console.warn(`SKIPPED: ${postgresMissing}`);
