@@ -1,6 +1,6 @@
-// Makes docs/hooks.md and docs/errors.md from the tables of the built core. Run it after changing a table;
-// `tidy` says when it is due.
-import { readFileSync, writeFileSync } from 'node:fs';
+// Makes docs/hooks.md and docs/errors.md from the tables of the built core, and docs/plugins.md from what the packages
+// say of themselves. Run it after changing a table or adding a plugin; `tidy` says when it is due.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -30,6 +30,20 @@ const undecided = {
   default: 'the core does as it does by default',
 };
 
+/** What the families of plugins are for, in the order in which a message meets them. */
+const families = {
+  access: 'reading mail, and what clients need to be set up',
+  auth: 'who may log in',
+  check: 'what is taken, and what is known of it',
+  sign: 'proof for what is sent',
+  route: 'where a recipient goes next',
+  queue: 'where waiting messages are kept',
+  deliver: 'how a message goes on',
+  store: 'where mailboxes are kept',
+  observe: 'telling others what happens',
+  adapt: 'filters and plugins made for other servers',
+};
+
 /** Path and text of each document that is made. */
 export async function makeDocs(root) {
   const built = (path) => import(pathToFileURL(join(root, 'core', 'dist', path)).href);
@@ -38,6 +52,7 @@ export async function makeDocs(root) {
   return new Map([
     ['docs/hooks.md', hooksDocument(hookTable, types)],
     ['docs/errors.md', errorsDocument(errorCodes)],
+    ['docs/plugins.md', pluginsDocument(root)],
   ]);
 }
 
@@ -171,6 +186,50 @@ function errorsDocument(codes) {
       .map((code) => `| \`${code}\` | ${codes[code]} |`),
     '',
   ].join('\n');
+}
+
+function pluginsDocument(root) {
+  const all = readdirSync(join(root, 'plugins'))
+    .sort()
+    .filter((folder) => existsSync(join(root, 'plugins', folder, 'package.json')))
+    .map((folder) => {
+      const { name, description } = JSON.parse(
+        readFileSync(join(root, 'plugins', folder, 'package.json'), 'utf8'),
+      );
+      return { folder, name, description, family: folder.split('-')[0] };
+    });
+  const known = Object.keys(families);
+  const others = [...new Set(all.map(({ family }) => family))].filter((family) => !known.includes(family));
+  return [
+    '# Plugins',
+    '',
+    note.replace('change the table in the code', 'change the package.json of the plugin'),
+    '',
+    'Every plugin in this repository. Its README has options, hooks, tokens and RFCs. To make one of your own, see [Write a plugin](write-a-plugin.md).',
+    ...[...known, ...others].flatMap((family) =>
+      familySection(
+        family,
+        all.filter((plugin) => plugin.family === family),
+      ),
+    ),
+    '',
+  ].join('\n');
+}
+
+function familySection(family, plugins) {
+  if (plugins.length === 0) return [];
+  const purpose = families[family] === undefined ? '' : `: ${families[family]}`;
+  return [
+    '',
+    `## ${family}${purpose}`,
+    '',
+    '| package | purpose |',
+    '|---|---|',
+    ...plugins.map(
+      ({ folder, name, description }) =>
+        `| [${name}](../plugins/${folder}/README.md) | ${escapeCell(description ?? '')} |`,
+    ),
+  ];
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
