@@ -13,6 +13,7 @@ import { obeyControl } from './server/obey-control.js';
 import { disposeGeneration, type RunningGeneration, startGeneration } from './server/run-generation.js';
 import { submit } from './server/submit.js';
 import type { WorkerLink } from './server/worker-link.js';
+import { type TrialReport, type TrialRequest, tryMessage } from './server/try-message.js';
 import type { OpenListener } from './services/listeners.js';
 import type { Logger } from './services/logger.js';
 import type { MetricSample } from './services/metrics.js';
@@ -41,6 +42,8 @@ export interface Mta {
   explain(): Explanation;
   /** Hands a message in; resolves with its id once it is durable. Rejects with `E_REFUSED` and a reply. */
   submit(envelope: SubmitEnvelope, content: SubmitContent): Promise<{ readonly id: string }>;
+  /** What would happen to a message that came over a listener: nothing is taken, counted or told. */
+  try(request: TrialRequest): Promise<TrialReport>;
   /** The open ports. */
   readonly listeners: readonly OpenListener[];
   /** Whether other processes see the same queue. */
@@ -81,6 +84,7 @@ export function createMta(options: MtaOptions, services: MtaServices = {}): Mta 
     stop: (how) => server.stop(how),
     whenStopped: () => server.stopped,
     explain: () => server.explain(),
+    try: (request) => server.try(request),
     submit: (envelope, content) => submit(server.house, server.running().submitPolicy, envelope, content),
   };
 }
@@ -160,6 +164,7 @@ class Server {
         void this.stop(how).catch((error: unknown) => this.#log().error('stop failed', { error })),
       explain: () => this.explain(),
       pluginControl: (plugin, command) => pluginControl(this.running().generation, plugin, command),
+      try: (request) => this.try(request),
     });
   }
 
@@ -228,6 +233,10 @@ class Server {
       this.state = 'stopped';
       this.#tellStopped();
     }
+  }
+
+  try(request: TrialRequest): Promise<TrialReport> {
+    return tryMessage(this.house, this.running().generation, request);
   }
 
   explain(): Explanation {

@@ -12,6 +12,7 @@ import { resolveCommands } from './commands/resolve.js';
 import { reloadCommand, stopCommand } from './commands/server.js';
 import { startCommand } from './commands/start.js';
 import { suspendCommands } from './commands/suspend.js';
+import { tryCommand } from './commands/try.js';
 import { exitStatus, exitStatusOf } from './exit-status.js';
 import { helpOfAll, helpOfCommand, helpOfGroup } from './help.js';
 import { parseArguments, splitCommandLine } from './parse-arguments.js';
@@ -22,6 +23,7 @@ const coreCommands: readonly CliCommand[] = [
   startCommand,
   checkCommand,
   explainCommand,
+  tryCommand,
   migrateCommand,
   ...queueCommands,
   ...archiveCommands,

@@ -1,5 +1,6 @@
 /** The commands that a running server carries out. */
 import { MailError } from '../errors.js';
+import type { TrialRequest } from '../server/try-message.js';
 import type { Queue } from '../services/queue.js';
 import type { QueuedMessage } from '../services/queue-store.js';
 import { type ControlCall, type ControlHandler, controlLimits } from './protocol.js';
@@ -16,6 +17,7 @@ import {
   readTarget,
   readText,
 } from './read-arguments.js';
+import { readTrial } from './read-trial.js';
 
 /** The running server, as far as commands reach it. */
 export interface Controlled {
@@ -27,6 +29,7 @@ export interface Controlled {
   explain(): unknown;
   /** What a plugin answers a command of its own with. */
   pluginControl(plugin: string, command: string): ControlHandler | undefined;
+  try(request: TrialRequest): Promise<unknown>;
 }
 
 /** Handlers for `createControlServer`. `server` is asked at each call, so that a reload may change what it gives. */
@@ -62,6 +65,7 @@ export function controlHandlers(server: Controlled): Readonly<Record<string, Con
     resolve: (given) => server.queue.resolve(readAddress(given, 'address'), readSender(given)),
     explain: () => server.explain(),
     plugin: (given, call) => askPlugin(server, given, call),
+    try: (given) => server.try(readTrial(given)),
     reload: async () => {
       await server.reload();
       return { reloaded: true };

@@ -10,7 +10,7 @@ export interface HookServices {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
-  /** Told of every answer of a decide or gather hook, in the order in which they come; for `postroad try`. */
+  /** Told of every answer of a decide or gather hook, and of every failure, as they come; for `postroad try`. */
   readonly watch?: (tap: CompiledTap, answer: unknown) => void;
 }
 
@@ -79,6 +79,7 @@ export function withDeadline(
 
 /** Logs and counts a tap that failed. */
 export function reportFailure(tap: CompiledTap, error: unknown, services: HookServices): void {
+  services.watch?.(tap, error instanceof Error ? error : new Error(String(error)));
   services.log.error('tap failed', {
     plugin: tap.plugin,
     hook: tap.hook,

@@ -1,9 +1,6 @@
 /** Starting a built generation, and leaving it: every step in order, every failure undone. */
 import { MailError } from '../errors.js';
 import { runStep } from '../plugin/lifecycle.js';
-import { Authenticator } from '../services/authenticator.js';
-import { Directory } from '../services/directory.js';
-import { createDiskRoom } from '../services/disk-room.js';
 import { MailboxStore } from '../services/mailbox-store.js';
 import { type NewQueuedMessage, type QueuedRecipient, QueueStore } from '../services/queue-store.js';
 import { Spool } from '../services/spool.js';
@@ -16,6 +13,7 @@ import { createReceivePolicy } from '../stages/receive.js';
 import type { BuiltListener } from './generation.js';
 import { find, type Generation, scopesOf } from './generation.js';
 import type { House } from './house.js';
+import { receiveOptions } from './receive-options.js';
 
 /** A started generation. */
 export interface RunningGeneration {
@@ -165,32 +163,15 @@ async function listen(
   });
 }
 
-/** The receive stage of a listener; without one, that of `submit`, where whoever hands a message in is trusted. */
 function policyOf(
   house: House,
   generation: Generation,
   scheduler: Scheduler,
   listener: BuiltListener | undefined,
 ): ReceiverPolicy {
-  const { container } = listener?.scope ?? generation.scope;
-  const store = container.get(QueueStore);
+  const store = (listener?.scope ?? generation.scope).container.get(QueueStore);
   return createReceivePolicy({
-    hooks: listener?.hooks ?? generation.hooks,
-    hostname: generation.options.hostname,
-    authenticator: container.get(Authenticator),
-    directory: find(container, Directory),
-    spool: container.get(Spool),
-    clock: house.clock,
-    random: house.random,
-    log: generation.log,
-    metrics: house.metrics,
-    hopsMax: listener?.options.limits.hopsMax ?? 100,
-    lifetimeMs: schedulerOptions(generation.options.queue).lifetimeMs,
-    belonging: schedulerOptions(generation.options.queue),
-    isLoginNeeded: listener?.options.role === 'submission',
-    senders: listener?.options.senders ?? 'any',
-    room: createDiskRoom(container.get(Spool).directory, house.clock),
-    freeOctetsMin: 1.5 * (listener?.options.limits ?? defaultReceiverLimits).sizeBytesMax,
+    ...receiveOptions(house, generation, listener),
     enqueue: (message) => enqueue(house, store, scheduler, message),
   });
 }

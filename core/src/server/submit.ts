@@ -86,7 +86,7 @@ function refused(answer: ReceiverAnswer): MailError {
 }
 
 /** The octets with every bare CR or LF turned into CRLF. */
-async function* withCrLf(content: SubmitContent): AsyncGenerator<Uint8Array> {
+export async function* withCrLf(content: SubmitContent): AsyncGenerator<Uint8Array> {
   const chunks = typeof content === 'string' || content instanceof Uint8Array ? [content] : content;
   let endedWithCr = false;
   for await (const chunk of chunks) {
