@@ -182,7 +182,6 @@ export { decodeInitialResponse, decodeResponse, encodeChallenge } from './sasl/b
 export { deriveScramKeys, formatScramKeys, parseScramKeys } from './sasl/scram-keys.js';
 export type { ExplainedHook, ExplainedTap, Explanation } from './server/explain.js';
 export type { MtaServices } from './server/house.js';
-export type { SubmitContent, SubmitEnvelope } from './server/submit.js';
 export type { TrialReport, TrialRequest, TrialStep } from './server/try-message.js';
 export { type AddressTest, createAddressTest } from './services/address-test.js';
 export {

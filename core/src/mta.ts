@@ -84,7 +84,7 @@ export function createMta(options: MtaOptions, services: MtaServices = {}): Mta 
     stop: (how) => server.stop(how),
     whenStopped: () => server.stopped,
     explain: () => server.explain(),
-    try: (request) => server.try(request),
+    try: (request) => tryMessage(server.house, server.running().generation, request),
     submit: (envelope, content) => submit(server.house, server.running().submitPolicy, envelope, content),
   };
 }
@@ -164,7 +164,7 @@ class Server {
         void this.stop(how).catch((error: unknown) => this.#log().error('stop failed', { error })),
       explain: () => this.explain(),
       pluginControl: (plugin, command) => pluginControl(this.running().generation, plugin, command),
-      try: (request) => this.try(request),
+      try: (request) => tryMessage(this.house, this.running().generation, request),
     });
   }
 
@@ -233,10 +233,6 @@ class Server {
       this.state = 'stopped';
       this.#tellStopped();
     }
-  }
-
-  try(request: TrialRequest): Promise<TrialReport> {
-    return tryMessage(this.house, this.running().generation, request);
   }
 
   explain(): Explanation {

@@ -11,6 +11,7 @@ import type { Tap } from '../hooks/order.js';
 import { hookTable } from '../hooks/table.js';
 import { createMetrics } from '../services/metrics-registry.js';
 import type { NewQueuedMessage } from '../services/queue-store.js';
+import type { SubmitContent } from '../services/submission.js';
 import type { ReceiverAnswer, ReceiverPolicy } from '../smtp/receiver.js';
 import { createReceivePolicy } from '../stages/receive.js';
 import { formatAddress, parseAddress, type ReversePath } from '../values/address.js';
@@ -21,7 +22,7 @@ import type { Attributed } from '../values/verdict.js';
 import type { BuiltListener, Generation } from './generation.js';
 import type { House } from './house.js';
 import { receiveOptions } from './receive-options.js';
-import { type SubmitContent, withCrLf } from './submit.js';
+import { withCrLf } from './submit.js';
 
 /** Who would send what to whom. */
 export interface TrialRequest {
