@@ -73,6 +73,7 @@ export {
   hookNames,
   hookTable,
   type LoginFailure,
+  type RefiledEvent,
   type RefusedEvent,
   type ReportedEvent,
   type RetryAnswer,

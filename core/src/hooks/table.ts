@@ -6,7 +6,7 @@ import type { Body } from '../body/body.js';
 import type { Connection } from '../context/connection.js';
 import type { Message } from '../context/message.js';
 import type { Transaction } from '../context/transaction.js';
-import type { Filed } from '../services/mailbox-store.js';
+import type { Filed, Mailbox } from '../services/mailbox-store.js';
 import type { QueuedMessage, QueuedRecipient } from '../services/queue-store.js';
 import type { MailAddress, ReversePath } from '../values/address.js';
 import type { Envelope, EnvelopeRecipient } from '../values/envelope.js';
@@ -138,6 +138,16 @@ export interface StoredEvent {
   readonly filed: Filed;
 }
 
+/** A user has moved or copied messages from one mailbox of an account to another. */
+export interface RefiledEvent {
+  readonly accountId: string;
+  readonly from: Mailbox;
+  readonly to: Mailbox;
+  /** For `MailboxStore.open`, in the order of their UIDs; those that are gone again are left out. */
+  readonly messageIds: readonly string[];
+  readonly isCopy: boolean;
+}
+
 /** Every hook with its type. */
 export interface HookTable {
   // receive
@@ -178,6 +188,7 @@ export interface HookTable {
   // store
   filing: Decide<[question: FilingQuestion], FilingAnswer | Refusal>;
   stored: Observe<[event: StoredEvent]>;
+  refiled: Observe<[event: RefiledEvent]>;
 }
 
 /** The name of a hook. */
@@ -433,6 +444,15 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     timeoutMs: 10 * seconds,
     input: ['event'],
     purpose: 'A message was filed for a recipient.',
+  },
+  refiled: {
+    kind: 'observe',
+    stage: 'store',
+    scope: 'mta',
+    undecided: '–',
+    timeoutMs: 60 * seconds,
+    input: ['event'],
+    purpose: 'A user has moved or copied messages to another mailbox, by whatever protocol.',
   },
   attempted: {
     kind: 'observe',

@@ -41,6 +41,8 @@ export interface ScopeOptions {
   readonly metrics: Metrics;
   readonly keeper: Keeper;
   readonly generation: object;
+  /** Puts something in front of a service that is provided; `undefined` leaves it. */
+  wrap?<T>(token: Token<T>, service: T): T | undefined;
 }
 
 interface ScopeDraft {
@@ -132,7 +134,7 @@ function setupContext(
     },
     provide(token, service) {
       declare(token);
-      provideService(token, service, options.container, draft);
+      provideService(token, options.wrap?.(token, service) ?? service, options.container, draft);
     },
     provideClass(token, service) {
       declare(token);

@@ -17,6 +17,7 @@ import type { Logger } from '../services/logger.js';
 import { MailboxStore } from '../services/mailbox-store.js';
 import { type AccountQuotas, createAccountQuotas } from '../stages/account-quota.js';
 import { type AuthenticateOptions, createAuthenticator } from '../stages/authenticate.js';
+import { refilingStore } from '../stages/refiled.js';
 import { bindDefaults, type DefaultServices } from './default-services.js';
 import type { House } from './house.js';
 import { type ResolvedListener, resolveListener } from './listener-defaults.js';
@@ -70,7 +71,11 @@ export function buildGeneration(house: House, options: MtaOptions, number: numbe
     keeper: house.keeper,
     generation: holder,
   };
-  const scope = setupScope({ ...common, uses: options.plugins, container, listener: undefined });
+  const wrap = <T>(token: Token<T>, service: T): T | undefined =>
+    token.id === MailboxStore.id
+      ? (refilingStore(service as MailboxStore, { hooks: () => hooks, log }) as T)
+      : undefined;
+  const scope = setupScope({ ...common, wrap, uses: options.plugins, container, listener: undefined });
   const taps = orderAll(scope.taps);
   const services = { clock: house.clock, log, metrics: house.metrics };
   hooks = compileHooks(taps, services);

@@ -5,7 +5,7 @@ import { MailboxStore } from '../services/mailbox-store.js';
 import { type NewQueuedMessage, type QueuedRecipient, QueueStore } from '../services/queue-store.js';
 import { Spool } from '../services/spool.js';
 import { createReceiver } from '../smtp/create-receiver.js';
-import { defaultReceiverLimits, type ReceiverPolicy } from '../smtp/receiver.js';
+import type { ReceiverPolicy } from '../smtp/receiver.js';
 import { createDeliverPolicy } from '../stages/deliver.js';
 import { createScheduler, type Scheduler } from '../stages/queue/scheduler.js';
 import { schedulerOptions, shareOf } from '../stages/queue/scheduler-options.js';
