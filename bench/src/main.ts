@@ -26,6 +26,7 @@ const benches: Readonly<
     about: 'messages received with all checks of the sender on, beside none, and the event loop',
     load: () => import('./auth/run.js'),
   },
+  checks: { about: 'what the built-in checks cost', load: () => import('./checks/run.js') },
   access: { about: 'IMAP and POP3 beside Dovecot', load: () => import('./access/run.js') },
 };
 

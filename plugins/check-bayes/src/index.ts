@@ -1,6 +1,14 @@
 /** The public entry of `@postroad/check-bayes`. */
 export { checkBayes } from './check-bayes.js';
-export { classify, type Judgement } from './classify.js';
+export { type Counts, classify, type Judgement } from './classify.js';
 export { tokensOfMessage } from './message-words.js';
 export type { CheckBayesOptions } from './options.js';
-export { tokensOf } from './tokens.js';
+export {
+  type Kind,
+  type Learnt,
+  type Lesson,
+  openStatistics,
+  type Scope,
+  type Statistics,
+} from './statistics.js';
+export { type TokenKey, tokensOf } from './tokens.js';
