@@ -1,6 +1,6 @@
 /** Puts a unix socket in its place: never open to others, never in place of a live one. */
 import { randomBytes } from 'node:crypto';
-import { chmod, link, lstat, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { chmod, link, lstat, mkdir, mkdtemp, readdir, rename, rmdir, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { MailError, messageOf } from '../errors.js';
@@ -41,7 +41,7 @@ export async function bindSocket(server: Server, path: string): Promise<BoundSoc
       cause,
     });
   } finally {
-    if (nursery !== undefined) await rm(nursery, { recursive: true, force: true });
+    if (nursery !== undefined) await removeNursery(nursery);
   }
 }
 
@@ -102,7 +102,16 @@ function listen(server: Server, path: string): Promise<void> {
 
 async function removeOwn(path: string, ino: number): Promise<void> {
   const found = await lstat(path).catch(ignoreMissing);
-  if (found?.ino === ino) await rm(path, { force: true });
+  if (found?.ino === ino) await unlink(path).catch(ignoreMissing);
+}
+
+/**
+ * Not `rm`: it looks at each file by a call whose result Node.js leaves lying about, and after a socket the next `import`
+ * of a package does not follow symbolic links, so that a package manager's tree of links falls apart.
+ */
+async function removeNursery(nursery: string): Promise<void> {
+  for (const name of await readdir(nursery)) await unlink(join(nursery, name)).catch(ignoreMissing);
+  await rmdir(nursery);
 }
 
 function ignoreMissing(error: unknown): undefined {
