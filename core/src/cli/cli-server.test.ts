@@ -12,8 +12,11 @@ import {
   send,
   start,
   timeoutMs,
+  useCliDirectory,
   write,
 } from './cli.test.kit.js';
+
+useCliDirectory();
 
 describe('with a running server', { timeout: timeoutMs }, () => {
   it('lists, shows and changes the queue', async () => {

@@ -97,25 +97,28 @@ export const lightConfig = config
 /** Writes a file into the directory. */
 export const write = (name: string, text: string) => writeFile(join(directory, name), text);
 
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'postroad-cli-'));
-  await symlink(
-    fileURLToPath(new URL('../../node_modules', import.meta.url)),
-    join(directory, 'node_modules'),
-  );
-  await write('route-nowhere.ts', plugin);
-  await write('postroad.config.yaml', config);
-});
+/** Gives each test of the file that calls it a directory, and ends what it started. */
+export function useCliDirectory(): void {
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'postroad-cli-'));
+    await symlink(
+      fileURLToPath(new URL('../../node_modules', import.meta.url)),
+      join(directory, 'node_modules'),
+    );
+    await write('route-nowhere.ts', plugin);
+    await write('postroad.config.yaml', config);
+  });
 
-afterEach(async () => {
-  for (const child of children.splice(0)) {
-    if (child.exitCode === null && child.signalCode === null) {
-      child.kill('SIGKILL');
-      await once(child, 'exit');
+  afterEach(async () => {
+    for (const child of children.splice(0)) {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+      }
     }
-  }
-  await rm(directory, { recursive: true, force: true });
-});
+    await rm(directory, { recursive: true, force: true });
+  });
+}
 
 /** Starts the command. */
 export function run(...args: readonly string[]): Child {

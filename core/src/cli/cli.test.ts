@@ -1,7 +1,17 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { config, directory, postroad, postroadHere, timeoutMs, write } from './cli.test.kit.js';
+import {
+  config,
+  directory,
+  postroad,
+  postroadHere,
+  timeoutMs,
+  useCliDirectory,
+  write,
+} from './cli.test.kit.js';
+
+useCliDirectory();
 
 describe('without a server', { timeout: timeoutMs }, () => {
   it('checks, explains and prints the schema with the options of plugins', async () => {

@@ -2,15 +2,22 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import { accept, definePlugin, formatAddress, formatReversePath, readBody } from '@postroad/core';
 import { sendMessage, startTestMta } from '@postroad/core/testing';
-import { afterEach, expect } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { adaptMtaHooks } from './adapt-mta-hooks.js';
 import { decodeCbor, encodeCbor, type Plain } from './cbor.js';
 import type { HookServiceOptions } from './config.js';
 
 const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
+
+/** Closes it when the test is over. */
+function closeInTheEnd(close: (typeof closing)[number]): void {
+  if (closing.length === 0) onTestFinished(closeAll);
+  closing.push(close);
+}
+
+async function closeAll(): Promise<void> {
   for (const close of closing.splice(0)) await close();
-});
+}
 
 type Asked = { readonly [key: string]: unknown } & { readonly stage: string };
 
@@ -87,7 +94,7 @@ export async function serve(script: Script = {}): Promise<Service> {
     answer(200, said as Plain);
   });
   await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
-  closing.push(async () => {
+  closeInTheEnd(async () => {
     web.closeAllConnections();
     await new Promise<void>((resolve) => web.close(() => resolve()));
   });

@@ -1,30 +1,37 @@
 /** What every test of deliveries needs; whatever it opens is closed after each test. */
 import { type DeliveryReport, formatReply } from '@postroad/core';
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { createHarness, type Harness } from './harness.js';
 import { type Script, type ScriptedServer, startScriptedServer } from './scripted-server.js';
 
 const closing: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
+
+/** Closes it when the test is over. */
+function closeInTheEnd(close: (typeof closing)[number]): void {
+  if (closing.length === 0) onTestFinished(closeAll);
+  closing.push(close);
+}
+
+async function closeAll(): Promise<void> {
   for (const close of closing.splice(0).reverse()) await close();
-});
+}
 
 /** Closes something after the test. */
 export function closeLater(close: () => Promise<void> | void): void {
-  closing.push(close);
+  closeInTheEnd(close);
 }
 
 /** A server that plays a script. */
 export async function serve(script: Script): Promise<ScriptedServer> {
   const server = await startScriptedServer(script);
-  closing.push(() => server.close());
+  closeInTheEnd(() => server.close());
   return server;
 }
 
 /** A deliverer. */
 export function harness(options: Parameters<typeof createHarness>[0] = {}): Harness {
   const made = createHarness(options);
-  closing.push(() => made.deliverer.pool.close());
+  closeInTheEnd(() => made.deliverer.pool.close());
   return made;
 }
 
