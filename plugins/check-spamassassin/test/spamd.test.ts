@@ -1,6 +1,7 @@
 /** A real spamd with rules of our own, and preferences of one user. */
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { checkSpamassassin } from '@postroad/check-spamassassin';
 import { accept, definePlugin, type Finding, readBody } from '@postroad/core';
@@ -72,7 +73,8 @@ beforeAll(async () => {
         '--min-children',
         '1',
       ],
-      ...['--syslog', 'stderr', ...(isRoot ? ['--username', 'nobody'] : [])],
+      // Root gives its rights up; anybody else names itself, as spamd wants for directories of its own making.
+      ...['--syslog', 'stderr', '--username', isRoot ? 'nobody' : userInfo().username],
     ],
     isReady: () => ping(port),
   });
