@@ -27,6 +27,7 @@ export {
   type DmarcDisposition,
   dmarcDisposition,
   messageAuthentication,
+  pendingAuthentication,
 } from './context/authentication-key.js';
 export {
   type ChannelBindingType,
@@ -38,7 +39,7 @@ export {
   type TlsChannel,
   type TlsFacts,
 } from './context/connection.js';
-export { judgement } from './context/judgement.js';
+export { judgement, type MessageScore, messageScore } from './context/judgement.js';
 export { type Key, key, type Stateful } from './context/key.js';
 export type { Message } from './context/message.js';
 export { isStranger, isVouchedFor, notedFindings, noteFinding } from './context/noted-findings.js';

@@ -5,6 +5,12 @@ import { type Key, key } from './key.js';
 /** Hangs on the message, and on its transaction, from the end of `inspect` on, when a plugin such as `check-auth` has looked. */
 export const messageAuthentication: Key<MessageAuthentication> = key('core.authentication');
 
+/**
+ * Hangs on the message from the beginning of the check on, and resolves at its end with the same; it never rejects. An
+ * `inspect` tap that builds on it comes `after: ['check-auth']`, so that it hangs there when the tap begins.
+ */
+export const pendingAuthentication: Key<Promise<MessageAuthentication>> = key('core.pending-authentication');
+
 /** What was done with a message because of DMARC (RFC 7489 section 7.2, PolicyEvaluatedType). */
 export interface DmarcDisposition {
   readonly disposition: DmarcPolicy;

@@ -12,6 +12,7 @@ import {
   messageAuthentication,
   messageOf,
   parseAuthenticationResults,
+  pendingAuthentication,
   Resolver,
   withHeaderSection,
 } from '@postroad/core';
@@ -36,27 +37,34 @@ export const checkAuth = definePlugin({
     defer(() => pool.close());
     const count = (method: string, result: string) =>
       metrics.counter('check_auth_results', 'Results of the checks', { method, result }).increase();
+    const examine = async (message: Message, signal: AbortSignal) => {
+      const facts = factsOf(message, hostname, config);
+      const iprev = config.checks.includes('iprev')
+        ? checkIprev(services.resolver, facts.remoteAddress, signal)
+        : undefined;
+      const { checked, error } = await check(pool, facts, message, signal);
+      const name = await iprev;
+      const results = authenticationResults(facts, name, checked);
+      return { found: authenticationOf(checked, name, results), error };
+    };
     tap(
       'inspect',
       async (message, signal) => {
         if (!isFromOutside(message)) return { source: 'check-auth', result: 'none' };
-        const facts = factsOf(message, hostname, config);
-        const iprev = config.checks.includes('iprev')
-          ? checkIprev(services.resolver, facts.remoteAddress, signal)
-          : undefined;
-        const { checked, error } = await check(pool, facts, message, signal);
-        const name = await iprev;
-        const results = authenticationResults(facts, name, checked);
-        const found = authenticationOf(checked, name, results);
+        const examined = examine(message, signal);
+        const nothing: MessageAuthentication = { dkim: [], results: [] };
+        const known = examined.then(({ found }) => found).catch(() => nothing);
+        message.set(pendingAuthentication, known);
+        const { found, error } = await examined;
         message.set(messageAuthentication, found);
         // For those who are told of the transaction only, when the message is refused.
         message.transaction.set(messageAuthentication, found);
-        for (const { method, result } of results) count(method, result);
+        for (const { method, result } of found.results) count(method, result);
         if (error !== undefined)
           log.warn('a message could not be checked', { message: message.id, reason: error });
         return {
           source: 'check-auth',
-          result: checked.dmarc?.result ?? 'none',
+          result: found.dmarc?.result ?? 'none',
           details: found,
           ...(error === undefined ? {} : { error }),
         };

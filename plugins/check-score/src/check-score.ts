@@ -10,6 +10,7 @@ import {
   judgement,
   key,
   type Message,
+  messageScore,
   parseAddress,
   quarantine,
   reject,
@@ -40,6 +41,9 @@ export const checkScore = definePlugin({
       if (known !== undefined) return known;
       const sum = addUp(findings, { points, skipErrorsOf: config.skipErrorsOf });
       message.set(sums, sum);
+      message.set(messageScore, sum);
+      // For those who are told of the transaction only, when the message is refused.
+      message.transaction.set(messageScore, sum);
       return sum;
     };
 
