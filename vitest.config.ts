@@ -1,4 +1,8 @@
 import { defineConfig } from 'vitest/config';
+import { filesWithPrograms, SlowFirst } from './scripts/order-tests.js';
+
+/** `PROGRAMS=no`: without the tests that speak with outside programs. */
+const leftOut = process.env.PROGRAMS === 'no' ? filesWithPrograms(import.meta.dirname) : [];
 
 // Core's own tests import its sources by relative path. Every other package's tests reach the built
 // `@postroad/core` through node_modules, so there is one copy of it: build before running them.
@@ -14,7 +18,8 @@ export default defineConfig({
       'scripts/**/*.test.ts',
       'docs/**/*.test.ts',
     ],
-    exclude: ['**/node_modules/**', '**/dist/**'],
+    exclude: ['**/node_modules/**', '**/dist/**', ...leftOut],
+    sequence: { sequencer: SlowFirst },
     pool: 'forks',
     // Files share the two processes: loading everything anew for each took half of the time. What a file opens it closes.
     isolate: false,
