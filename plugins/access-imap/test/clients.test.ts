@@ -193,7 +193,16 @@ push "<tag-pattern>~s one<enter><tag-prefix><save-message>=Archive<enter><sync-m
       user "alice@example.org" password "wonder land" sslproto "TLS1.2+" no sslcertck no rewrite ${options}
       mda "cat >>${inbox}"\n`;
       await writeFile(rc, config, { mode: 0o600 });
-      const args = ['-f', rc, '--invisible', '--nodetach', '--nosyslog', '-v'];
+      const args = [
+        '-f',
+        rc,
+        '--pidfile',
+        join(imap.folder, 'fetchmail.pid'),
+        '--invisible',
+        '--nodetach',
+        '--nosyslog',
+        '-v',
+      ];
       const env = { ...process.env, FETCHMAILHOME: imap.folder, HOME: imap.folder };
       await run('fetchmail', args, { env, timeout: 60_000 }).catch((error: { code: number }) => {
         // 1 means that there was nothing new.

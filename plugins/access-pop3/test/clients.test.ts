@@ -104,10 +104,15 @@ describe('clients that others wrote read POP3:', { timeout: 120_000 }, () => {
         user "alice@example.org" password "wonder land" sslproto "TLS1.2+" no sslcertck no rewrite ${options}
         mda "cat >>${inbox}"\n`;
         await writeFile(rc, config, { mode: 0o600 });
-        return run('fetchmail', ['-f', rc, '--invisible', '--nodetach', '--nosyslog', '-v'], {
-          env: { ...process.env, FETCHMAILHOME: folder, HOME: folder },
-          timeout: 60_000,
-        }).then(
+        const pid = join(folder, 'fetchmail.pid'); // Its usual one is the machine's, and forbids a second fetchmail.
+        return run(
+          'fetchmail',
+          ['-f', rc, '--pidfile', pid, '--invisible', '--nodetach', '--nosyslog', '-v'],
+          {
+            env: { ...process.env, FETCHMAILHOME: folder, HOME: folder },
+            timeout: 60_000,
+          },
+        ).then(
           ({ stdout, stderr }) => stdout + stderr,
           (error) => error as { code: number; stdout: string },
         );
