@@ -43,8 +43,8 @@ export type TlsOptions =
 /** Limits of the sites that a pattern names. */
 export interface SiteRule {
   /**
-   * A site as lists show it, such as `mx:example.com` or `smtp:relay.example:25`; `*` stands for any characters. The
-   * first rule that fits counts.
+   * A site as lists show it, such as `mx:mx.provider.example` or `smtp:relay.example:25`; `*` stands for any characters.
+   * The first rule that fits counts. `mx:` and a recipient's domain makes that domain a site of its own.
    */
   readonly match: string;
   /** Most deliveries at once to the site; `deliveriesPerSiteMax` by default. */

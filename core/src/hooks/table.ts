@@ -171,6 +171,7 @@ export interface HookTable {
     [envelope: Pick<Envelope, 'reversePath' | 'parameters'>, recipient: EnvelopeRecipient],
     Route | Refusal
   >;
+  site: Decide<[route: Route], string>;
   // queue
   content: Transform<Body, [message: Message, findings: readonly Finding[]]>;
   header: Transform<HeaderPrefix, [message: Message, findings: readonly Finding[]]>;
@@ -388,6 +389,16 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     timeoutMs: 30 * seconds,
     input: ['envelope', 'recipient'],
     purpose: 'Where the recipient goes next: a local account, an MX, a host. Asked at each try.',
+  },
+  site: {
+    kind: 'decide',
+    stage: 'route',
+    scope: 'mta',
+    undecided: 'default',
+    timeoutMs: 10 * seconds,
+    input: ['route'],
+    purpose:
+      'The servers behind a route, named so that domains with the same ones share concurrency, rates and health. Asked for routes by MX at each try; by default a domain is a site of its own.',
   },
   returnPath: {
     kind: 'decide',

@@ -76,7 +76,7 @@ export interface QueuedRecipient {
   readonly bounceReason?: string;
   /** Where an operator sends it instead of where the `route` hook would. */
   readonly redirect?: Route;
-  /** The group it was last sorted into (`siteOf(route)`, or `new` before the first routing). */
+  /** The group it was last sorted into (its site, or `new` before the first routing). */
   readonly site: string;
   /** Whether the sender has been told of the delay (RFC 3461 section 4.1, DELAY). */
   readonly isDelayTold: boolean;

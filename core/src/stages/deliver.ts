@@ -32,6 +32,7 @@ const defaultEgress: EgressPolicy = Object.freeze({});
 export function createDeliverPolicy(options: DeliverOptions): SchedulerPolicy {
   return {
     route: (message, recipient) => route(options, message, recipient),
+    site: (of) => (options.hooks().site === null ? undefined : site(options, of)),
     deliver: (delivery, signal) => deliver(options, delivery, signal),
     async retry(question) {
       const answer = await options.hooks().schedule?.(question);
@@ -67,6 +68,12 @@ async function route(
   const path = await returnPath(message, recipient);
   if (path === undefined) return answer;
   return 'verdict' in path ? failedDecision : { ...answer, reversePath: path };
+}
+
+async function site(options: DeliverOptions, of: Route): Promise<string | undefined> {
+  const answer = await options.hooks().site?.(of);
+  // Not knowing which servers a domain shares must not stop its mail: it then is a site of its own.
+  return typeof answer === 'string' ? answer : undefined;
 }
 
 async function deliver(

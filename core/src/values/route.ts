@@ -46,8 +46,8 @@ export interface CustomRoute {
 export type Route = LocalRoute | MxRoute | HostRoute | CustomRoute;
 
 /**
- * The key under which deliveries are grouped, limited and told apart: all recipients of one message with one site go
- * in one transaction. Never contains credentials.
+ * The key under which deliveries are grouped, limited and told apart, unless a tap of the hook `site` knows that domains
+ * share their servers. Never contains credentials.
  */
 export function siteOf(route: Route): string {
   switch (route.transport) {

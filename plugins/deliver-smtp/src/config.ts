@@ -17,6 +17,7 @@ export interface DeliverSmtpOptions {
   readonly plaintextLogin?: boolean | undefined;
   readonly xclientTo?: readonly string[] | undefined;
   readonly mtaStsFile?: string | undefined;
+  readonly rollUp?: boolean | undefined;
   readonly chunking?: boolean | undefined;
   readonly eightBit?: 'refuse' | 'send' | undefined;
   readonly hostsMax?: number | undefined;
@@ -56,6 +57,8 @@ export const schema = z.strictObject({
   xclientTo: z.array(z.string().min(1)).default([]),
   /** Where policies of MTA-STS are kept over restarts. */
   mtaStsFile: z.string().min(1).optional(),
+  /** Whether domains with the same mail exchangers are one site. */
+  rollUp: z.boolean().default(true),
   /** BDAT where it is offered. */
   chunking: z.boolean().default(true),
   /** Eight-bit bodies where 8BITMIME is not offered. */

@@ -7,7 +7,9 @@ import { ConnectionLimits } from './connection-limits.js';
 import { ConnectionPool } from './connection-pool.js';
 import type { Deliverer } from './deliverer.js';
 import { deliver } from './delivery.js';
+import { PolicyScopes } from './policy-scopes.js';
 import { Reachability } from './reachability.js';
+import { SiteNames } from './site-names.js';
 import { survey } from './survey.js';
 import { createStsFetch } from './tls/fetch-sts-policy.js';
 import { MtaSts } from './tls/mta-sts.js';
@@ -29,6 +31,15 @@ export const deliverSmtp = definePlugin({
     const timeoutMs = stsTimeoutMs;
     const help = 'Connections to other servers';
     let secureContext: SecureContext | undefined;
+    const mtaSts = config.mtaSts
+      ? new MtaSts({
+          resolver,
+          clock,
+          log,
+          file: config.mtaStsFile === undefined ? undefined : new StsPolicyFile(config.mtaStsFile, log),
+          fetchPolicy: createStsFetch({ resolver, clock, allowPrivateAddresses, timeoutMs }),
+        })
+      : undefined;
     const deliverer: Deliverer = {
       config,
       hostname,
@@ -40,15 +51,9 @@ export const deliverSmtp = definePlugin({
       pool,
       limits: new ConnectionLimits(clock),
       reachability: new Reachability(clock),
-      mtaSts: config.mtaSts
-        ? new MtaSts({
-            resolver,
-            clock,
-            log,
-            file: config.mtaStsFile === undefined ? undefined : new StsPolicyFile(config.mtaStsFile, log),
-            fetchPolicy: createStsFetch({ resolver, clock, allowPrivateAddresses, timeoutMs }),
-          })
-        : undefined,
+      scopes: new PolicyScopes({ resolver, clock, mtaSts, useDane: config.dane }),
+      sites: new SiteNames({ resolver, clock }),
+      mtaSts,
       get secureContext() {
         secureContext ??= makeSecureContext(config);
         return secureContext;
@@ -68,6 +73,11 @@ export const deliverSmtp = definePlugin({
       if (route.transport === 'local' || route.transport === 'custom') return undefined;
       return deliver(deliverer, delivery, route, signal);
     });
+    if (config.rollUp) {
+      tap('site', (route) => (route.transport === 'mx' ? deliverer.sites.of(route.domain) : undefined), {
+        description: 'domains with the same mail exchangers are one site',
+      });
+    }
     tap('survey', (delivery, signal) => {
       const { route } = delivery;
       if (route.transport === 'local' || route.transport === 'custom') return undefined;

@@ -4,7 +4,9 @@ import type { Clock, Counter, Logger, Random, Resolver } from '@postroad/core';
 import type { DeliverSmtpConfig } from './config.js';
 import type { ConnectionLimits } from './connection-limits.js';
 import type { ConnectionPool } from './connection-pool.js';
+import type { PolicyScopes } from './policy-scopes.js';
 import type { Reachability } from './reachability.js';
+import type { SiteNames } from './site-names.js';
 import type { MtaSts } from './tls/mta-sts.js';
 
 /** Made once in the plugin's setup. */
@@ -20,6 +22,8 @@ export interface Deliverer {
   readonly pool: ConnectionPool;
   readonly limits: ConnectionLimits;
   readonly reachability: Reachability;
+  readonly scopes: PolicyScopes;
+  readonly sites: SiteNames;
   /** Policies of other domains; absent when switched off. */
   readonly mtaSts: MtaSts | undefined;
   readonly secureContext: SecureContext;

@@ -15,6 +15,16 @@ export function clientOf(
   return { address: remoteAddress, helloName, isExtended: protocol.toLowerCase() !== 'smtp' };
 }
 
+/**
+ * Whether the sender would rather have it delivered than protected (RFC 8689 section 5). REQUIRETLS, which says the
+ * opposite, goes before it.
+ */
+export function isTlsNotRequired({ parameters, body }: QueuedMessage): boolean {
+  if (parameters.requireTls) return false;
+  const said = body.header.get('TLS-Required');
+  return said !== undefined && /^\s*no\s*$/i.test(said);
+}
+
 /** How the connection is encrypted, for logs. */
 export function tlsFacts(connection: SmtpConnection): string | undefined {
   if (connection.tls === undefined) return undefined;

@@ -10,6 +10,7 @@ import {
   type TlsPolicy,
   type TlsSessionResult,
 } from '@postroad/core';
+import type { Candidates } from './candidates.js';
 import { abortable } from './client/abortable.js';
 import { type Answer, tooMany } from './client/answer.js';
 import { type Content, contentOf } from './client/content.js';
@@ -17,11 +18,11 @@ import type { NamedClient } from './client/name-client.js';
 import type { SmtpConnection } from './client/smtp-connection.js';
 import { runTransaction } from './client/transaction.js';
 import type { Deliverer } from './deliverer.js';
-import { clientOf, tlsFacts } from './delivery-facts.js';
-import { makeSession, type SmtpRoute, type Trouble } from './session-maker.js';
-import { findAddresses, findTargets, type Target } from './targets.js';
-import { type RefusedHost, type Security, securityOf } from './tls/security.js';
-import { refusedResult, sessionResult } from './tls/session-result.js';
+import { clientOf, isTlsNotRequired, tlsFacts } from './delivery-facts.js';
+import { findCandidates } from './find-candidates.js';
+import { makeSession, type Opened, type SmtpRoute, type Trouble } from './session-maker.js';
+import { findTargets } from './targets.js';
+import { sessionResult } from './tls/session-result.js';
 
 /** Delivers; resolves with an outcome for each recipient, whatever happens. */
 export async function deliver(
@@ -51,7 +52,9 @@ class DeliveryRun {
   readonly #content: Content;
   readonly #tls: TlsPolicy | 'implicit';
   readonly #helloName: string;
-  readonly #key: string;
+  /** Names everything that a connection was made for. */
+  #key = '';
+  #isRelaxed = false;
   #open: readonly QueuedRecipient[];
   #outcomes: RecipientOutcome[] = [];
   /** The last refusal for now of each recipient that is still open: what it gets when no other host takes it. */
@@ -79,11 +82,7 @@ class DeliveryRun {
     this.#tls = message.parameters.requireTls && wished !== 'implicit' ? 'verified' : wished;
     this.#helloName = egress.helloName ?? deliverer.config.helloName ?? deliverer.hostname;
     this.#limitKey = `${delivery.site} ${egress.sourceAddress ?? ''}`;
-    const login = route.transport === 'mx' ? '' : (route.login ?? '');
     this.#client = clientOf(message, route, deliverer.config.xclientTo);
-    const { address = '', helloName = '' } = this.#client ?? {};
-    const who = [egress.sourceAddress ?? '', login, address, helloName];
-    this.#key = JSON.stringify([delivery.site, this.#tls, this.#helloName, ...who]);
   }
 
   async run(): Promise<void> {
@@ -94,6 +93,7 @@ class DeliveryRun {
       return;
     }
     try {
+      await this.#findKey();
       await this.#useIdle();
       if (this.#open.length > 0) await this.#useHosts();
     } finally {
@@ -127,6 +127,22 @@ class DeliveryRun {
     };
   }
 
+  /** Whose connections may be used: those of the site, or only the domain's own. */
+  async #findKey(): Promise<void> {
+    const { egress, site, message } = this.#delivery;
+    const route = this.#route;
+    const login = route.transport === 'mx' ? '' : (route.login ?? '');
+    const { address = '', helloName = '' } = this.#client ?? {};
+    const who = [egress.sourceAddress ?? '', login, address, helloName];
+    let scope = '';
+    if (route.transport === 'mx' && this.#tls !== 'none') {
+      const hasOwn = await this.#deliverer.scopes.hasOwn(route.domain, this.#signal);
+      this.#isRelaxed = hasOwn && isTlsNotRequired(message);
+      scope = hasOwn ? `${route.domain}${this.#isRelaxed ? ' relaxed' : ''}` : '';
+    }
+    this.#key = JSON.stringify([site, scope, this.#tls, this.#helloName, ...who]);
+  }
+
   /** Tries connections that wait; one that has gone stale costs nothing but the try. */
   async #useIdle(): Promise<void> {
     for (;;) {
@@ -142,84 +158,60 @@ class DeliveryRun {
     const { port, hostsMax } = config;
     const signal = this.#signal;
     const targets = await findTargets(this.#route, { resolver, random, port, ownNames, hostsMax, signal });
-    if (!('hosts' in targets)) {
+    if (!('groups' in targets)) {
       this.#trouble = targets;
       return;
     }
+    const candidates = findCandidates(targets.groups, {
+      deliverer: this.#deliverer,
+      route: this.#route,
+      tls: this.#tls,
+      isRelaxed: this.#isRelaxed,
+      signal,
+      note: (trouble) => this.#note(trouble),
+      noteTls: (result) => this.#noteTls(result),
+    });
     let sessions = 0;
-    for (const target of targets.hosts) {
-      if (this.#open.length === 0 || sessions >= config.sessionsMax) return;
-      sessions += await this.#useHost(target, config.sessionsMax - sessions);
+    while (this.#open.length > 0 && sessions < config.sessionsMax) {
+      const opened = await this.#openSession(candidates);
+      if (opened === undefined) return;
+      if ('connection' in opened) {
+        sessions++;
+        await this.#transact(opened.connection);
+      } else {
+        this.#note(opened.trouble);
+        if (opened.candidate === undefined) return;
+      }
     }
   }
 
-  /** Tries the addresses of a host; gives the number of sessions that came to a transaction. */
-  async #useHost(target: Target, sessionsMax: number): Promise<number> {
-    const { resolver, config, reachability } = this.#deliverer;
-    const found = await findAddresses(target, {
-      resolver,
-      allowPrivate: config.allowPrivateAddresses,
-      addressesMax: config.addressesMax,
-      signal: this.#signal,
-    });
-    if (!('addresses' in found)) {
-      this.#note(found);
-      return 0;
-    }
-    const security = await this.#security(target);
-    if ('refusal' in security) {
-      if (this.#route.transport === 'mx')
-        this.#noteTls(refusedResult(this.#route.domain, target.host, security.by));
-      this.#note({ status: 'deferred', reply: security.refusal });
-      return 0;
+  /** A session with the next host that answers; `undefined` when there is none, or it must not be made yet. */
+  async #openSession(candidates: Candidates): Promise<Opened | undefined> {
+    const { sourceAddress, connectionRate } = this.#delivery.egress;
+    const late = await this.#deliverer.limits.connect(this.#limitKey, connectionRate, this.#signal);
+    if (late !== undefined) {
+      // Where a host has been asked already its answer counts.
+      if (this.#trouble === undefined) this.#postponedUntilMs = late.postponedUntilMs;
+      return undefined;
     }
     const maker = {
       deliverer: this.#deliverer,
       route: this.#route,
       helloName: this.#helloName,
-      sourceAddress: this.#delivery.egress.sourceAddress,
+      sourceAddress,
       client: this.#client,
       signal: this.#signal,
     };
-    let left = reachability.sort(found.addresses);
-    let sessions = 0;
-    while (left.length > 0 && this.#open.length > 0 && sessions < sessionsMax) {
-      const late = await this.#deliverer.limits.connect(
-        this.#limitKey,
-        this.#delivery.egress.connectionRate,
-        this.#signal,
-      );
-      if (late !== undefined) {
-        // Where a host has been asked already its answer counts.
-        if (this.#trouble === undefined) this.#postponedUntilMs = late.postponedUntilMs;
-        return sessions;
-      }
-      const opened = await makeSession(maker, target, left, security);
-      if (this.#route.transport === 'mx')
-        this.#noteTls(sessionResult(this.#route.domain, target.host, security, opened));
-      if ('connection' in opened) {
-        sessions++;
-        await this.#transact(opened.connection);
-      } else this.#note(opened.trouble);
-      const used = 'connection' in opened ? opened.connection.address : opened.address;
-      left = used === undefined ? [] : left.filter((address) => address !== used);
+    const opened = await makeSession(maker, candidates);
+    if (opened?.candidate !== undefined && this.#route.transport === 'mx') {
+      const { target, security } = opened.candidate;
+      this.#noteTls(sessionResult(this.#route.domain, target.host, security, opened));
     }
-    return sessions;
+    return opened;
   }
 
   #noteTls(result: TlsSessionResult | undefined): void {
     if (result !== undefined) this.#tlsSessions.push(result);
-  }
-
-  /** What the host must prove; only mail exchangers have policies of their own. */
-  async #security(target: Target): Promise<Security | RefusedHost> {
-    const { resolver, mtaSts, config } = this.#deliverer;
-    if (this.#route.transport !== 'mx' || this.#tls === 'implicit')
-      return { tls: this.#tls, by: 'policy', names: [target.host] };
-    const { domain } = this.#route;
-    const { host, port } = target;
-    const options = { resolver, mtaSts, useDane: config.dane, signal: this.#signal };
-    return await securityOf({ domain, host, port, wished: this.#tls }, options);
   }
 
   /** Runs transactions until no recipient is left that was only one too many. */

@@ -2,6 +2,7 @@
 import { type BoundedCache, boundedCache, type Clock } from '@postroad/core';
 
 const rememberedMs = 600_000;
+const slowMs = 60_000;
 const entriesMax = 10_000;
 
 /** The memory of one server. */
@@ -14,6 +15,11 @@ export class Reachability {
 
   failed(address: string): void {
     this.#failed.set(address, true, rememberedMs);
+  }
+
+  /** Another one answered sooner, although it was asked later. */
+  slow(address: string): void {
+    if (!this.isFailing(address)) this.#failed.set(address, true, slowMs);
   }
 
   reached(address: string): void {

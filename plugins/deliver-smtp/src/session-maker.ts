@@ -1,5 +1,6 @@
 /** From addresses to a session that is ready for MAIL, or to the trouble that stood in the way. */
 import type { HostRoute, MxRoute, Reply, TlsPolicy } from '@postroad/core';
+import type { Candidate, Candidates } from './candidates.js';
 import { abortable } from './client/abortable.js';
 import { dial } from './client/dial.js';
 import type { NamedClient } from './client/name-client.js';
@@ -7,8 +8,6 @@ import { openSession } from './client/open-session.js';
 import { RemoteError } from './client/remote-error.js';
 import { SmtpConnection } from './client/smtp-connection.js';
 import type { Deliverer } from './deliverer.js';
-import type { Target } from './targets.js';
-import type { Security } from './tls/security.js';
 
 /** The routes that this plugin knows. */
 export type SmtpRoute = MxRoute | HostRoute;
@@ -33,60 +32,78 @@ export interface SessionMakerOptions {
   readonly signal: AbortSignal;
 }
 
-/** A session, or trouble; `address` is the one that answered. */
+/** A session, or trouble; `candidate` is the one that answered. */
 export type Opened =
-  | { readonly connection: SmtpConnection }
-  | { readonly trouble: Trouble; readonly address: string | undefined };
+  | { readonly connection: SmtpConnection; readonly candidate: Candidate }
+  | { readonly trouble: Trouble; readonly candidate: Candidate | undefined };
 
-/** Connects to the first of the addresses that answers and opens a session there. Rejects when the signal aborts. */
+/**
+ * Connects to the first of the candidates that answers and opens a session there; `undefined` when there is none left.
+ * Rejects when the signal aborts.
+ */
 export async function makeSession(
   options: SessionMakerOptions,
-  target: Target,
-  addresses: readonly string[],
-  security: Security,
-): Promise<Opened> {
+  candidates: Pick<Candidates, 'next' | 'putBack'>,
+): Promise<Opened | undefined> {
   const { deliverer, signal } = options;
-  let connection: SmtpConnection | undefined;
+  let connected: { readonly connection: SmtpConnection; readonly candidate: Candidate } | undefined;
   try {
-    connection = await connect(options, target, addresses);
-    const opening = connection;
-    await abortable(signal, opening, () => openSession(opening, sessionOptions(options, target, security)));
-    return { connection };
+    connected = await connect(options, candidates);
+    if (connected === undefined) return undefined;
+    const { connection, candidate } = connected;
+    await abortable(signal, connection, () => openSession(connection, sessionOptions(options, candidate)));
+    return connected;
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof RemoteError)) throw error;
-    const address = connection?.address;
-    if (error.step === 'tls' && security.tls === 'opportunistic' && address !== undefined) {
+    const candidate = connected?.candidate;
+    if (error.step === 'tls' && candidate?.security.tls === 'opportunistic') {
+      const { target, address, security } = candidate;
       // RFC 7435: where nobody asked for TLS, a broken one must not cost the mail.
       deliverer.log.info('TLS failed, going on without', { host: target.host, address, error });
-      return await makeSession(options, target, [address], { ...security, tls: 'none' });
+      return await makeSession(options, only({ ...candidate, security: { ...security, tls: 'none' } }));
     }
-    deliverer.log.debug('no session', { host: target.host, address, error });
-    return { trouble: troubleOf(error, connection), address };
+    deliverer.log.debug('no session', { host: candidate?.target.host, address: candidate?.address, error });
+    return { trouble: troubleOf(error, connected?.connection), candidate };
   }
+}
+
+function only(candidate: Candidate): Pick<Candidates, 'next' | 'putBack'> {
+  let left: Candidate | undefined = candidate;
+  return {
+    async next() {
+      const one = left;
+      left = undefined;
+      return one;
+    },
+    putBack() {},
+  };
 }
 
 async function connect(
   { deliverer, sourceAddress, signal }: SessionMakerOptions,
-  target: Target,
-  addresses: readonly string[],
-): Promise<SmtpConnection> {
+  candidates: Pick<Candidates, 'next' | 'putBack'>,
+): Promise<{ readonly connection: SmtpConnection; readonly candidate: Candidate } | undefined> {
   const { clock, config, reachability, counters } = deliverer;
-  const { socket, address } = await dial({
-    addresses,
-    port: target.port,
+  const dialled = await dial({
+    next: (isLast) => candidates.next(isLast),
+    putBack: (left) => candidates.putBack(left),
     sourceAddress,
     connectMs: config.timeouts.connectMs,
     clock,
     signal,
-    onUnreachable: (failed) => reachability.failed(failed),
+    onUnreachable: ({ address }) => reachability.failed(address),
+    onSlow: ({ address }) => reachability.slow(address),
   });
+  if (dialled === undefined) return undefined;
+  const { socket, endpoint: candidate } = dialled;
+  const { address, target } = candidate;
   reachability.reached(address);
   counters.opened.increase();
-  return new SmtpConnection({ socket, address, host: target.host, clock });
+  return { connection: new SmtpConnection({ socket, address, host: target.host, clock }), candidate };
 }
 
-function sessionOptions(options: SessionMakerOptions, target: Target, security: Security) {
+function sessionOptions(options: SessionMakerOptions, { target, security }: Candidate) {
   const { deliverer, route, helloName, client } = options;
   const { secureContext, config, clock } = deliverer;
   const { login, password } = route.transport === 'mx' ? {} : route;

@@ -17,9 +17,9 @@ export async function survey(
   const { resolver, random, config, ownNames } = deliverer;
   const { port, hostsMax } = config;
   const targets = await findTargets(route, { resolver, random, port, ownNames, hostsMax, signal });
-  if (!('hosts' in targets)) return [{ source, result: targets.status, text: formatReply(targets.reply) }];
+  if (!('groups' in targets)) return [{ source, result: targets.status, text: formatReply(targets.reply) }];
   const findings: Finding[] = [];
-  for (const target of targets.hosts) {
+  for (const target of targets.groups.flat()) {
     const text = await describeHost(deliverer, delivery, route, target, signal);
     findings.push({ source, result: `${target.host}:${target.port}`, text });
   }

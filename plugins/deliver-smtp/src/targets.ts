@@ -21,9 +21,9 @@ export interface Target {
   readonly isForeign: boolean;
 }
 
-/** Hosts, or why there are none. */
+/** Hosts by preference, equals together in random order; or why there are none. */
 export type Targets =
-  | { readonly hosts: readonly Target[] }
+  | { readonly groups: readonly (readonly Target[])[] }
   | { readonly status: 'deferred' | 'failed'; readonly reply: Reply };
 
 /** What finding them depends on. */
@@ -39,10 +39,11 @@ export interface TargetOptions {
 
 /** The hosts of a route. */
 export async function findTargets(route: MxRoute | HostRoute, options: TargetOptions): Promise<Targets> {
-  if (route.transport !== 'mx') return { hosts: [{ host: route.host, port: route.port, isForeign: false }] };
+  if (route.transport !== 'mx')
+    return { groups: [[{ host: route.host, port: route.port, isForeign: false }]] };
   const target = (host: string): Target => ({ host, port: options.port, isForeign: true });
   // RFC 5321 section 4.1.3: an address literal has no MX.
-  if (route.domain.startsWith('[')) return { hosts: [target(route.domain)] };
+  if (route.domain.startsWith('[')) return { groups: [[target(route.domain)]] };
   let records: readonly MxRecord[];
   try {
     records = await options.resolver.mx(route.domain, options.signal);
@@ -65,9 +66,9 @@ export async function findTargets(route: MxRoute | HostRoute, options: TargetOpt
   if (usable.length === 0)
     return { status: 'failed', reply: reply(554, '4.6', 'mail for the domain comes back here') };
   return {
-    hosts: inOrder(usable, options.random)
-      .slice(0, options.hostsMax)
-      .map((host) => ({ ...target(host), isImplicit })),
+    groups: inOrder(usable, options.random, options.hostsMax).map((hosts) =>
+      hosts.map((host) => ({ ...target(host), isImplicit })),
+    ),
   };
 }
 
@@ -122,10 +123,24 @@ function withoutOurselves(records: readonly MxRecord[], ownNames: ReadonlySet<st
 }
 
 /** By preference, equals in random order (RFC 5321 section 5.1), each name once. */
-function inOrder(records: readonly MxRecord[], random: Random): readonly string[] {
+function inOrder(
+  records: readonly MxRecord[],
+  random: Random,
+  hostsMax: number,
+): readonly (readonly string[])[] {
   const drawn = records.map((record) => ({ record, lot: random.number() }));
   drawn.sort((a, b) => a.record.preference - b.record.preference || a.lot - b.lot);
-  return [...new Set(drawn.map(({ record }) => record.exchange.toLowerCase()))];
+  const seen = new Set<string>();
+  const groups = new Map<number, string[]>();
+  for (const { record } of drawn) {
+    const host = record.exchange.toLowerCase();
+    if (seen.has(host) || seen.size >= hostsMax) continue;
+    seen.add(host);
+    const group = groups.get(record.preference) ?? [];
+    groups.set(record.preference, group);
+    group.push(host);
+  }
+  return [...groups.values()];
 }
 
 /** RFC 8305 section 4: the families take turns, IPv6 first. */

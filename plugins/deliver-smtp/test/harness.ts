@@ -23,8 +23,10 @@ import { ConnectionLimits } from '../src/connection-limits.js';
 import { ConnectionPool } from '../src/connection-pool.js';
 import type { Deliverer } from '../src/deliverer.js';
 import { deliver } from '../src/delivery.js';
+import { PolicyScopes } from '../src/policy-scopes.js';
 import { Reachability } from '../src/reachability.js';
 import type { SmtpRoute } from '../src/session-maker.js';
+import { SiteNames } from '../src/site-names.js';
 import { type FetchStsPolicy, MtaSts } from '../src/tls/mta-sts.js';
 import { testCertificate } from './certificate.js';
 
@@ -38,6 +40,7 @@ export interface MessageWish {
   readonly egress?: EgressPolicy;
   readonly signal?: AbortSignal;
   readonly body?: QueuedMessage['body'];
+  readonly site?: string;
 }
 
 /** A deliverer of its own and how to use it. */
@@ -70,6 +73,8 @@ export function createHarness(
     names: none,
     ...resolver,
   };
+  const mtaSts =
+    fetchPolicy === undefined ? undefined : new MtaSts({ resolver: names, clock, log, fetchPolicy });
   const deliverer: Deliverer = {
     config,
     hostname: 'out.example.org',
@@ -81,7 +86,9 @@ export function createHarness(
     pool: new ConnectionPool(config.reuse, clock),
     limits: new ConnectionLimits(clock),
     reachability: new Reachability(clock),
-    mtaSts: fetchPolicy === undefined ? undefined : new MtaSts({ resolver: names, clock, log, fetchPolicy }),
+    scopes: new PolicyScopes({ resolver: names, clock, mtaSts, useDane: config.dane }),
+    sites: new SiteNames({ resolver: names, clock }),
+    mtaSts,
     secureContext: createSecureContext(trusted ? { ca: testCertificate } : {}),
     counters: { opened: counter, reused: counter },
   };
@@ -126,7 +133,7 @@ function deliveryOf(route: Route, wish: MessageWish): Delivery {
     recipients,
     route,
     routes: recipients.map(() => route),
-    site: siteOf(route),
+    site: wish.site ?? siteOf(route),
     egress: wish.egress ?? {},
     startedAtMs: 0,
   };

@@ -1,6 +1,6 @@
 /** One delivery that waits for its turn, and how recipients of one message are gathered into deliveries. */
 import type { QueuedMessage, QueuedRecipient } from '../../services/queue-store.js';
-import { type Route, siteOf } from '../../values/route.js';
+import type { Route } from '../../values/route.js';
 
 /** One message to recipients of one site, in one transaction. */
 export interface DeliveryJob {
@@ -15,6 +15,8 @@ export interface DeliveryJob {
 export interface RoutedQueuedRecipient {
   readonly recipient: QueuedRecipient;
   readonly route: Route;
+  /** Whose limits count: the same for the same route. */
+  readonly site: string;
 }
 
 /**
@@ -47,7 +49,7 @@ function jobOf(message: QueuedMessage, group: readonly RoutedQueuedRecipient[]):
   const first = group[0] as RoutedQueuedRecipient;
   return {
     message,
-    site: siteOf(first.route),
+    site: first.site,
     recipients: group.map((one) => one.recipient),
     routes: group.map((one) => one.route),
   };

@@ -13,6 +13,7 @@ import { createReplyRules } from './reply-rules.js';
 import { resolveAddress } from './resolve-address.js';
 import { beginJobs } from './run-job.js';
 import { createSettler } from './settler.js';
+import { createSiteNames } from './site-names.js';
 import { createSiteRules } from './site-rules.js';
 import { createSiteTable } from './site-table.js';
 import { createSuspensions, isUnder, type Suspensions } from './suspensions.js';
@@ -114,6 +115,7 @@ function createHands(
     parts,
     messages: createActiveMessages(),
     sites: createSiteTable(options),
+    siteNames: createSiteNames(policy, options, failed),
     settler: createSettler({
       ...parts,
       added: () => of.changed({ isMore: true }),

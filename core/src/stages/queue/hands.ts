@@ -13,6 +13,7 @@ import type { ReplyRules } from './reply-rules.js';
 import type { SchedulerOptions } from './scheduler-options.js';
 import type { SchedulerPolicy } from './scheduler-policy.js';
 import type { Settler } from './settler.js';
+import type { SiteNames } from './site-names.js';
 import type { SiteTable } from './site-table.js';
 import type { Suspensions } from './suspensions.js';
 import type { Timeline } from './timeline.js';
@@ -36,6 +37,7 @@ export interface Hands {
   readonly parts: DispatcherParts;
   readonly messages: ActiveMessages;
   readonly sites: SiteTable;
+  readonly siteNames: SiteNames;
   readonly settler: Settler;
   readonly judge: Judge;
   readonly suspensions: Suspensions;

@@ -6,6 +6,7 @@ import type { Route } from '../../values/route.js';
 import { type Refusal, reject } from '../../values/verdict.js';
 import type { RoutedQueuedRecipient } from './delivery-job.js';
 import type { SchedulerPolicy } from './scheduler-policy.js';
+import type { SiteNames } from './site-names.js';
 
 /** Recipients after routing. */
 export interface Sorted {
@@ -19,27 +20,31 @@ export async function sortByRoute(
   message: QueuedMessage,
   recipients: readonly QueuedRecipient[],
   policy: SchedulerPolicy,
-  failed: (what: string, error: unknown) => void,
+  of: { readonly siteNames: SiteNames; failed(what: string, error: unknown): void },
 ): Promise<Sorted> {
+  const ask = async (recipient: QueuedRecipient): Promise<Route | Refusal> => {
+    // What an operator wants returned needs no route. RFC 3463 section 3.8: X.7.0, a policy without a closer word.
+    if (recipient.bounceReason !== undefined) return reject(554, '7.0', recipient.bounceReason);
+    if (recipient.redirect !== undefined) return recipient.redirect;
+    try {
+      return await policy.route(message, recipient);
+    } catch (error) {
+      of.failed('route', error);
+      return { verdict: 'defer', reply: reply(451, '3.0', 'the route could not be found') };
+    }
+  };
   const answers = await Promise.all(
-    recipients.map(async (recipient): Promise<Route | Refusal> => {
-      // What an operator wants returned needs no route. RFC 3463 section 3.8: X.7.0, a policy without a closer word.
-      if (recipient.bounceReason !== undefined) return reject(554, '7.0', recipient.bounceReason);
-      if (recipient.redirect !== undefined) return recipient.redirect;
-      try {
-        return await policy.route(message, recipient);
-      } catch (error) {
-        failed('route', error);
-        return { verdict: 'defer', reply: reply(451, '3.0', 'the route could not be found') };
-      }
+    recipients.map(async (recipient) => {
+      const answer = await ask(recipient);
+      return 'transport' in answer ? { route: answer, site: await of.siteNames.of(answer) } : answer;
     }),
   );
   const routed: RoutedQueuedRecipient[] = [];
   const refused: Sorted['refused'][number][] = [];
   answers.forEach((answer, at) => {
     const recipient = recipients[at] as QueuedRecipient;
-    if ('transport' in answer) {
-      routed.push({ recipient, route: answer });
+    if ('route' in answer) {
+      routed.push({ recipient, ...answer });
       return;
     }
     const status = isPermanent(answer.reply) ? 'failed' : 'deferred';

@@ -4,7 +4,7 @@ import type { AddressResolution, Suspension } from '../../services/queue.js';
 import type { QueuedMessage, QueuedRecipient } from '../../services/queue-store.js';
 import type { MailAddress, ReversePath } from '../../values/address.js';
 import { defaultEnvelopeParameters } from '../../values/envelope.js';
-import { type Route, siteOf } from '../../values/route.js';
+import type { Route } from '../../values/route.js';
 import type { Hands } from './hands.js';
 import { sortByRoute } from './intake.js';
 import { createLimitTable } from './limit-table.js';
@@ -19,13 +19,13 @@ export async function resolveAddress(
   const nowMs = clock.now();
   const message = probeMessage(reversePath, nowMs);
   const recipient = probeRecipient(message, address, nowMs);
-  const { routed, refused } = await sortByRoute(message, [recipient], policy, hands.failed);
-  const route = routed[0]?.route;
-  if (route === undefined) {
+  const { routed, refused } = await sortByRoute(message, [recipient], policy, hands);
+  const [found] = routed;
+  if (found === undefined) {
     const reply = refused[0]?.outcome.reply;
     return { address, ...(reply === undefined ? {} : { refusal: reply }), findings: [], blocks: [] };
   }
-  const site = siteOf(route);
+  const { route, site } = found;
   const job = { message, site, recipients: [recipient], routes: [route] };
   const request = { id: message.id, ...job, route, startedAtMs: nowMs };
   const surveyed = await policy.survey?.(request);

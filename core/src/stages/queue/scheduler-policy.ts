@@ -16,7 +16,7 @@ import type {
 import type { NewQueuedMessage, QueuedMessage, QueuedRecipient } from '../../services/queue-store.js';
 import type { Finding } from '../../values/finding.js';
 import type { DeliveryReport } from '../../values/report.js';
-import type { Route } from '../../values/route.js';
+import type { MxRoute, Route } from '../../values/route.js';
 import type { Refusal } from '../../values/verdict.js';
 
 /** A delivery before its way out of the house is decided. */
@@ -32,6 +32,8 @@ export interface Surveyed {
 export interface SchedulerPolicy {
   /** Where a recipient goes next; asked before each try. A refusal with 5yz bounces it, with 4yz is retried. */
   route(message: QueuedMessage, recipient: QueuedRecipient): MaybePromise<Route | Refusal>;
+  /** The site of a route by MX, when it shares its servers with other domains; asked before each try, after `route`. */
+  site?(route: MxRoute): MaybePromise<string | undefined>;
   /**
    * One try. The signal aborts when the try must end: its lease is over, or the server stops. An outcome that is
    * missing in the report counts as deferred.

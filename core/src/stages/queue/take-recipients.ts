@@ -1,7 +1,6 @@
 /** What happens to leased recipients before their delivery has its place in a line. */
 import type { QueuedMessage, QueuedRecipient } from '../../services/queue-store.js';
 import type { RecipientOutcome } from '../../values/report.js';
-import { siteOf } from '../../values/route.js';
 import { type DeliveryJob, gatherJobs, type RoutedQueuedRecipient } from './delivery-job.js';
 import { giveBack, giveBackJob, giveBackSuspended, setAside } from './give-back.js';
 import type { Hands } from './hands.js';
@@ -18,7 +17,7 @@ export async function takeRecipients(
   const { policy, options } = hands.parts;
   const fit = recipients.filter((one) => one.unsettledAttempts <= options.unsettledAttemptsMax);
   if (fit.length < recipients.length) holdPoison(hands, message, recipients);
-  const sorted = await sortByRoute(message, fit, policy, hands.failed);
+  const sorted = await sortByRoute(message, fit, policy, hands);
   for (const job of gatherJobs(
     message,
     withoutSuspended(hands, message, sorted.routed),
@@ -38,8 +37,7 @@ function withoutSuspended(
   routed: readonly RoutedQueuedRecipient[],
 ): readonly RoutedQueuedRecipient[] {
   if (hands.suspensions.isEmpty) return routed;
-  return routed.filter(({ recipient, route }) => {
-    const site = siteOf(route);
+  return routed.filter(({ recipient, site }) => {
     const suspension = hands.suspensions.find(message, recipient, site);
     if (suspension === undefined) return true;
     hands.passing--;

@@ -1,7 +1,7 @@
 /** How an attempt at TLS went, for reports to the domain (RFC 8460). */
 import type { TlsSessionResult } from '@postroad/core';
 import type { Opened } from '../session-maker.js';
-import type { Security } from './security.js';
+import type { RefusedHost, Security } from './security.js';
 
 /** The result of one session; `undefined` when TLS was not come to, or not wanted. */
 export function sessionResult(
@@ -19,7 +19,7 @@ export function sessionResult(
   };
   if ('trouble' in opened) {
     const { tlsFailure } = opened.trouble;
-    const address = opened.address === undefined ? {} : { address: opened.address };
+    const address = opened.candidate === undefined ? {} : { address: opened.candidate.address };
     return tlsFailure === undefined ? undefined : { ...shared, ...address, failure: tlsFailure };
   }
   const { connection } = opened;
@@ -30,7 +30,7 @@ export function sessionResult(
 }
 
 /** A policy that could not be kept before a connection was made. */
-export function refusedResult(domain: string, host: string, by: 'sts' | 'tlsa'): TlsSessionResult {
+export function refusedResult(domain: string, host: string, { by }: RefusedHost): TlsSessionResult {
   const failure = by === 'tlsa' ? 'dnssec-invalid' : 'validation-failure';
   return { domain, host, policyType: by, policyLines: [], failure };
 }
