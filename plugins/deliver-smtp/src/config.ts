@@ -2,6 +2,7 @@
 import type { StandardSchema, TlsPolicy } from '@postroad/core';
 import { z } from 'zod';
 import { defaultTimeouts, type Timeouts } from './client/timeouts.js';
+import type { EightBitPolicy } from './convert/converted-content.js';
 
 /** What a user may write; see the README. */
 export interface DeliverSmtpOptions {
@@ -19,7 +20,7 @@ export interface DeliverSmtpOptions {
   readonly mtaStsFile?: string | undefined;
   readonly rollUp?: boolean | undefined;
   readonly chunking?: boolean | undefined;
-  readonly eightBit?: 'refuse' | 'send' | undefined;
+  readonly eightBit?: EightBitPolicy | undefined;
   readonly hostsMax?: number | undefined;
   readonly addressesMax?: number | undefined;
   readonly sessionsMax?: number | undefined;
@@ -61,8 +62,8 @@ export const schema = z.strictObject({
   rollUp: z.boolean().default(true),
   /** BDAT where it is offered. */
   chunking: z.boolean().default(true),
-  /** Eight-bit bodies where 8BITMIME is not offered. */
-  eightBit: z.enum(['refuse', 'send']).default('refuse'),
+  /** Eight-bit bodies where 8BITMIME is not offered, and binary ones where BINARYMIME is not. */
+  eightBit: z.enum(['convert', 'convert-signed', 'refuse', 'send']).default('convert'),
   hostsMax: z.number().int().min(1).max(100).default(10),
   addressesMax: z.number().int().min(1).max(100).default(8),
   sessionsMax: z.number().int().min(1).max(100).default(3),

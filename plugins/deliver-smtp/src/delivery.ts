@@ -13,10 +13,11 @@ import {
 import type { Candidates } from './candidates.js';
 import { abortable } from './client/abortable.js';
 import { type Answer, tooMany } from './client/answer.js';
-import { type Content, contentOf } from './client/content.js';
+import { noCapabilities } from './client/capabilities.js';
 import type { NamedClient } from './client/name-client.js';
 import type { SmtpConnection } from './client/smtp-connection.js';
 import { runTransaction } from './client/transaction.js';
+import { type Contents, contentsOf } from './convert/converted-content.js';
 import type { Deliverer } from './deliverer.js';
 import { clientOf, isTlsNotRequired, tlsFacts } from './delivery-facts.js';
 import { findCandidates } from './find-candidates.js';
@@ -49,7 +50,7 @@ class DeliveryRun {
   readonly #signal: AbortSignal;
   /** As the next hop is to see it. */
   readonly #message: QueuedMessage;
-  readonly #content: Content;
+  readonly #contents: Contents;
   readonly #tls: TlsPolicy | 'implicit';
   readonly #helloName: string;
   /** Names everything that a connection was made for. */
@@ -75,7 +76,7 @@ class DeliveryRun {
     this.#signal = signal;
     this.#message =
       route.reversePath === undefined ? message : { ...message, reversePath: route.reversePath };
-    this.#content = contentOf(message);
+    this.#contents = contentsOf(message, deliverer.config.eightBit);
     this.#open = delivery.recipients;
     const wished = egress.tls ?? route.tls ?? deliverer.config.tls;
     // RFC 8689 section 4.2.1: the next server must have proven who it is.
@@ -221,13 +222,14 @@ class DeliveryRun {
     const protocol = this.#route.transport === 'lmtp' ? 'lmtp' : 'smtp';
     const message = this.#message;
     const { timeouts, chunking, eightBit } = config;
+    const content = await this.#contents.for(connection.capabilities ?? noCapabilities);
     let recipients = this.#open;
     let isLeaving = false;
     while (recipients.length > 0) {
       const shared = {
         protocol,
         message,
-        content: this.#content,
+        content,
         timeouts,
         chunking,
         eightBit,

@@ -106,7 +106,7 @@ describe('a message in chunks', () => {
     expect(server.lines[1]).toBe('MAIL FROM:<alice@example.org> BODY=BINARYMIME');
     expect(server.messages.map(String)).toEqual([content]);
     const old = await serve(polite());
-    expect(told(await harness().deliver(smtp(old), { content, parameters }))).toEqual([
+    expect(told(await harness({ eightBit: 'refuse' }).deliver(smtp(old), { content, parameters }))).toEqual([
       'failed 554 5.6.3 the next server does not take binary bodies',
     ]);
   });
@@ -114,7 +114,7 @@ describe('a message in chunks', () => {
   test('or not, eight bits need 8BITMIME, unless told otherwise', async () => {
     const server = await serve(polite({ offers: [] }));
     const content = 'A: b\r\n\r\n\u00fc\r\n';
-    expect(told(await harness().deliver(smtp(server), { content }))).toEqual([
+    expect(told(await harness({ eightBit: 'refuse' }).deliver(smtp(server), { content }))).toEqual([
       'failed 554 5.6.3 the next server does not take eight-bit bodies',
     ]);
     expect(told(await harness({ eightBit: 'send' }).deliver(smtp(server), { content }))).toEqual([

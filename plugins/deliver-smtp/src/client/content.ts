@@ -4,7 +4,7 @@ import type { Body, QueuedMessage } from '@postroad/core';
 /** The content with what must be known before it is offered. */
 export interface Content {
   readonly prefix: Buffer;
-  readonly body: Body;
+  readonly body: Pick<Body, 'inline' | 'open'>;
   readonly sizeBytes: number;
   readonly has8bit: boolean;
   /** Lines may be of any octets: only BDAT can carry it (RFC 3030 section 3). */

@@ -6,6 +6,7 @@ import {
   type Reply,
   reply,
 } from '@postroad/core';
+import type { EightBitPolicy } from '../convert/converted-content.js';
 import type { Capabilities } from './capabilities.js';
 import { needsUtf8Address } from './commands.js';
 import type { Content } from './content.js';
@@ -15,7 +16,7 @@ export function refuseMessage(
   message: QueuedMessage,
   content: Content,
   offered: Capabilities,
-  policy: { readonly isEncrypted: boolean; readonly eightBit: 'refuse' | 'send' },
+  policy: { readonly isEncrypted: boolean; readonly eightBit: EightBitPolicy },
 ): Reply | undefined {
   // RFC 1870 section 6.1.
   if (offered.sizeBytesMax > 0 && content.sizeBytes > offered.sizeBytesMax)
@@ -23,11 +24,11 @@ export function refuseMessage(
   // RFC 8689 section 4.2.1.
   if (message.parameters.requireTls && !(policy.isEncrypted && offered.has('REQUIRETLS')))
     return reply(550, '7.30', 'the next server can not promise TLS, which the sender requires');
-  // RFC 3030 section 3: a binary body that can not be sent as it is would have to be encoded, which breaks signatures.
+  // RFC 3030 section 3: what could be converted has been by now.
   if (content.isBinary && !(offered.has('BINARYMIME') && offered.has('CHUNKING')))
     return reply(554, '6.3', 'the next server does not take binary bodies');
-  // RFC 6152 section 3 leaves conversion, which breaks signatures, and refusal.
-  if (content.has8bit && !offered.has('8BITMIME') && policy.eightBit === 'refuse')
+  // RFC 6152 section 3 leaves conversion and refusal.
+  if (content.has8bit && !offered.has('8BITMIME') && policy.eightBit !== 'send')
     return reply(554, '6.3', 'the next server does not take eight-bit bodies');
   if (offered.has('SMTPUTF8')) return undefined;
   const sender = message.reversePath;

@@ -1,5 +1,6 @@
 /** One transaction: MAIL, RCPT, DATA, the message, and an answer for each recipient. */
 import { type QueuedMessage, type QueuedRecipient, type Reply, reply } from '@postroad/core';
+import type { EightBitPolicy } from '../convert/converted-content.js';
 import { type Answer, isTooManyRecipients } from './answer.js';
 import { type Capabilities, noCapabilities } from './capabilities.js';
 import { mailCommand, recipientCommand } from './commands.js';
@@ -22,7 +23,7 @@ export interface TransactionOptions {
   /** Whether BDAT is used where it is offered. */
   readonly chunking: boolean;
   /** What to do with eight-bit bodies where 8BITMIME is not offered. */
-  readonly eightBit: 'refuse' | 'send';
+  readonly eightBit: EightBitPolicy;
 }
 
 /**
