@@ -135,6 +135,7 @@ export type {
   MimePart,
 } from './mime/structure.js';
 export { structureLimits } from './mime/structure-limits.js';
+export { structureOf } from './mime/structure-of.js';
 export { createMta, type Mta } from './mta.js';
 export {
   type LimitRule,

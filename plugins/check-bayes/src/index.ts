@@ -11,4 +11,4 @@ export {
   type Scope,
   type Statistics,
 } from './statistics.js';
-export { type TokenKey, tokensOf } from './tokens.js';
+export { type Tokens, tokensOf } from './tokens.js';

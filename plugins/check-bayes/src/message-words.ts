@@ -5,18 +5,20 @@ import {
   decodeHeaderValue,
   type MimePart,
   parseAddressList,
-  parseStructure,
+  structureOf,
   transferDecoder,
 } from '@postroad/core';
-import { type TokenKey, tokensOf } from './tokens.js';
+import { splitWords } from './split-words.js';
+import { type Tokens, tokensOf } from './tokens.js';
 
 /** Encoded octets of one part that are decoded. */
 const partOctetsMax = 131_072;
 const partsMax = 20;
-const wordLengthMax = 40;
+const linksMax = 50;
+const fieldLengthMax = 40;
 
 /** The tokens of a message, of at most so many words. */
-export async function tokensOfMessage(body: Body, wordsMax: number): Promise<readonly TokenKey[]> {
+export async function tokensOfMessage(body: Body, wordsMax: number): Promise<Tokens> {
   return tokensOf(await wordsOfMessage(body, wordsMax));
 }
 
@@ -24,36 +26,41 @@ export async function tokensOfMessage(body: Body, wordsMax: number): Promise<rea
 export async function wordsOfMessage(body: Body, wordsMax: number): Promise<readonly string[]> {
   const words: string[] = [];
   const { header } = body;
-  words.push(...split(decodeHeaderValue(header.get('subject') ?? '')).map((word) => `subject:${word}`));
+  const split = (text: string) => splitWords(decodeHeaderValue(text), wordsMax);
+  words.push(...split(header.get('subject') ?? '').map((word) => `subject:${word}`));
   for (const { mailbox, host, name } of (parseAddressList(header.get('from') ?? '') ?? []).slice(0, 3)) {
     if (mailbox !== null && host !== null)
       words.push(`from:${mailbox}@${host}`.toLowerCase(), `from:${host}`.toLowerCase());
-    if (name !== null) words.push(...split(decodeHeaderValue(name)).map((word) => `name:${word}`));
+    if (name !== null) words.push(...split(name).map((word) => `name:${word}`));
   }
   for (const field of ['x-mailer', 'user-agent', 'list-id'] as const) {
     const value = header.get(field);
-    if (value !== undefined) words.push(`${field}:${value.slice(0, wordLengthMax)}`);
+    if (value !== undefined) words.push(`${field}:${value.slice(0, fieldLengthMax)}`);
   }
-  const { structure } = await parseStructure('', body);
+  const { structure } = await structureOf(body);
   for (const part of leaves(structure)) {
     if (words.length >= wordsMax) break;
     words.push(`type:${part.type}/${part.subtype}`);
     if (part.type !== 'text') continue;
     const text = await textOf(body, part);
-    words.push(...wordsOfText(part.subtype === 'html' ? htmlText(text) : text));
+    const room = wordsMax - words.length;
+    words.push(...wordsOfText(part.subtype === 'html' ? htmlText(text) : text, room));
   }
   return words.slice(0, wordsMax);
 }
 
-/** The words of plain text; of links their hosts too. */
-function wordsOfText(text: string): readonly string[] {
-  const hosts = [...text.matchAll(/https?:\/\/([a-z0-9.-]{1,253})/gi)].slice(0, 50);
-  return [...hosts.map((match) => `url:${match[1]?.toLowerCase()}`), ...split(text)];
+/** The words of plain text, no more than asked for; of links their hosts too, wherever they stand. */
+function wordsOfText(text: string, most: number): readonly string[] {
+  const hosts = [...text.matchAll(/https?:\/\/([a-z0-9.-]{1,253})/gi)].slice(0, linksMax);
+  return [
+    ...hosts.map((match) => `url:${match[1]?.toLowerCase()}`),
+    ...splitWords(text, most - hosts.length),
+  ];
 }
 
 /** What can be read of HTML, and where its links lead. */
 function htmlText(html: string): string {
-  const links = [...html.matchAll(/\bhref\s*=\s*["']?(https?:\/\/[^"'\s>]{1,300})/gi)].slice(0, 50);
+  const links = [...html.matchAll(/\bhref\s*=\s*["']?(https?:\/\/[^"'\s>]{1,300})/gi)].slice(0, linksMax);
   const text = withoutTags(html)
     .replace(/&nbsp;/gi, ' ')
     .replace(/&#(\d{1,7});/g, (_all, code: string) => fromCode(Number(code)))
@@ -86,29 +93,6 @@ function withoutTags(html: string): string {
 
 function fromCode(code: number): string {
   return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : ' ';
-}
-
-/** Words in the form in which they are compared; scripts without blanks give pairs of characters. */
-function split(text: string): readonly string[] {
-  const found =
-    text
-      .normalize('NFKC')
-      .toLowerCase()
-      .match(/[\p{L}\p{N}$€£%!][\p{L}\p{N}\p{M}$€£%!'’._-]*/gu) ?? [];
-  return found.flatMap((word) => {
-    if (/[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/u.test(word))
-      return pairs(word);
-    const plain = word.replace(/['’._-]+$/, '');
-    if (plain.length > wordLengthMax) return [`long:${plain.slice(0, 8)}`];
-    return plain.length > 1 || /[!$€£%]/.test(plain)
-      ? [/^\d+$/.test(plain) ? `#${plain.length}` : plain]
-      : [];
-  });
-}
-
-function pairs(word: string): readonly string[] {
-  const characters = [...word].slice(0, 2_000);
-  return characters.slice(1).map((character, at) => `${characters[at]}${character}`);
 }
 
 async function textOf(body: Body, { bodyStart, bodyEnd, encoding, parameters }: MimePart): Promise<string> {

@@ -22,7 +22,7 @@ export interface CheckBayesOptions {
   readonly tokensMax?: number | undefined;
   /** Tokens kept for each account; default 100,000. */
   readonly accountTokensMax?: number | undefined;
-  /** Words of a message that are looked at; default 500. */
+  /** Words of a message that are looked at; default 300. */
   readonly wordsMax?: number | undefined;
   /** Whose messages are judged; default `strangers`. */
   readonly who?: 'strangers' | 'all' | undefined;
@@ -38,7 +38,7 @@ const schema = z.strictObject({
   usersTeachServer: z.boolean().default(true),
   tokensMax: z.number().int().min(1_000).max(50_000_000).default(1_000_000),
   accountTokensMax: z.number().int().min(1_000).max(10_000_000).default(100_000),
-  wordsMax: z.number().int().min(10).max(5_000).default(500),
+  wordsMax: z.number().int().min(10).max(5_000).default(300),
   who: z.literal(['strangers', 'all']).default('strangers'),
 });
 

@@ -5,7 +5,20 @@ import { join } from 'node:path';
 import { MailError } from '@postroad/core';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Counts } from './classify.js';
-import type { TokenKey } from './tokens.js';
+import {
+  CountsCache,
+  following,
+  keyOf,
+  octetsOf,
+  openTokenTable,
+  pointAt,
+  readCounts,
+  readRecord,
+  recordOf,
+  scopeOctets,
+  type TokenTable,
+} from './token-table.js';
+import type { Tokens } from './tokens.js';
 
 /** Spam or not. */
 export type Kind = 'spam' | 'ham';
@@ -13,14 +26,16 @@ export type Kind = 'spam' | 'ham';
 /** Whose statistics; `undefined` is the server's. */
 export type Scope = string | undefined;
 
-/** What was learnt in a scope. */
-export interface Learnt extends Counts {
+/** What was learnt in a scope: messages of each kind, and the tokens that are kept of them. */
+export interface Learnt {
+  readonly spam: number;
+  readonly ham: number;
   readonly tokens: number;
 }
 
 /** A message to learn. */
 export interface Lesson {
-  readonly tokens: readonly TokenKey[];
+  readonly tokens: Tokens;
   /** Equal for the same message. */
   readonly key: string;
 }
@@ -29,7 +44,7 @@ export interface Lesson {
 export interface Statistics {
   learnt(scope: Scope): Learnt;
   /** The counts of each token, in order. */
-  counts(scope: Scope, tokens: readonly TokenKey[]): readonly Counts[];
+  counts(scope: Scope, tokens: Tokens): Counts;
   /**
    * Learns messages, in one commit. What was learnt as the same before is not learnt again, what was learnt as the other
    * is unlearnt first; the messages' keys tell. Resolves with how many changed anything.
@@ -43,6 +58,7 @@ const dayMs = 86_400_000;
 const messagesPerToken = 0.1;
 /** Entries that one commit of a clean-up looks at. */
 const stepEntries = 2_000;
+const hashMax = 0xffff_ffff;
 
 /** Opens or makes the statistics; rejects with `E_COUNTERS`. */
 export async function openStatistics(directory: string, nowMs: () => number): Promise<Statistics> {
@@ -50,7 +66,7 @@ export async function openStatistics(directory: string, nowMs: () => number): Pr
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     root = open<Buffer, string>({
-      path: join(directory, 'bayes.mdb'),
+      path: join(directory, 'statistics.mdb'),
       noSubdir: true,
       maxDbs: 4,
       encoding: 'binary',
@@ -61,19 +77,25 @@ export async function openStatistics(directory: string, nowMs: () => number): Pr
   }
   const named = (name: string): Database<Buffer, string> =>
     root.openDB({ name, encoding: 'binary', cache: false });
-  return new LmdbStatistics(root, named('tokens'), named('messages'), named('totals'), nowMs);
+  return new LmdbStatistics(root, openTokenTable(root), named('messages'), named('totals'), nowMs);
+}
+
+/** Messages and tokens of a scope, and a number that every change of it makes larger. */
+interface Totals extends Learnt {
+  readonly version: number;
 }
 
 class LmdbStatistics implements Statistics {
   readonly #root: RootDatabase<Buffer, string>;
-  readonly #tokens: Database<Buffer, string>;
+  readonly #tokens: TokenTable;
   readonly #messages: Database<Buffer, string>;
   readonly #totals: Database<Buffer, string>;
   readonly #nowMs: () => number;
+  readonly #cache = new CountsCache();
 
   constructor(
     root: RootDatabase<Buffer, string>,
-    tokens: Database<Buffer, string>,
+    tokens: TokenTable,
     messages: Database<Buffer, string>,
     totals: Database<Buffer, string>,
     nowMs: () => number,
@@ -86,22 +108,22 @@ class LmdbStatistics implements Statistics {
   }
 
   learnt(scope: Scope): Learnt {
-    const found = this.#totals.get(prefixOf(scope));
-    if (found === undefined) return { spam: 0, ham: 0, tokens: 0 };
-    return { spam: found.readUInt32LE(0), ham: found.readUInt32LE(4), tokens: found.readUInt32LE(8) };
+    const { spam, ham, tokens } = this.#totalsOf(prefixOf(scope));
+    return { spam, ham, tokens };
   }
 
-  counts(scope: Scope, tokens: readonly TokenKey[]): readonly Counts[] {
-    const prefix = prefixOf(scope);
-    return tokens.map((token) => readCounts(this.#tokens.get(prefix + token)));
+  counts(scope: Scope, tokens: Tokens): Counts {
+    const cache = scope === undefined ? this.#cache : undefined;
+    // What another process learns changes the version too.
+    cache?.use(this.#totalsOf(prefixOf(scope)).version);
+    return readCounts(this.#tokens, scopeKey(scope), tokens, cache);
   }
 
   async learn(scope: Scope, kind: Kind, lessons: readonly Lesson[], tokensMax: number): Promise<number> {
-    const prefix = prefixOf(scope);
     const changed = await this.#root.transaction(
-      () => lessons.filter((lesson) => this.#learnOne(prefix, kind, lesson)).length,
+      () => lessons.filter((lesson) => this.#learnOne(scope, kind, lesson)).length,
     );
-    if (changed > 0 && this.learnt(scope).tokens > tokensMax) await this.#clear(prefix, tokensMax);
+    if (changed > 0 && this.learnt(scope).tokens > tokensMax) await this.#clear(scope, tokensMax);
     return changed;
   }
 
@@ -110,116 +132,126 @@ class LmdbStatistics implements Statistics {
   }
 
   /** Within a transaction. */
-  #learnOne(prefix: string, kind: Kind, { tokens, key }: Lesson): boolean {
-    const message = prefix + createHash('sha256').update(key).digest('hex').slice(0, 32);
+  #learnOne(scope: Scope, kind: Kind, { tokens, key }: Lesson): boolean {
+    const message = prefixOf(scope) + createHash('sha256').update(key).digest('hex').slice(0, 32);
     const before = this.#messages.get(message)?.toString('latin1', 4);
     if (before === kind) return false;
-    if (before !== undefined) this.#count(prefix, before as Kind, tokens, -1);
-    this.#count(prefix, kind, tokens, 1);
-    this.#messages.putSync(message, Buffer.concat([day(this.#nowMs()), Buffer.from(kind)]));
+    if (before !== undefined) this.#count(scope, before as Kind, tokens, -1);
+    this.#count(scope, kind, tokens, 1);
+    const value = Buffer.alloc(4 + kind.length);
+    value.writeUInt32LE(this.#today(), 0);
+    value.write(kind, 4);
+    this.#messages.putSync(message, value);
     return true;
   }
 
   /** Within a transaction. */
-  #count(prefix: string, kind: Kind, tokens: readonly TokenKey[], by: 1 | -1): void {
-    const today = day(this.#nowMs());
+  #count(scope: Scope, kind: Kind, { length, hashes }: Tokens, by: 1 | -1): void {
+    const day = this.#today();
+    const key = keyOf(scopeKey(scope));
     let added = 0;
-    for (const token of tokens) {
-      const key = prefix + token;
-      const known = this.#tokens.get(key);
-      const { spam, ham } = readCounts(known);
-      const next = {
-        spam: Math.max(0, spam + (kind === 'spam' ? by : 0)),
-        ham: Math.max(0, ham + (kind === 'ham' ? by : 0)),
-      };
-      if (next.spam + next.ham === 0) {
-        if (known !== undefined) added--;
-        this.#tokens.removeSync(key);
+    for (let at = 0; at < length; at++) {
+      pointAt(key, hashes[2 * at] as number, hashes[2 * at + 1] as number);
+      const known = readRecord(this.#tokens, key);
+      const spam = Math.max(0, (known?.spam ?? 0) + (kind === 'spam' ? by : 0));
+      const ham = Math.max(0, (known?.ham ?? 0) + (kind === 'ham' ? by : 0));
+      if (known === undefined) added++;
+      if (spam + ham > 0) {
+        this.#tokens.putSync(key, octetsOf({ spam, ham, day }));
         continue;
       }
-      if (known === undefined) added++;
-      this.#tokens.putSync(key, countsRecord(next, today));
+      added--;
+      this.#tokens.removeSync(key);
     }
-    const total = this.#totals.get(prefix) ?? Buffer.alloc(12);
-    const value = Buffer.alloc(12);
-    value.writeUInt32LE(Math.max(0, total.readUInt32LE(0) + (kind === 'spam' ? by : 0)), 0);
-    value.writeUInt32LE(Math.max(0, total.readUInt32LE(4) + (kind === 'ham' ? by : 0)), 4);
-    value.writeUInt32LE(Math.max(0, total.readUInt32LE(8) + added), 8);
-    this.#totals.putSync(prefix, value);
+    this.#change(scope, { [kind]: by, tokens: added });
   }
 
   /** Takes out the rarest, of them the oldest first, until a fifth is free again. In steps, so that nobody waits long. */
-  async #clear(prefix: string, tokensMax: number): Promise<void> {
+  async #clear(scope: Scope, tokensMax: number): Promise<void> {
     const target = Math.floor(tokensMax * 0.8);
-    for (let rare = 1; rare <= 64 && this.#tokensOf(prefix) > target; rare *= 2) {
+    for (let rare = 1; rare <= 64 && this.learnt(scope).tokens > target; rare *= 2) {
       for (const age of [30, 7, 0]) {
-        const before = Math.floor(this.#nowMs() / dayMs) - age;
-        await this.#sweep(this.#tokens, prefix, (value) => {
-          const { spam, ham } = readCounts(value);
-          return spam + ham <= rare && value.readUInt32LE(8) <= before && this.#tokensOf(prefix) > target;
-        });
-        if (this.#tokensOf(prefix) <= target) break;
+        await this.#sweepTokens(scope, rare, this.#today() - age, target);
+        if (this.learnt(scope).tokens <= target) break;
       }
     }
-    // Which messages were learnt is remembered for as long as there is room.
-    const messagesMax = Math.max(1_000, Math.floor(tokensMax * messagesPerToken));
-    let messages = this.#messages.getKeysCount({ start: prefix, end: `${prefix}~` });
-    await this.#sweep(this.#messages, prefix, () => messages > messagesMax && messages-- > 0);
+    await this.#sweepMessages(prefixOf(scope), Math.max(1_000, Math.floor(tokensMax * messagesPerToken)));
   }
 
-  #tokensOf(prefix: string): number {
-    return this.#totals.get(prefix)?.readUInt32LE(8) ?? 0;
-  }
-
-  async #sweep(
-    table: Database<Buffer, string>,
-    prefix: string,
-    isOld: (value: Buffer) => boolean,
-  ): Promise<void> {
-    let start = prefix;
+  async #sweepTokens(scope: Scope, rare: number, before: number, target: number): Promise<void> {
+    const own = scopeKey(scope);
+    let start = keyOf(own);
+    const end = keyOf(own, hashMax, hashMax);
     for (let isMore = true; isMore; ) {
       isMore = await this.#root.transaction(() => {
-        let looked = 0;
-        for (const { key, value } of table.getRange({ start, end: `${prefix}~`, limit: stepEntries })) {
+        let [looked, taken] = [0, 0];
+        const enough = this.learnt(scope).tokens - target;
+        for (const { key, value } of this.#tokens.getRange({ start, end, limit: stepEntries })) {
           looked++;
-          start = `${key}\u0000`;
-          if (!isOld(value)) continue;
-          table.removeSync(key);
-          if (table === this.#tokens) this.#decreaseTokens(prefix);
+          start = following(key);
+          const { spam, ham, day } = recordOf(value);
+          if (taken >= enough || spam + ham > rare || day > before) continue;
+          this.#tokens.removeSync(key);
+          taken++;
         }
-        return looked === stepEntries;
+        if (taken > 0) this.#change(scope, { tokens: -taken });
+        return looked === stepEntries && taken < enough;
       });
     }
   }
 
-  #decreaseTokens(prefix: string): void {
-    const value = Buffer.from(this.#totals.get(prefix) ?? Buffer.alloc(12));
-    value.writeUInt32LE(Math.max(0, value.readUInt32LE(8) - 1), 8);
+  /** Which messages were learnt is remembered for as long as there is room. */
+  async #sweepMessages(prefix: string, messagesMax: number): Promise<void> {
+    let start = prefix;
+    const end = `${prefix}~`;
+    let over = this.#messages.getKeysCount({ start, end }) - messagesMax;
+    for (let isMore = over > 0; isMore; ) {
+      isMore = await this.#root.transaction(() => {
+        const keys = [...this.#messages.getKeys({ start, end, limit: Math.min(over, stepEntries) })];
+        for (const key of keys) this.#messages.removeSync(key);
+        start = keys.at(-1) ?? start;
+        over -= keys.length;
+        return over > 0 && keys.length > 0;
+      });
+    }
+  }
+
+  /** Within a transaction. */
+  #change(scope: Scope, by: Partial<Learnt>): void {
+    const prefix = prefixOf(scope);
+    const { spam, ham, tokens, version } = this.#totalsOf(prefix);
+    const value = Buffer.alloc(16);
+    value.writeUInt32LE(Math.max(0, spam + (by.spam ?? 0)), 0);
+    value.writeUInt32LE(Math.max(0, ham + (by.ham ?? 0)), 4);
+    value.writeUInt32LE(Math.max(0, tokens + (by.tokens ?? 0)), 8);
+    value.writeUInt32LE((version + 1) >>> 0, 12);
     this.#totals.putSync(prefix, value);
+  }
+
+  #totalsOf(prefix: string): Totals {
+    const found = this.#totals.get(prefix);
+    if (found === undefined) return { spam: 0, ham: 0, tokens: 0, version: 0 };
+    return {
+      spam: found.readUInt32LE(0),
+      ham: found.readUInt32LE(4),
+      tokens: found.readUInt32LE(8),
+      version: found.readUInt32LE(12),
+    };
+  }
+
+  #today(): number {
+    return Math.floor(this.#nowMs() / dayMs);
   }
 }
 
 /** Keys of a scope begin with it; accounts may be called anything, so they are hashed. */
 function prefixOf(scope: Scope): string {
-  if (scope === undefined) return 'server:';
-  return `${createHash('sha256').update(scope).digest('hex').slice(0, 24)}:`;
+  return scope === undefined ? 'server:' : `${scopeKey(scope).toString('hex')}:`;
 }
 
-function readCounts(value: Buffer | undefined): Counts {
-  if (value === undefined) return { spam: 0, ham: 0 };
-  return { spam: value.readUInt32LE(0), ham: value.readUInt32LE(4) };
-}
+const serverKey = Buffer.alloc(scopeOctets);
 
-function countsRecord({ spam, ham }: Counts, today: Buffer): Buffer {
-  const value = Buffer.alloc(12);
-  value.writeUInt32LE(spam, 0);
-  value.writeUInt32LE(ham, 4);
-  today.copy(value, 8);
-  return value;
-}
-
-function day(nowMs: number): Buffer {
-  const value = Buffer.alloc(4);
-  value.writeUInt32LE(Math.floor(nowMs / dayMs));
-  return value;
+function scopeKey(scope: Scope): Buffer {
+  if (scope === undefined) return serverKey;
+  return createHash('sha256').update(scope).digest().subarray(0, scopeOctets);
 }

@@ -10,10 +10,9 @@ describe('tokens', () => {
     // Three words, two neighbours, one pair with a word between.
     expect(tokensOf(['a', 'b', 'c'])).toHaveLength(6);
     expect(tokensOf(['a', 'b'])).not.toEqual(tokensOf(['b', 'a']));
-    expect(new Set(tokensOf(Array.from({ length: 1_000 }, (_, at) => `w${at}`))).size).toBe(
-      1_000 + 4 * 1_000 - 10,
-    );
-    expect(tokensOf(['x', 'y'])[0]).toMatch(/^[0-9a-f]{16}$/);
+    expect(tokensOf(Array.from({ length: 1_000 }, (_, at) => `w${at}`))).toHaveLength(1_000 + 4 * 1_000 - 10);
+    expect(tokensOf(['a', 'a', 'a', 'a', 'a', 'a', 'a'])).toHaveLength(5);
+    expect(tokensOf([])).toHaveLength(0);
   });
 });
 
@@ -66,16 +65,24 @@ describe('words', () => {
   });
 });
 
+const countsOf = (pairs: readonly (readonly number[])[]) => ({
+  spam: Uint32Array.from(pairs, ([spam = 0]) => spam),
+  ham: Uint32Array.from(pairs, ([, ham = 0]) => ham),
+});
+
 describe('the judgement', () => {
   const learnt = { spam: 100, ham: 100 };
   const many = (spam: number, ham: number, count = 30) =>
-    Array.from({ length: count }, () => ({ spam, ham }));
+    countsOf(Array.from({ length: count }, () => [spam, ham]));
 
   test('is certain when all tokens agree, and open when nothing is known', () => {
     expect(classify(many(50, 0), learnt).probability).toBeGreaterThan(0.99);
     expect(classify(many(0, 50), learnt).probability).toBeLessThan(0.01);
     expect(classify(many(0, 0), learnt)).toEqual({ probability: 0.5, tokens: 0 });
-    expect(classify([...many(50, 0), ...many(0, 50)], learnt).probability).toBeCloseTo(0.5, 5);
+    expect(
+      classify(countsOf(Array.from({ length: 60 }, (_, at) => (at % 2 === 0 ? [50, 0] : [0, 50]))), learnt)
+        .probability,
+    ).toBeCloseTo(0.5, 5);
   });
 
   test('goes by rates: kinds that were learnt unequally weigh the same', () => {

@@ -3,8 +3,8 @@ import {
   type Body,
   type Message,
   type MimePart,
-  parseStructure,
   type Spool,
+  structureOf,
   transferDecoder,
 } from '@postroad/core';
 import { attachmentName } from './attachment-name.js';
@@ -21,7 +21,7 @@ export async function gatherFacts(
   signal: AbortSignal,
 ): Promise<ContentFacts> {
   const { body, receivedAtMs } = message;
-  const { structure } = await parseStructure('', body);
+  const { structure } = await structureOf(body);
   const { parts, depth } = walk(structure);
   const found: Found = { attachments: [], archives: [] };
   const budget = { entries: config.archiveEntriesMax, unpackedBytes: config.unpackedBytesMax };

@@ -1,5 +1,12 @@
 /** Asking one list about one thing. */
-import { type Clock, MailError, messageOf, type Resolver } from '@postroad/core';
+import {
+  type BoundedCache,
+  type Clock,
+  MailError,
+  type MaybePromise,
+  messageOf,
+  type Resolver,
+} from '@postroad/core';
 import type { DnsList } from './options.js';
 import type { CodeReader, Meaning } from './return-codes.js';
 
@@ -27,30 +34,37 @@ interface AskParts {
   readonly clock: Clock;
 }
 
-/** Asks; never rejects. */
-export async function askList(
-  parts: AskParts,
-  { list, read }: ReadyList,
+/** Answers that are remembered for a moment, by what was asked. */
+export type RecentAnswers = BoundedCache<string, readonly string[]>;
+
+/** Asks, or answers at once what was asked a moment ago; never rejects. */
+export function askList(
+  parts: AskParts & { readonly recent: RecentAnswers; readonly cacheMs: number },
+  ready: ReadyList,
   subject: string,
   query: string | undefined,
   signal: AbortSignal,
-): Promise<Listing> {
-  if (query === undefined) return { status: 'unlisted', list };
-  try {
-    const codes = await askInTime(parts, query, list.timeoutMs, signal);
-    const meaning = read(codes);
-    if (meaning === 'unlisted') return { status: 'unlisted', list };
-    if (meaning === 'broken') {
-      return {
-        status: 'failed',
-        list,
-        reason: `answers ${codes.slice(0, 5).join(', ')}, which no list does`,
-      };
-    }
-    return { status: 'listed', list, meaning, codes, subject };
-  } catch (error) {
-    return { status: 'failed', list, reason: messageOf(error) };
+): MaybePromise<Listing> {
+  if (query === undefined) return { status: 'unlisted', list: ready.list };
+  const known = parts.recent.get(query);
+  if (known !== undefined) return listingOf(ready, subject, known);
+  return askInTime(parts, query, ready.list.timeoutMs, signal).then(
+    (codes) => {
+      if (parts.cacheMs > 0) parts.recent.set(query, codes, parts.cacheMs);
+      return listingOf(ready, subject, codes);
+    },
+    (error: unknown) => ({ status: 'failed', list: ready.list, reason: messageOf(error) }),
+  );
+}
+
+function listingOf({ list, read }: ReadyList, subject: string, codes: readonly string[]): Listing {
+  const meaning = read(codes);
+  if (meaning === 'unlisted') return { status: 'unlisted', list };
+  if (meaning === 'broken') {
+    const reason = `answers ${codes.slice(0, 5).join(', ')}, which no list does`;
+    return { status: 'failed', list, reason };
   }
+  return { status: 'listed', list, meaning, codes, subject };
 }
 
 /** IPv4 answers, or none; rejects when they take too long or can't be had. */

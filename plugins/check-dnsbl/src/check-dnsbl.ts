@@ -1,6 +1,7 @@
 /** The plugin: asks lists in the DNS about clients and senders. */
 import {
   addressKey,
+  boundedCache,
   Clock,
   type Connection,
   createAddressTest,
@@ -10,6 +11,7 @@ import {
   isStranger,
   isVouchedFor,
   key,
+  type MaybePromise,
   type Message,
   noteFinding,
   parseAddressList,
@@ -18,7 +20,7 @@ import {
   type Transaction,
   type Verdict,
 } from '@postroad/core';
-import { askList, type Listing, type ReadyList } from './ask-list.js';
+import { askList, type Listing, type ReadyList, type RecentAnswers } from './ask-list.js';
 import { findingOf, judge } from './judge.js';
 import { createHealthWatch, type HealthParts, type HealthWatch } from './list-health.js';
 import { type CheckDnsblConfig, config, type DomainOf } from './options.js';
@@ -27,11 +29,13 @@ import { codeReader } from './return-codes.js';
 
 /** Questions on their way, by connection and by transaction; they never reject. */
 const ofConnection = key<Promise<readonly Listing[]>>('check-dnsbl.connection');
-const ofHello = key<Promise<readonly Listing[]>>('check-dnsbl.hello');
-const ofTransaction = key<Promise<readonly Listing[]>>('check-dnsbl.transaction');
+const ofHello = key<MaybePromise<readonly Listing[]>>('check-dnsbl.hello');
+const ofTransaction = key<MaybePromise<readonly Listing[]>>('check-dnsbl.transaction');
 
 /** Reverse names and From fields can name many domains: this many are asked for. */
 const domainsMax = 5;
+/** Answers that are remembered. */
+const recentMax = 20_000;
 
 /** See the README. */
 export const checkDnsbl = definePlugin({
@@ -50,7 +54,8 @@ export const checkDnsbl = definePlugin({
     onStart(() => void health.start());
     atEnd(() => health.stop());
 
-    const ask = asker(lists, health, parts);
+    const recent: RecentAnswers = boundedCache({ entriesMax: recentMax, clock });
+    const ask = asker(lists, health, { ...parts, recent, cacheMs: config.cacheMs });
     const wants = (of: DomainOf) => lists.some(({ list }) => list.of !== 'address' && list.of.includes(of));
 
     // Asked for at once and waited for at RCPT: what the client says meanwhile costs no time.
@@ -95,20 +100,25 @@ type Ask = (
   of: DomainOf | 'address',
   subjects: readonly string[],
   signal: AbortSignal,
-) => Promise<readonly Listing[]>;
+) => MaybePromise<readonly Listing[]>;
 
-/** Asks the lists that list such things and can be trusted, all at once. */
-function asker(lists: readonly ReadyList[], health: HealthWatch, parts: HealthParts): Ask {
+/** Asks the lists that list such things and can be trusted, all at once; answers at once when all was asked a moment ago. */
+function asker(
+  lists: readonly ReadyList[],
+  health: HealthWatch,
+  parts: HealthParts & { readonly recent: RecentAnswers; readonly cacheMs: number },
+): Ask {
   return (of, subjects, signal) => {
     const query = of === 'address' ? addressQuery : domainQuery;
     const asked = lists.filter(
       ({ list }) => health.isTrusted(list) && (of === 'address' ? list.of === of : list.of.includes(of)),
     );
-    return Promise.all(
-      asked.flatMap((ready) =>
-        subjects.map((subject) => askList(parts, ready, subject, query(subject, ready.list.zone), signal)),
-      ),
+    const answers = asked.flatMap((ready) =>
+      subjects.map((subject) => askList(parts, ready, subject, query(subject, ready.list.zone), signal)),
     );
+    return answers.some((answer) => 'then' in answer)
+      ? Promise.all(answers)
+      : (answers as readonly Listing[]);
   };
 }
 

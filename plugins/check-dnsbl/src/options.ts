@@ -41,6 +41,8 @@ export interface CheckDnsblOptions {
   readonly exemptRecipients?: readonly string[] | undefined;
   /** Time between looks at each list's health; default 10 minutes. */
   readonly healthEveryMs?: number | undefined;
+  /** How long an answer is remembered above what the resolver remembers of it; default 30 seconds, 0 not at all. */
+  readonly cacheMs?: number | undefined;
   /** What a refused client hears. */
   readonly text?: string | undefined;
 }
@@ -76,6 +78,7 @@ const schema = z.strictObject({
     .default(['127.0.0.0/8', '::1', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7']),
   exemptRecipients: z.array(z.string().toLowerCase()).default(['postmaster', 'abuse']),
   healthEveryMs: z.number().int().min(1_000).default(600_000),
+  cacheMs: z.number().int().min(0).max(3_600_000).default(30_000),
   text: z.string().min(1).default('service refused, the client or sender is on a block list'),
 });
 
