@@ -11,6 +11,7 @@ import { formatReply, type Reply, reply } from '../values/reply.js';
 import type { DeliveryReport } from '../values/report.js';
 import type { Route } from '../values/route.js';
 import { type Refusal, reject } from '../values/verdict.js';
+import { dressDsn } from './dress-dsn.js';
 import { buildDsn, defaultDsnDraft } from './dsn.js';
 import type { DeliveryRequest, SchedulerPolicy } from './queue/scheduler-policy.js';
 import { type StoreOptions, storeLocally } from './store.js';
@@ -125,5 +126,6 @@ async function notify(
   const answer = await options.hooks().dsn?.(subject, draft);
   // A tap that fails must not cost the sender the notification.
   const written = answer === undefined || 'verdict' in answer ? draft : answer;
-  return buildDsn(options, kind, subject, written);
+  const dsn = await buildDsn(options, kind, subject, written);
+  return dsn === undefined ? undefined : await dressDsn({ ...options, hooks: options.hooks() }, dsn);
 }

@@ -3,8 +3,11 @@ import { readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { accept, definePlugin, readBody, reply } from '@postroad/core';
+import { startTestMta } from '@postroad/core/testing';
 import { expect, test } from 'vitest';
-import { directory, publish, run, startSigner, texts, useDirectory } from './kit.js';
+import { signDkim } from '../src/sign-dkim.js';
+import { directory, publish, resolver, run, startSigner, texts, useDirectory } from './kit.js';
 
 useDirectory();
 
@@ -86,3 +89,42 @@ test.skipIf(skip !== false)('opendkim finds out what was changed or added', { ti
   ];
   for (const changed of changes) expect((await verdicts(changed)).join(' ')).toMatch(/failed/);
 });
+
+test.skipIf(skip !== false)(
+  'opendkim verifies the notifications that we send',
+  { timeout: 60_000 },
+  async () => {
+    publish(await run('dkim create', { domain: 'example.org', selector: 'one' }));
+    const notifications: string[] = [];
+    const world = definePlugin({
+      name: 'deliver-world',
+      setup({ tap }) {
+        tap('recipient', () => accept());
+        tap('route', () => ({ transport: 'custom', name: 'world', target: 'x' }));
+        tap('deliver', async ({ message, recipients }) => {
+          const isDsn = message.reversePath === null;
+          if (isDsn)
+            notifications.push(message.headerPrefix + (await readBody(message.body, 1_000_000)).toString());
+          const [status, said] = isDsn
+            ? (['delivered', reply(250, '0.0', 'ok')] as const)
+            : (['failed', reply(550, '1.1', 'nobody')] as const);
+          return { outcomes: recipients.map(({ index }) => ({ index, status, reply: said })) };
+        });
+      },
+    });
+    await using server = await startTestMta({
+      hostname: 'mx.example.org',
+      plugins: [signDkim({ directory }), world()],
+      resolver,
+    });
+    const envelope = { reversePath: 'alice@example.net', recipients: ['bob@example.com'] };
+    await server.mta.submit(envelope, 'From: alice@example.net\r\n\r\nhello\r\n');
+    await expect.poll(() => notifications.length, { timeout: 20_000 }).toBe(1);
+    const [sent = ''] = notifications;
+    expect(sent).toContain('From: Mail Delivery System <postmaster@mx.example.org>');
+    for (const kind of ['rsa', 'ed25519']) {
+      const [said = 'nothing'] = await verdicts(withOnly(sent, `one-${kind}`));
+      expect(said).toMatch(/succeeded$/);
+    }
+  },
+);
