@@ -26,7 +26,8 @@ export interface TlsSessionResult {
   readonly policyType: 'sts' | 'tlsa' | 'no-policy-found';
   /** The policy as it was found, in lines. */
   readonly policyLines: readonly string[];
-  readonly host: string;
+  /** The mail exchanger; absent when it is about the policy, whatever the server. */
+  readonly host?: string;
   readonly address?: string;
   /** The result type of RFC 8460 section 4.3; absent when TLS was as it should be. */
   readonly failure?: string;

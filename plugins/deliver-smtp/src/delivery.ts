@@ -23,7 +23,7 @@ import { clientOf, isTlsNotRequired, tlsFacts } from './delivery-facts.js';
 import { findCandidates } from './find-candidates.js';
 import { makeSession, type Opened, type SmtpRoute, type Trouble } from './session-maker.js';
 import { findTargets } from './targets.js';
-import { sessionResult } from './tls/session-result.js';
+import { policyResult, sessionResult } from './tls/session-result.js';
 
 /** Delivers; resolves with an outcome for each recipient, whatever happens. */
 export async function deliver(
@@ -206,6 +206,7 @@ class DeliveryRun {
     const opened = await makeSession(maker, candidates);
     if (opened?.candidate !== undefined && this.#route.transport === 'mx') {
       const { target, security } = opened.candidate;
+      this.#noteTls(policyResult(this.#route.domain, security));
       this.#noteTls(sessionResult(this.#route.domain, target.host, security, opened));
     }
     return opened;

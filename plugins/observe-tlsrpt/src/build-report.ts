@@ -104,7 +104,7 @@ function failuresOf(group: readonly CountedResult[]): readonly unknown[] {
     if (failure === undefined) continue;
     const facts = {
       'result-type': failure,
-      'receiving-mx-hostname': host,
+      ...(host !== undefined && { 'receiving-mx-hostname': host }),
       ...(address !== undefined && { 'receiving-ip': address }),
     };
     const key = JSON.stringify(facts);

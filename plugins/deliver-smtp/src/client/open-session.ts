@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { type Reply, reply, type TlsaRecord, type TlsPolicy } from '@postroad/core';
 import { isDaneMatch } from '../tls/dane.js';
+import { certificateFailure } from '../tls/session-result.js';
 import { logIn } from './authenticate.js';
 import { noCapabilities, parseCapabilities } from './capabilities.js';
 import { type NamedClient, nameClient } from './name-client.js';
@@ -119,16 +120,9 @@ async function secure(connection: SmtpConnection, options: SessionOptions): Prom
   if (options.tls === 'verified' && !connection.isVerified)
     throw new RemoteError('tls', reply(451, '7.5', 'the certificate of the server can not be verified'), {
       cause: connection.tls?.authorizationError,
-      tlsFailure: certificateFailure(connection.tls?.authorizationError, tlsa !== undefined),
+      tlsFailure:
+        tlsa === undefined ? certificateFailure(connection.tls?.authorizationError) : 'validation-failure',
     });
-}
-
-/** RFC 8460 section 4.3.1, from what the TLS library found. */
-function certificateFailure(found: unknown, isDane: boolean): string {
-  if (isDane) return 'validation-failure';
-  const code = String(found instanceof Error ? ((found as { code?: unknown }).code ?? found.message) : found);
-  if (code.includes('ALTNAME')) return 'certificate-host-mismatch';
-  return code.includes('EXPIRED') ? 'certificate-expired' : 'certificate-not-trusted';
 }
 
 function isName(host: string): boolean {

@@ -13,6 +13,9 @@ import type { StsPolicyFile } from './sts-policy-file.js';
 /** Gets the text of a policy; rejects when it can not be had. */
 export type FetchStsPolicy = (domain: string, signal: AbortSignal) => Promise<string>;
 
+/** Why a policy could not be had, in the words of RFC 8460 section 4.3.2.2. */
+export type StsFailure = 'sts-policy-fetch-error' | 'sts-policy-invalid' | 'sts-webpki-invalid';
+
 /** What finding policies needs. */
 export interface MtaStsOptions {
   readonly resolver: Resolver;
@@ -36,7 +39,7 @@ const retryMs = 300_000;
 export class MtaSts {
   readonly #options: MtaStsOptions;
   readonly #known: BoundedCache<string, Known>;
-  readonly #failed: BoundedCache<string, string>;
+  readonly #failed: BoundedCache<string, { readonly id: string; readonly failure: StsFailure }>;
 
   constructor(options: MtaStsOptions) {
     this.#options = options;
@@ -58,24 +61,38 @@ export class MtaSts {
   async policy(domain: string, signal: AbortSignal): Promise<MtaStsPolicy | undefined> {
     const known = this.#known.get(domain);
     const id = await this.#announced(domain, signal);
-    if (id === undefined || id === known?.id || this.#failed.get(domain) === id) return known?.policy;
+    if (id === undefined || id === known?.id || this.#failed.get(domain)?.id === id) return known?.policy;
     try {
       const policy = parseStsPolicy(await this.#options.fetchPolicy(domain, signal));
-      if (policy === undefined) throw new Error('the policy is not valid');
+      if (policy === undefined) {
+        this.#fail(domain, id, 'sts-policy-invalid');
+        return known?.policy;
+      }
+      this.#failed.delete(domain);
       this.#known.set(domain, { id, policy }, policy.maxAgeMs);
-      await this.#options.file?.add({
-        domain,
-        id,
-        policy,
-        untilMs: this.#options.clock.now() + policy.maxAgeMs,
-      });
+      const untilMs = this.#options.clock.now() + policy.maxAgeMs;
+      await this.#options.file?.add({ domain, id, policy, untilMs });
       return policy;
     } catch (error) {
       signal.throwIfAborted();
-      this.#options.log.info('an MTA-STS policy could not be fetched', { domain, error });
-      this.#failed.set(domain, id, retryMs);
+      this.#fail(
+        domain,
+        id,
+        isCertificateError(error) ? 'sts-webpki-invalid' : 'sts-policy-fetch-error',
+        error,
+      );
       return known?.policy;
     }
+  }
+
+  /** Why the policy that a domain announces could not be had lately. */
+  failure(domain: string): StsFailure | undefined {
+    return this.#failed.get(domain)?.failure;
+  }
+
+  #fail(domain: string, id: string, failure: StsFailure, error?: unknown): void {
+    this.#options.log.info('an MTA-STS policy could not be fetched', { domain, failure, error });
+    this.#failed.set(domain, { id, failure }, retryMs);
   }
 
   async #announced(domain: string, signal: AbortSignal): Promise<string | undefined> {
@@ -87,4 +104,10 @@ export class MtaSts {
       return undefined;
     }
   }
+}
+
+/** The codes that Node.js gives to certificates that it does not trust. */
+function isCertificateError(error: unknown): boolean {
+  const code = String((error as { readonly code?: unknown } | undefined)?.code ?? '');
+  return /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY|DECODE)|INVALID_(?:CA|PURPOSE)/.test(code);
 }

@@ -22,12 +22,17 @@ export interface Security {
   readonly policyLines?: readonly string[];
   /** Names that the certificate may have. */
   readonly names: readonly string[];
+  /** The policy is only tried out (RFC 8461 section 5): what breaks it is reported, and stops nothing. */
+  readonly isTesting?: boolean;
+  /** What is wrong with the policy itself, for reports (RFC 8460 section 4.3.2). */
+  readonly policyFailure?: { readonly type: 'sts' | 'tlsa'; readonly failure: string };
 }
 
 /** A host that must not be used now, and whose policy says so. */
 export interface RefusedHost {
   readonly refusal: Reply;
   readonly by: 'sts' | 'tlsa';
+  readonly policyLines?: readonly string[];
 }
 
 /** What it is decided from. */
@@ -55,14 +60,25 @@ export async function securityOf(of: SecuredHost, options: SecurityOptions): Pro
   const dane = options.useDane ? await daneOf(of, options) : undefined;
   if (dane !== undefined) return dane;
   const policy = await options.mtaSts?.policy(of.domain, options.signal);
-  if (policy?.mode !== 'enforce') return plain;
+  const failure = options.mtaSts?.failure(of.domain);
+  const wrong = failure === undefined ? {} : { policyFailure: { type: 'sts', failure } as const };
+  if (policy === undefined || policy.mode === 'none') return { ...plain, ...wrong };
+  const policyLines = stsPolicyLines(policy);
+  const isNamed = isStsHost(policy, of.host);
+  if (policy.mode === 'testing') {
+    const unnamed = isNamed
+      ? wrong
+      : { policyFailure: { type: 'sts', failure: 'validation-failure' } as const };
+    return { ...plain, by: 'sts', policyLines, isTesting: true, ...unnamed };
+  }
   // RFC 8461 section 4.1: a host that the policy does not name must not get the message.
-  if (!isStsHost(policy, of.host))
+  if (!isNamed)
     return {
       refusal: reply(451, '7.5', 'the policy of the domain (MTA-STS) does not name the server'),
       by: 'sts',
+      policyLines,
     };
-  return { tls: 'verified', by: 'sts', policyLines: stsPolicyLines(policy), names: [of.host] };
+  return { tls: 'verified', by: 'sts', policyLines, names: [of.host], ...wrong };
 }
 
 /** RFC 7672 section 2.2: TLSA records count only where MX, address and TLSA records are all signed. */
@@ -81,8 +97,10 @@ async function daneOf(
     const tlsa = usableTlsa(found.records);
     const names = [of.host, of.domain];
     // RFC 7672 section 2.2: records that are there but not usable ask for TLS without proof.
-    if (tlsa.length === 0)
-      return { tls: of.wished === 'verified' ? 'verified' : 'required', by: 'tlsa', names };
+    if (tlsa.length === 0) {
+      const tls = of.wished === 'verified' ? 'verified' : 'required';
+      return { tls, by: 'tlsa', names, policyFailure: { type: 'tlsa', failure: 'tlsa-invalid' } };
+    }
     return { tls: 'verified', by: 'tlsa', tlsa, names };
   } catch (error) {
     if (!isMailError(error, 'E_DNS')) throw error;

@@ -24,15 +24,34 @@ export function sessionResult(
   }
   const { connection } = opened;
   const withAddress = { ...shared, address: connection.address };
-  if (connection.tls !== undefined) return withAddress;
-  const isOffered = connection.capabilities?.has('STARTTLS') === true;
-  return { ...withAddress, failure: isOffered ? 'validation-failure' : 'starttls-not-supported' };
+  if (connection.tls === undefined) {
+    const isOffered = connection.capabilities?.has('STARTTLS') === true;
+    return { ...withAddress, failure: isOffered ? 'validation-failure' : 'starttls-not-supported' };
+  }
+  if (security.isTesting !== true || connection.isVerified) return withAddress;
+  return { ...withAddress, failure: certificateFailure(connection.tls.authorizationError) };
+}
+
+/** What is wrong with the policy itself, once for each session that was opened in spite of it. */
+export function policyResult(domain: string, security: Security): TlsSessionResult | undefined {
+  const { policyFailure: wrong } = security;
+  if (wrong === undefined || security.tls === 'none') return undefined;
+  const policyLines = security.by === wrong.type ? linesOf(security) : [];
+  return { domain, policyType: wrong.type, policyLines, failure: wrong.failure };
+}
+
+/** RFC 8460 section 4.3.1, from what the TLS library found. */
+export function certificateFailure(found: unknown): string {
+  const code = String(found instanceof Error ? ((found as { code?: unknown }).code ?? found.message) : found);
+  if (code.includes('ALTNAME')) return 'certificate-host-mismatch';
+  return code.includes('EXPIRED') ? 'certificate-expired' : 'certificate-not-trusted';
 }
 
 /** A policy that could not be kept before a connection was made. */
-export function refusedResult(domain: string, host: string, { by }: RefusedHost): TlsSessionResult {
+export function refusedResult(domain: string, host: string, refused: RefusedHost): TlsSessionResult {
+  const { by, policyLines = [] } = refused;
   const failure = by === 'tlsa' ? 'dnssec-invalid' : 'validation-failure';
-  return { domain, host, policyType: by, policyLines: [], failure };
+  return { domain, host, policyType: by, policyLines, failure };
 }
 
 function linesOf({ by, tlsa, policyLines }: Security): readonly string[] {
