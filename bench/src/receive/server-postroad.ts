@@ -45,7 +45,7 @@ class Discard implements BodyWriter {
     return true;
   }
   async drained(): Promise<void> {}
-  async finish(): Promise<Body> {
+  finish(): Body {
     return empty;
   }
   async abort(): Promise<void> {}

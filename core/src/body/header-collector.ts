@@ -1,6 +1,6 @@
 /** Keeps the header section of a body that streams by: everything up to the first empty line, bounded. */
 
-/** Give it every chunk in order; `bytes` is the header section. Chunks are kept as views. */
+/** Give it every chunk in order; `bytes` is the header section. What belongs to it is copied. */
 export class HeaderCollector {
   readonly #octetsMax: number;
   #chunks: Uint8Array[] = [];
@@ -18,7 +18,7 @@ export class HeaderCollector {
     const end = this.#emptyLineEnd(chunk);
     const room = this.#octetsMax - this.#sizeBytes;
     const taken = Math.min(end ?? chunk.length, room);
-    this.#chunks.push(taken === chunk.length ? chunk : chunk.subarray(0, taken));
+    this.#chunks.push(Buffer.from(chunk.subarray(0, taken)));
     this.#sizeBytes += taken;
     this.#isComplete = end !== undefined || taken === room;
   }

@@ -1,12 +1,13 @@
 /**
- * The spool: where message bodies are written while they arrive. Up to the inline limit they stay in memory, as the
- * views that came from the socket; above it they go to a file of their own, made exclusively, readable by nobody else.
+ * The spool: where message bodies are written while they arrive. Up to the inline limit they stay in memory;
+ * above it they go to a file of their own, made exclusively, readable by nobody else.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MailError } from '../errors.js';
 import type { BodyWriter, Spool } from '../services/spool.js';
+import { createBlocks } from './blocks.js';
 import type { Body } from './body.js';
 import { createBodyWriter } from './body-writer.js';
 
@@ -43,7 +44,9 @@ export function createSpool(options: SpoolOptions): OwnedSpool {
       `${process.pid}-${processToken()}-${randomBytes(12).toString('hex')}.spool`,
     );
   };
-  const writer = (): BodyWriter => createBodyWriter({ newFile, inlineOctetsMax: options.inlineOctetsMax });
+  const { inlineOctetsMax } = options;
+  const blocks = createBlocks();
+  const writer = (): BodyWriter => createBodyWriter({ newFile, inlineOctetsMax, blocks });
   return {
     directory: options.directory,
     writer,

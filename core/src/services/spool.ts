@@ -1,18 +1,22 @@
 /** Writing message bodies: memory up to the inline limit, then a file. */
 import type { Body } from '../body/body.js';
 import { token } from '../di/token.js';
+import type { MaybePromise } from '../hooks/kinds.js';
 
 /** A body being written. Exactly one of `finish` and `abort` must be called. */
 export interface BodyWriter {
   /**
-   * Takes the octets; the caller must not change them afterwards. `false` asks the caller to wait for `drained` before
-   * it writes more. After a failure (full disk) every call is ignored and `finish` rejects with `E_SPOOL`.
+   * Takes the octets: what is kept of them is copied, and they are the caller's again when it returns. `false` asks the
+   * caller to wait for `drained` before it writes more. After a failure (full disk) every call is ignored and `finish` rejects with `E_SPOOL`.
    */
   write(chunk: Uint8Array): boolean;
   drained(): Promise<void>;
   readonly sizeBytes: number;
-  /** Completes the body; the caller owns it. A file is complete but not yet synced: the queue does that. */
-  finish(): Promise<Body>;
+  /**
+   * Completes the body; the caller owns it. At once when it is in memory. A file is complete but not yet synced: the
+   * queue does that.
+   */
+  finish(): MaybePromise<Body>;
   /** Throws everything away. Never rejects. */
   abort(): Promise<void>;
 }

@@ -5,11 +5,11 @@
 import { decodeInitialResponse, decodeResponse, encodeChallenge } from '../sasl/base64.js';
 import type { SaslExchange, SaslStep } from '../services/authenticator.js';
 import type { Reply } from '../values/reply.js';
+import type { Conversation } from './conversation.js';
 import { replies } from './replies.js';
-import type { ReceivingSession } from './session.js';
 
 /** Begins an exchange; the initial response may stand behind the mechanism (RFC 4954 section 4). */
-export function authenticate(session: ReceivingSession, argument: string) {
+export function authenticate(session: Conversation, argument: string) {
   const [mechanism = '', initial, ...rest] = argument.split(' ');
   const refusal = outOfOrder(session);
   if (refusal !== undefined) return session.refuse('AUTH', refusal);
@@ -22,13 +22,13 @@ export function authenticate(session: ReceivingSession, argument: string) {
 }
 
 /** What AUTH offers now; nothing when it can't be used. */
-export function offeredMechanisms(session: ReceivingSession): readonly string[] {
+export function offeredMechanisms(session: Conversation): readonly string[] {
   const { options, policy } = session.shared;
   if (!options.hasAuth || session.peer.identity !== undefined) return [];
   return policy.logins.mechanisms(session.peer);
 }
 
-function outOfOrder(session: ReceivingSession): Reply | undefined {
+function outOfOrder(session: Conversation): Reply | undefined {
   const { options } = session.shared;
   if (!options.hasAuth) return replies.authNotOffered;
   if (session.peer.helloName === '' || !session.peer.isExtended) return replies.helloFirst;
@@ -38,11 +38,11 @@ function outOfOrder(session: ReceivingSession): Reply | undefined {
   return undefined;
 }
 
-function step(session: ReceivingSession, exchange: SaslExchange, response: Uint8Array | undefined) {
+function step(session: Conversation, exchange: SaslExchange, response: Uint8Array | undefined) {
   session.ask(exchange.step(response), (asked, given) => answer(asked, exchange, given));
 }
 
-function answer(session: ReceivingSession, exchange: SaslExchange, given: SaslStep) {
+function answer(session: Conversation, exchange: SaslExchange, given: SaslStep) {
   switch (given.status) {
     case 'challenge':
       return challenge(session, exchange, given.challenge);
@@ -56,7 +56,7 @@ function answer(session: ReceivingSession, exchange: SaslExchange, given: SaslSt
   }
 }
 
-function challenge(session: ReceivingSession, exchange: SaslExchange, octets: Uint8Array) {
+function challenge(session: Conversation, exchange: SaslExchange, octets: Uint8Array) {
   session.write(`334 ${encodeChallenge(octets)}\r\n`);
   session.takeNextLine((line) => {
     // RFC 4954 section 4: a line with a lone asterisk cancels.

@@ -3,15 +3,15 @@ import { parseDomain } from '../values/address.js';
 import { reply } from '../values/reply.js';
 import { offeredMechanisms } from './command-auth.js';
 import { mayForward } from './command-xclient.js';
+import type { Conversation } from './conversation.js';
 import { type OfferState, offeredExtensions } from './extensions.js';
 import type { ReceiverAnswer } from './receiver.js';
 import { replies } from './replies.js';
-import type { ReceivingSession } from './session.js';
 
 const helloOctetsMax = 255;
 
 /** RFC 5321 section 4.1.1.1, RFC 2033 section 4.1. */
-export function sayHello(session: ReceivingSession, verb: 'EHLO' | 'HELO' | 'LHLO', argument: string) {
+export function sayHello(session: Conversation, verb: 'EHLO' | 'HELO' | 'LHLO', argument: string) {
   // RFC 2033 section 4.1: LMTP has LHLO and neither of the others.
   if ((verb === 'LHLO') !== session.shared.isLmtp) return session.refuse(verb, replies.unknownCommand);
   if (!isHelloName(argument, session.shared.isStrict)) return session.refuse(verb, replies.syntax);
@@ -22,7 +22,7 @@ export function sayHello(session: ReceivingSession, verb: 'EHLO' | 'HELO' | 'LHL
   session.ask(session.shared.policy.hello(peer, argument), answered);
 }
 
-function answered(session: ReceivingSession, answer: ReceiverAnswer | undefined) {
+function answered(session: Conversation, answer: ReceiverAnswer | undefined) {
   const { peer, shared } = session;
   if (answer !== undefined) {
     // A client that was refused has not said hello.
@@ -41,14 +41,14 @@ function isHelloName(name: string, isStrict: boolean): boolean {
   return isStrict ? /^[A-Za-z0-9_.:[\]-]+$/.test(name) : /^[!-'*-~]+$/.test(name);
 }
 
-function extensionsText(session: ReceivingSession): string {
+function extensionsText(session: Conversation): string {
   const { options } = session.shared;
   const lines = [options.hostname, ...offeredExtensions(options, stateOf(session))];
   const last = lines.length - 1;
   return lines.map((line, index) => `250${index === last ? ' ' : '-'}${line}\r\n`).join('');
 }
 
-function stateOf(session: ReceivingSession): OfferState {
+function stateOf(session: Conversation): OfferState {
   return {
     role: session.peer.role,
     isTls: session.isTls,

@@ -3,16 +3,16 @@ import { isInternationalAddress, parsePath } from '../values/address.js';
 import { defaultEnvelopeParameters } from '../values/envelope.js';
 import type { Reply } from '../values/reply.js';
 import { parseParameters } from './command-parameters.js';
+import type { Conversation } from './conversation.js';
 import { holdMsMaxOf } from './extensions.js';
 import { type MailParametersResult, readMailParameters } from './mail-parameters.js';
 import type { BeginAnswer } from './receiver.js';
 import { replies } from './replies.js';
-import type { ReceivingSession } from './session.js';
 
 const plain: MailParametersResult = { parameters: defaultEnvelopeParameters };
 
 /** Reads the reverse-path and the parameters and asks policy for a transaction. */
-export function beginTransaction(session: ReceivingSession, argument: string) {
+export function beginTransaction(session: Conversation, argument: string) {
   const refusal = outOfOrder(session);
   if (refusal !== undefined) return session.refuse('MAIL', refusal);
   const start = pathStart(argument, 'FROM:', session.shared.isStrict);
@@ -43,13 +43,13 @@ export function pathStart(argument: string, word: string, isStrict: boolean): nu
   return start;
 }
 
-function answered(session: ReceivingSession, answer: BeginAnswer): void {
+function answered(session: Conversation, answer: BeginAnswer): void {
   session.transaction = answer.transaction;
   if (answer.transaction !== undefined) session.times.markTransaction(session.shared.nowMs);
   session.give(answer);
 }
 
-function outOfOrder(session: ReceivingSession): Reply | undefined {
+function outOfOrder(session: Conversation): Reply | undefined {
   const { options } = session.shared;
   if (session.peer.helloName === '') return replies.helloFirst;
   if (options.isTlsRequired && !session.isTls) return replies.tlsRequired;
@@ -61,7 +61,7 @@ function outOfOrder(session: ReceivingSession): Reply | undefined {
   return undefined;
 }
 
-function parameterContext(session: ReceivingSession) {
+function parameterContext(session: Conversation) {
   const { options } = session.shared;
   return {
     isTls: session.isTls,

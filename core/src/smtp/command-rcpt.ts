@@ -2,13 +2,13 @@
 import { isInternationalAddress, parsePath } from '../values/address.js';
 import { pathStart } from './command-mail.js';
 import { parseParameters } from './command-parameters.js';
+import type { Conversation } from './conversation.js';
 import type { ReceiverAnswer } from './receiver.js';
 import { readRecipientParameters } from './recipient-parameters.js';
 import { replies } from './replies.js';
-import type { ReceivingSession } from './session.js';
 
 /** Reads the forward-path and the parameters and asks policy, which adds the recipient to the transaction. */
-export function addRecipient(session: ReceivingSession, argument: string) {
+export function addRecipient(session: Conversation, argument: string) {
   const { transaction } = session;
   if (transaction === undefined) return session.refuse('RCPT', replies.mailFirst);
   // RFC 3030 section 2: the recipients are complete once the message has begun.
@@ -33,6 +33,6 @@ export function addRecipient(session: ReceivingSession, argument: string) {
   session.ask(session.shared.policy.recipient(transaction, result.recipient), answered);
 }
 
-function answered(session: ReceivingSession, answer: ReceiverAnswer): void {
+function answered(session: Conversation, answer: ReceiverAnswer): void {
   session.give(answer);
 }

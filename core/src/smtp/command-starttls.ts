@@ -1,10 +1,10 @@
 /** STARTTLS (RFC 3207). */
 import type { TLSSocket } from 'node:tls';
+import type { Conversation } from './conversation.js';
 import { replies } from './replies.js';
-import type { ReceivingSession } from './session.js';
 
 /** Says 220, forgets everything that was read or learnt, and hands the socket over to TLS. */
-export function startTls(session: ReceivingSession, argument: string) {
+export function startTls(session: Conversation, argument: string) {
   const { options } = session.shared;
   if (argument !== '') return session.refuse('STARTTLS', replies.syntax);
   if (options.tls !== 'starttls') return session.refuse('STARTTLS', replies.tlsNotOffered);
@@ -21,7 +21,7 @@ export function startTls(session: ReceivingSession, argument: string) {
 }
 
 /** The handshake is done: the session goes on with the encrypted socket. */
-function upgraded(session: ReceivingSession, socket: TLSSocket): void {
+function upgraded(session: Conversation, socket: TLSSocket): void {
   if (session.isGone) socket.destroy();
   else session.adopt(socket);
 }

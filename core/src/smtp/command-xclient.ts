@@ -2,8 +2,8 @@
 import { isIP } from 'node:net';
 import { type Key, key } from '../context/key.js';
 import { parseDomain } from '../values/address.js';
+import type { Conversation } from './conversation.js';
 import { replies } from './replies.js';
-import type { ReceivingSession } from './session.js';
 import { greet } from './session-steps.js';
 import { decodeXtext } from './xtext.js';
 
@@ -16,14 +16,14 @@ export const xclientNames = 'NAME ADDR PORT PROTO HELO';
 export const xforwardNames = 'NAME ADDR PORT PROTO HELO IDENT SOURCE';
 
 /** Whether the peer may use either; once XCLIENT has named a client, that client may not. */
-export function mayForward(session: ReceivingSession): boolean {
+export function mayForward(session: Conversation): boolean {
   return (
     !session.isForwarded && session.shared.options.isTrustedForwarder?.(session.peer.remoteAddress) === true
   );
 }
 
 /** The session begins anew as the client that is named, with a greeting and without what was known. */
-export function takeClient(session: ReceivingSession, argument: string) {
+export function takeClient(session: Conversation, argument: string) {
   const attributes = readAttributes(session, 'XCLIENT', xclientNames, argument);
   if (attributes === undefined) return;
   const { peer } = session;
@@ -45,7 +45,7 @@ export function takeClient(session: ReceivingSession, argument: string) {
 }
 
 /** Remembered for logs. */
-export function takeForwarded(session: ReceivingSession, argument: string): void {
+export function takeForwarded(session: Conversation, argument: string): void {
   const attributes = readAttributes(session, 'XFORWARD', xforwardNames, argument);
   if (attributes === undefined) return;
   session.peer.set(forwardedKey, { ...session.peer.get(forwardedKey), ...Object.fromEntries(attributes) });
@@ -54,7 +54,7 @@ export function takeForwarded(session: ReceivingSession, argument: string): void
 
 /** The attributes that are known and available; after a refusal `undefined`. */
 function readAttributes(
-  session: ReceivingSession,
+  session: Conversation,
   verb: string,
   names: string,
   argument: string,

@@ -7,12 +7,12 @@ import { beginTransaction } from './command-mail.js';
 import { addRecipient } from './command-rcpt.js';
 import { startTls } from './command-starttls.js';
 import { takeClient, takeForwarded } from './command-xclient.js';
+import type { Conversation } from './conversation.js';
 import { replies } from './replies.js';
-import type { ReceivingSession } from './session.js';
 
 /** A command: what it does with what stands behind its verb. */
 export interface Command {
-  run(session: ReceivingSession, argument: string): void;
+  run(session: Conversation, argument: string): void;
   /** Whether the argument may hold UTF-8 (RFC 6531 section 3.2); otherwise it is refused before `run`. */
   readonly takesUtf8?: boolean;
   /** Whether the client must wait for its answer before it sends on (RFC 2920 section 3.1). */
@@ -53,21 +53,21 @@ export const webVerbs: ReadonlySet<string> = new Set([
   'HOST:',
 ]);
 
-function reset(session: ReceivingSession, argument: string) {
+function reset(session: Conversation, argument: string) {
   if (argument !== '') return session.refuse('RSET', replies.syntax);
   session.endTransaction();
   session.say(replies.ok);
 }
 
 /** RFC 5321 section 4.1.1.10: no argument; nothing behind it is looked at. */
-function quit(session: ReceivingSession, argument: string) {
+function quit(session: Conversation, argument: string) {
   if (argument !== '') return session.refuse('QUIT', replies.syntax);
   session.endTransaction();
   session.say(replies.bye);
   session.end();
 }
 
-function verify(session: ReceivingSession, argument: string) {
+function verify(session: Conversation, argument: string) {
   if (argument === '') return session.refuse('VRFY', replies.syntax);
   session.say(replies.cannotVerify);
 }

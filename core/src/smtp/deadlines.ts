@@ -41,18 +41,24 @@ export class SessionTimes {
     this.#waitingSinceMs = nowMs;
   }
 
-  /** Whether the answer that is waited for has taken too long. */
-  isAnswerOverdue(limits: ReceiverLimits, nowMs: number): boolean {
-    return nowMs - this.#waitingSinceMs > limits.answerTimeoutMs;
-  }
-
   /** A whole command has come, or some data. */
   touch(nowMs: number): void {
     this.#quietSinceMs = nowMs;
   }
 
-  /** The reply to end the session with; `undefined` while it is in time. `octets`: of the message under way. */
-  overdue(limits: ReceiverLimits, nowMs: number, octets: number): Reply | undefined {
+  /**
+   * The reply to end the session with; `undefined` while it is in time. `octets`: of the message under way; `isWaiting`:
+   * an answer is waited for.
+   */
+  passed(limits: ReceiverLimits, nowMs: number, octets: number, isWaiting: boolean): Reply | undefined {
+    // While policy is asked the client waits for us, which it may do for long (RFC 5321 section 4.5.3.2).
+    if (isWaiting && this.phase !== 'tls' && this.phase !== 'unread') {
+      return nowMs - this.#waitingSinceMs > limits.answerTimeoutMs ? replies.noAnswer : undefined;
+    }
+    return this.#overdue(limits, nowMs, octets);
+  }
+
+  #overdue(limits: ReceiverLimits, nowMs: number, octets: number): Reply | undefined {
     const quietForMs = nowMs - this.#quietSinceMs;
     if (this.phase === 'tls') return quietForMs > handshakeMsMax ? replies.timeout : undefined;
     if (nowMs - this.#openedMs > limits.connectionTimeoutMs) return replies.timeout;

@@ -45,11 +45,11 @@ describe('limits', () => {
       C: MAIL FROM:<>
       C: RCPT TO:<bob@example.org>
       C: DATA
-      C: hi
-      C: .
       S: 250 ...
       S: 250 ...
       S: 354 ...
+      C: hi
+      C: .
       S: 250 ...`;
     await play(
       `${hello}${message}${message}
@@ -201,8 +201,9 @@ describe('shutdown', () => {
     busy.on('data', (chunk) => {
       text += chunk.toString();
     });
-    busy.write('EHLO c.example\r\nMAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\nDATA\r\nhalf');
+    busy.write('EHLO c.example\r\nMAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n');
     await expect.poll(() => text).toContain('354');
+    busy.write('half');
     opened.drain();
     await idle;
     const ended = new Promise((resolve) => busy.once('end', resolve));

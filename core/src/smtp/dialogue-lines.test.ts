@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { playDialogue } from '../testing/dialogue.js';
 import { startTestReceiver, type TestReceiver, type TestReceiverOptions } from '../testing/test-receiver.js';
@@ -41,6 +43,60 @@ describe('a client that does not wait for the answer to DATA', () => {
       S: <closed>
     `);
     expect(messages).toHaveLength(0);
+  });
+
+  it('is refused: its message came before it was asked for', async () => {
+    const { messages, refusals } = await play(`${hello}
+      C: MAIL FROM:<a@b.example>
+      C: RCPT TO:<bob@example.org>
+      C: DATA
+      C: From: a
+      C: .
+      C: MAIL FROM:<evil@b.example>
+      S: 250 ...
+      S: 250 ...
+      S: 554 5.5.1 the message came before it was asked for
+      S: <closed>
+    `);
+    expect(messages).toHaveLength(0);
+    expect(refusals).toEqual(['DATA 554']);
+  });
+
+  it('is refused too when it sent on while a hook was asked', async () => {
+    let decide = (_answer: undefined): void => undefined;
+    const dataStart = () => new Promise<undefined>((resolve) => (decide = resolve));
+    receiver = await startTestReceiver({ policy: { dataStart } });
+    const client = connect(receiver.port, '127.0.0.1');
+    let text = '';
+    client.on('data', (chunk) => (text += chunk.toString()));
+    client.write('EHLO c.example\r\nMAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n');
+    await expect.poll(() => text).toMatch(/250 .*\r\n250 .*\r\n250 2.0.0 ok\r\n$/);
+    client.write('From: a');
+    // What another client says afterwards has been read afterwards.
+    await playDialogue({ port: receiver.port }, hello);
+    decide(undefined);
+    await once(client, 'end');
+    client.destroy();
+    expect(text).toMatch(/\r\n554 5\.5\.1 .*\r\n$/);
+    expect(receiver.messages).toHaveLength(0);
+  });
+
+  it('is listened to in the legacy profile', async () => {
+    const { messages } = await play(
+      `${hello}
+      C: MAIL FROM:<a@b.example>
+      C: RCPT TO:<bob@example.org>
+      C: DATA
+      C: hi
+      C: .
+      S: 250 ...
+      S: 250 ...
+      S: 354 ...
+      S: 250 ...
+    `,
+      { profile: 'legacy' },
+    );
+    expect(messages[0]?.content).toBe('hi\r\n');
   });
 
   it('may go on with a command all the same', async () => {

@@ -2,10 +2,10 @@
 import type { TransactionState } from '../context/transaction.js';
 import type { BodyWriter } from '../services/spool.js';
 import type { Reply } from '../values/reply.js';
+import type { Conversation } from './conversation.js';
 import { DataScanner } from './data-scanner.js';
 import { bodyComplete, refuseMessage, spoolFailed } from './message-answers.js';
 import { replies } from './replies.js';
-import type { ReceivingSession } from './session.js';
 
 /** Above the size limit by this much the rest is not waited for: the answer is given and the connection closed. */
 const oversizeOctetsMax = 4_194_304;
@@ -13,7 +13,7 @@ const oversizeOctetsMax = 4_194_304;
 /** The message on its way from the socket to the body: measured, judged, and dropped when it can't be accepted. */
 export class IncomingMessage {
   sizeBytes = 0;
-  readonly #session: ReceivingSession;
+  readonly #session: Conversation;
   readonly #scanner: DataScanner | undefined;
   #writer: BodyWriter | undefined;
   #isFull = false;
@@ -23,7 +23,7 @@ export class IncomingMessage {
   #isLastChunk = false;
 
   /** `binary`: the octets are taken as they are (RFC 3030 section 3). */
-  constructor(session: ReceivingSession, kind: 'data' | 'chunks' | 'binary') {
+  constructor(session: Conversation, kind: 'data' | 'chunks' | 'binary') {
     this.#session = session;
     this.#writer = session.shared.policy.body(session.transaction as TransactionState);
     if (kind === 'binary') return;

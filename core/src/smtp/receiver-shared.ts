@@ -1,5 +1,6 @@
 /** What all sessions of one receiver share, made once. */
 import type { Counter, Gauge } from '../services/metrics.js';
+import { createReadBuffer } from './read-socket.js';
 import type { ReceiverOptions, ReceiverPolicy } from './receiver.js';
 import { type ConnectionHost, createConnectionHost } from './smtp-server-base.js';
 
@@ -21,6 +22,8 @@ export interface ReceiverShared {
   readonly counters: ReceiverCounters;
   readonly isLmtp: boolean;
   readonly isStrict: boolean;
+  /** What the sockets of all sessions are read into, where that can be done. */
+  readonly readBuffer: Buffer | undefined;
   nowMs: number;
 }
 
@@ -45,6 +48,7 @@ export function createShared(options: ReceiverOptions): ReceiverShared {
     },
     isLmtp: options.protocol === 'lmtp',
     isStrict: options.profile === 'strict',
+    readBuffer: createReadBuffer(),
     nowMs: options.clock.monotonic(),
   };
 }

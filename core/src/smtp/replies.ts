@@ -49,6 +49,7 @@ export const replies = {
   loop: reply(554, '4.6', 'too many hops, this message is looping'),
   bareInData: reply(550, '5.2', 'a bare CR or LF in the message'),
   nulInData: reply(550, '6.0', 'a NUL octet in the message'),
+  talksBeforeData: reply(554, '5.1', 'the message came before it was asked for'),
   dataAfterBdat: reply(503, '5.1', 'DATA can not follow BDAT'),
   messageBegun: reply(503, '5.1', 'the message has begun'),
   binaryNeedsBdat: reply(503, '5.1', 'a BINARYMIME message is sent with BDAT'),

@@ -1,14 +1,14 @@
 /** From a line to the command that it is. */
 import { commands, webVerbs } from './commands.js';
+import type { Conversation } from './conversation.js';
 import type { LineProblem } from './line-reader.js';
 import { replies } from './replies.js';
-import type { ReceivingSession } from './session.js';
 
 const notPrintablePattern = /[^ -~]/;
 const controlPattern = /[\u0000-\u001f\u007f]/;
 
 /** Runs the command of one line, an octet a character; `hasMore` says whether something has come behind it. */
-export function runCommand(session: ReceivingSession, line: string, hasMore: boolean) {
+export function runCommand(session: Conversation, line: string, hasMore: boolean) {
   const blank = line.indexOf(' ');
   const verb = (blank < 0 ? line : line.slice(0, blank)).toUpperCase();
   const command = commands.get(verb);
@@ -26,12 +26,12 @@ export function runCommand(session: ReceivingSession, line: string, hasMore: boo
 }
 
 /** Answers a line that is none. A bare LF could be a message within a message, so the connection ends there. */
-export function refuseLine(session: ReceivingSession, problem: LineProblem): void {
+export function refuseLine(session: Conversation, problem: LineProblem): void {
   session.refuse('line', problem === 'bare' ? replies.bareLineEnd : replies.lineTooLong);
   if (problem !== 'long') session.end();
 }
 
-function refuseUnknown(session: ReceivingSession, verb: string) {
+function refuseUnknown(session: Conversation, verb: string) {
   if (!webVerbs.has(verb)) {
     // RFC 2920 section 3.1: DATA is the last of a group. Lines of a message must never run as commands.
     if (session.isDataRefused) session.end();

@@ -1,9 +1,9 @@
 /** What a session is sent, read step by step: chunks into lines, lines into commands, data into the message. */
 import type { Socket } from 'node:net';
+import type { Conversation } from './conversation.js';
 import { LineReader } from './line-reader.js';
 import { replies } from './replies.js';
 import { refuseLine, runCommand } from './run-command.js';
-import type { ReceivingSession } from './session.js';
 
 /** RFC 4954 section 4.3 wants this much for a line of an AUTH exchange. */
 const authLineOctetsMax = 12_288;
@@ -20,6 +20,7 @@ export class SessionReader {
   #queued: Buffer[] | undefined;
   #chunk: Buffer | undefined;
   #at = 0;
+  #shared: Buffer | undefined;
   #paused: Socket | undefined;
 
   get hasInput(): boolean {
@@ -32,17 +33,28 @@ export class SessionReader {
     return chunk !== undefined && (this.#at < chunk.length || (this.#queued?.length ?? 0) > 0);
   }
 
-  push(chunk: Buffer, socket: Socket): void {
+  /** Takes what has come. A shared chunk is the reader's only until `keepRest`. */
+  push(chunk: Buffer, isShared: boolean, socket: Socket): void {
     if (this.#chunk === undefined) {
       this.#chunk = chunk;
       this.#at = 0;
+      if (isShared) this.#shared = chunk;
       return;
     }
     this.#queued ??= [];
-    this.#queued.push(chunk);
+    this.#queued.push(isShared ? Buffer.from(chunk) : chunk);
     if (this.#paused !== undefined) return;
     this.#paused = socket;
     socket.pause();
+  }
+
+  /** Copies what has not been read of a shared chunk, which will be read into again. */
+  keepRest(): void {
+    const chunk = this.#shared;
+    this.#shared = undefined;
+    if (chunk === undefined || this.#chunk !== chunk || this.#current() !== chunk) return;
+    this.#chunk = Buffer.from(chunk.subarray(this.#at));
+    this.#at = 0;
   }
 
   /** Lets more come, when all has been read. */
@@ -63,7 +75,7 @@ export class SessionReader {
   }
 
   /** Reads one line or the data there is; `false` when there is nothing to read. */
-  readSome(session: ReceivingSession, isDraining: boolean): boolean {
+  readSome(session: Conversation, isDraining: boolean): boolean {
     const { phase } = session.times;
     if (isDraining && phase === 'command' && this.discarding === 0) {
       session.say(replies.shutdown);
@@ -87,7 +99,7 @@ export class SessionReader {
     return this.#chunk;
   }
 
-  #readLine(session: ReceivingSession, chunk: Buffer): void {
+  #readLine(session: Conversation, chunk: Buffer): void {
     const take = this.nextLine;
     const { options } = session.shared;
     const { commandOctetsMax } = options.limits;
@@ -107,14 +119,14 @@ export class SessionReader {
     else take(lines.line);
   }
 
-  #discard(session: ReceivingSession, chunk: Buffer): void {
+  #discard(session: Conversation, chunk: Buffer): void {
     const octets = Math.min(this.discarding, chunk.length - this.#at);
     this.discarding -= octets;
     this.#at += octets;
     session.times.touch(session.shared.nowMs);
   }
 
-  #readMessage(session: ReceivingSession, chunk: Buffer): void {
+  #readMessage(session: Conversation, chunk: Buffer): void {
     session.times.touch(session.shared.nowMs);
     if (session.incoming === undefined) throw new Error('no message is under way');
     const at = session.incoming.read(chunk, this.#at);

@@ -1,11 +1,11 @@
 /** The steps of a session that are not commands. */
 import type { MaybePromise } from '../hooks/kinds.js';
+import type { Conversation } from './conversation.js';
 import type { ReceiverAnswer } from './receiver.js';
 import { replies } from './replies.js';
-import type { ReceivingSession } from './session.js';
 
 /** Greets (RFC 5321 section 4.3.1), or says why not; then commands are read. */
-export function greet(session: ReceivingSession, answer: ReceiverAnswer | undefined) {
+export function greet(session: Conversation, answer: ReceiverAnswer | undefined) {
   session.readCommands();
   if (answer === undefined) {
     const { hostname } = session.shared.options;
@@ -17,12 +17,12 @@ export function greet(session: ReceivingSession, answer: ReceiverAnswer | undefi
 }
 
 /** The client has read our replies and may go on. */
-export function goOnReading(session: ReceivingSession): void {
+export function goOnReading(session: Conversation): void {
   session.readCommands();
 }
 
 /** A mistake of ours or of the policy's: nothing is accepted, the client tries again later. */
-export function breakOff(session: ReceivingSession, error: unknown): void {
+export function breakOff(session: Conversation, error: unknown): void {
   session.shared.options.log.error('a session broke off', { error, connection: session.peer.id });
   session.endTransaction();
   session.say(replies.localError);
@@ -30,8 +30,7 @@ export function breakOff(session: ReceivingSession, error: unknown): void {
 }
 
 /** Something of ours never answers; what comes after all finds the session gone. */
-export function sayNoAnswer(session: ReceivingSession): void {
-  session.shared.counters.timeouts.increase();
+export function sayNoAnswer(session: Conversation): void {
   session.shared.options.log.error('an answer did not come in time', { connection: session.peer.id });
   session.refuse('answer', replies.noAnswer);
 }

@@ -11,9 +11,10 @@ import type { MaybePromise } from '../hooks/kinds.js';
 import type { ClientSocket } from '../services/listeners.js';
 import { noteTls } from '../services/tls-channel.js';
 import type { Reply } from '../values/reply.js';
+import type { Conversation, MessageUnderWay } from './conversation.js';
 import { SessionTimes } from './deadlines.js';
 import { ErrorCount } from './error-count.js';
-import type { IncomingMessage } from './incoming-message.js';
+import { type ChunkTaker, readSocket } from './read-socket.js';
 import type { ReceiverAnswer } from './receiver.js';
 import type { ReceiverShared } from './receiver-shared.js';
 import { replies } from './replies.js';
@@ -23,21 +24,17 @@ import { breakOff, goOnReading, greet, isPromise, sayNoAnswer } from './session-
 import { BaseConnection } from './smtp-server-base.js';
 
 /** On the construction and the closing of `smtp-server`'s connection. */
-export class ReceivingSession extends BaseConnection {
+export class ReceivingSession extends BaseConnection implements Conversation, ChunkTaker {
   readonly shared: ReceiverShared;
   readonly client: ClientSocket;
   readonly peer: ConnectionState;
   readonly signal: AbortSignal;
   transaction: TransactionState | undefined;
-  incoming: IncomingMessage | undefined;
-  /** RCPT commands of this transaction, refused ones too. */
+  incoming: MessageUnderWay | undefined;
   recipientsTried = 0;
-  /** Messages of this connection that came whole. */
   messages = 0;
   isGone = false;
-  /** DATA was refused just now: what is no command could be the message of a client that did not wait. */
   isDataRefused = false;
-  /** XCLIENT has put another client in the place of the one that connected. */
   isForwarded = false;
   readonly times: SessionTimes;
   readonly #released: () => void;
@@ -50,6 +47,7 @@ export class ReceivingSession extends BaseConnection {
   #isKnown = false;
   #isEnding = false;
   #isDraining = false;
+  #stopReading: (() => void) | undefined;
 
   constructor(shared: ReceiverShared, client: ClientSocket, signal: AbortSignal, released: () => void) {
     super(shared.host, client.socket, client.connection);
@@ -65,13 +63,16 @@ export class ReceivingSession extends BaseConnection {
     return this.peer.tls !== undefined;
   }
 
+  get hasMore(): boolean {
+    return this.#reader.hasMore;
+  }
+
   /** Listens to the socket and greets, unless policy refuses. */
   begin(): void {
     this.#listen(this._socket);
     this.#isDraining = this.signal.aborted;
-    const { greetingDelayMs, clock } = this.shared.options;
-    if (greetingDelayMs === 0) this.#connect();
-    else this.ask(clock.sleep(greetingDelayMs), () => this.#connect());
+    const { greetingDelayMs: delayMs, clock } = this.shared.options;
+    this.ask(delayMs === 0 ? undefined : clock.sleep(delayMs), () => this.#connect());
     this.#run();
   }
 
@@ -99,30 +100,29 @@ export class ReceivingSession extends BaseConnection {
     if (answer.close === true) this.end();
   }
 
-  /** Appends text as it is. */
   write(text: string): void {
     this.#output.addText(text);
   }
 
-  /** Closes once what is said has been written; nothing more is read. */
   end(): void {
     this.#isEnding = true;
   }
 
-  /** Ends at once, without a word. */
   destroy(): void {
     this.#isEnding = true;
     this._socket.destroy();
     this.#leave();
   }
 
-  /** Goes on with an answer that may be a promise; no further command runs before it is there. */
   ask<T>(
     answer: MaybePromise<T>,
-    settle: (session: ReceivingSession, value: T) => void,
-    failed: (session: ReceivingSession, error: unknown) => void = breakOff,
-  ) {
-    if (!isPromise(answer)) return settle(this, answer);
+    settle: (session: Conversation, value: T) => void,
+    failed: (session: Conversation, error: unknown) => void = breakOff,
+  ): void {
+    if (!isPromise(answer)) {
+      settle(this, answer);
+      return;
+    }
     this.#isWaiting = true;
     this.times.markWaiting(this.shared.nowMs);
     answer.then(
@@ -131,27 +131,22 @@ export class ReceivingSession extends BaseConnection {
     );
   }
 
-  /** The next line goes here rather than to a command. */
   takeNextLine(take: (line: string) => void): void {
     this.#reader.nextLine = take;
   }
 
-  /** What follows is not commands but the message under way. */
   readMessage(phase: 'data' | 'chunk'): void {
     this.times.begin(phase, this.shared.nowMs);
   }
 
-  /** So many octets that follow are not looked at. */
   discard(octets: number): void {
     this.#reader.discarding = octets;
   }
 
-  /** What follows is commands again. */
   readCommands(): void {
     this.times.begin('command', this.shared.nowMs);
   }
 
-  /** Forgets the transaction and what has come of its message. */
   endTransaction(): void {
     this.incoming?.abort();
     this.incoming = undefined;
@@ -160,15 +155,13 @@ export class ReceivingSession extends BaseConnection {
     this.times.markTransaction(undefined);
   }
 
-  /** Says what is to be said and drops what has been read; from here on the socket is somebody else's. */
   letGo(): void {
     this.#flush();
-    this._socket.removeListener('data', this.#onData);
-    this._socket.removeListener('end', this.#onEnd);
+    this.#stopReading?.();
+    this._socket.off('end', this.#onEnd);
     this.#reader.clear();
   }
 
-  /** Takes the place of the plain socket. */
   adopt(socket: TLSSocket): void {
     this._socket = socket;
     if (this.peer.tls === undefined) noteTls(this.peer, socket);
@@ -185,20 +178,16 @@ export class ReceivingSession extends BaseConnection {
   /** Ends the session when one of its deadlines has passed. */
   checkDeadlines(nowMs: number) {
     if (this.#isEnding) return;
-    const { phase } = this.times;
-    // While policy is asked the client waits for us, which it may do for long (RFC 5321 section 4.5.3.2).
-    if (this.#isWaiting && phase !== 'tls' && phase !== 'unread') {
-      if (this.times.isAnswerOverdue(this.shared.options.limits, nowMs)) {
-        sayNoAnswer(this);
-        this.#flush();
-        this._socket.destroySoon();
-        this.#leave();
-      }
-      return;
-    }
-    const reply = this.times.overdue(this.shared.options.limits, nowMs, this.incoming?.sizeBytes ?? 0);
+    const { limits } = this.shared.options;
+    const reply = this.times.passed(limits, nowMs, this.incoming?.sizeBytes ?? 0, this.#isWaiting);
     if (reply === undefined) return;
     this.shared.counters.timeouts.increase();
+    if (reply === replies.noAnswer) {
+      sayNoAnswer(this);
+      this.#flush();
+      this._socket.destroySoon();
+      return this.#leave();
+    }
     if (this.#isWaiting) return this.destroy();
     this.refuse('deadline', reply);
     this.endTransaction();
@@ -222,25 +211,26 @@ export class ReceivingSession extends BaseConnection {
   }
 
   #listen(socket: Socket): void {
-    socket.on('data', this.#onData);
     socket.on('end', this.#onEnd);
     socket.on('error', () => this.destroy());
     socket.on('close', () => this.#leave());
+    this.#stopReading = readSocket(socket, this.shared.readBuffer, this);
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  takeChunk(chunk: Buffer, isShared: boolean): void {
     if (this.#isEnding) return;
-    this.#reader.push(chunk, this._socket);
+    this.#reader.push(chunk, isShared, this._socket);
     this.peer.hasTalkedEarly ||= this.times.phase === 'greeting';
     if (!this.#isWaiting) this.#run();
-  };
+    if (isShared) this.#reader.keepRest();
+  }
 
   readonly #onEnd = (): void => {
     this.#reader.hasEnded = true;
     this.#run();
   };
 
-  #goOn<T>(settle: (session: ReceivingSession, value: T) => void, value: T): void {
+  #goOn<T>(settle: (session: Conversation, value: T) => void, value: T): void {
     this.#isWaiting = false;
     try {
       settle(this, value);

@@ -81,7 +81,7 @@ export function parseAddress(text: string): MailAddress | undefined {
 export function parseDomain(text: string): string | undefined {
   const domain = text.toLowerCase();
   if (domain.startsWith('[')) return isAddressLiteral(domain) ? domain : undefined;
-  if (domain === '' || Buffer.byteLength(domain) > domainOctetsMax) return undefined;
+  if (domain === '' || isLonger(domain, domainOctetsMax)) return undefined;
   for (const label of domain.split('.')) {
     if (label.length > 63 || !labelPattern.test(label)) return undefined;
   }
@@ -113,7 +113,7 @@ export function parsePath(text: string, start: number): ParsedPath | undefined {
   if (close < 0) return undefined;
   const domain = parseDomain(text.slice(local.end + 1, close));
   if (domain === undefined) return undefined;
-  if (Buffer.byteLength(local.value) + Buffer.byteLength(domain) + 1 > pathOctetsMax) return undefined;
+  if (isLonger(`${local.value}@${domain}`, pathOctetsMax)) return undefined;
   return { address: { localPart: local.value, domain }, end: close + 1 };
 }
 
@@ -133,7 +133,7 @@ function readLocalPart(text: string, start: number): { value: string; end: numbe
   while (end < text.length && text[end] !== '@' && text[end] !== '>') end++;
   const value = text.slice(start, end);
   if (!dotAtomPattern.test(value) || controlPattern.test(value)) return undefined;
-  return Buffer.byteLength(value) > localPartOctetsMax ? undefined : { value, end };
+  return isLonger(value, localPartOctetsMax) ? undefined : { value, end };
 }
 
 function readQuotedString(text: string, start: number): { value: string; end: number } | undefined {
@@ -141,7 +141,7 @@ function readQuotedString(text: string, start: number): { value: string; end: nu
   for (let at = start + 1; at < text.length; at++) {
     const character = text[at] as string;
     if (character === '"') {
-      if (value === '' || Buffer.byteLength(value) > localPartOctetsMax) return undefined;
+      if (value === '' || isLonger(value, localPartOctetsMax)) return undefined;
       return { value, end: at + 1 };
     }
     const literal = character === '\\' ? text[++at] : character;
@@ -155,6 +155,11 @@ function isAddressLiteral(text: string): boolean {
   const four = ipv4LiteralPattern.exec(text);
   if (four !== null) return four.slice(1).every((octet) => Number(octet) <= 255);
   return isIPv6(ipv6LiteralPattern.exec(text)?.[1] ?? '');
+}
+
+/** Whether the text has more octets than that. A code unit makes three at most, so a short text is not counted. */
+function isLonger(text: string, octetsMax: number): boolean {
+  return text.length * 3 > octetsMax && Buffer.byteLength(text) > octetsMax;
 }
 
 function isAscii(text: string): boolean {

@@ -29,8 +29,8 @@ export class LineWriter {
     if (!hasRoom) await this.#writer.drained();
   }
 
-  finish(): Promise<Body> {
-    return this.#writer.finish();
+  async finish(): Promise<Body> {
+    return await this.#writer.finish();
   }
 
   abort(): Promise<void> {
