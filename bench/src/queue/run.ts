@@ -7,10 +7,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { QueueStore } from '@postroad/core';
+import { type QueueStore, systemClock } from '@postroad/core';
+import { createSeededRandom } from '@postroad/core/testing';
 import { openLmdbQueueStore } from '@postroad/queue-lmdb';
 import { accept, drainSome, fill, memory, silent } from './load.js';
 import { slowDestination } from './slow-destination.js';
+
+const services = { log: silent, clock: systemClock, random: createSeededRandom(process.pid) };
 
 /** Runs it: `npm run bench -- queue --recipients 1000000 --destinations 10000`. */
 export async function run(args: string[]): Promise<void> {
@@ -62,7 +65,7 @@ interface Load {
 }
 
 async function open(directory: string): Promise<QueueStore> {
-  const store = await openLmdbQueueStore({ directory, log: silent });
+  const store = await openLmdbQueueStore({ directory, ...services });
   await store.start('bench', 0);
   return store;
 }
@@ -82,7 +85,7 @@ async function compare(empty: QueueStore, full: QueueStore, load: Load): Promise
 /** What a fresh process needs until it can accept. */
 async function reopen(directory: string, load: Load): Promise<void> {
   const from = performance.now();
-  const store = await openLmdbQueueStore({ directory, log: silent });
+  const store = await openLmdbQueueStore({ directory, ...services });
   const recovery = await store.start('bench again', 1);
   const startedMs = Math.round(performance.now() - from);
   const { recipients } = await store.count();

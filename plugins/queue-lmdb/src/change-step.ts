@@ -35,5 +35,5 @@ export function changeStep(
 
 /** What was taken out of the index may have been the head of its site. */
 function refreshHeads(state: QueueState, sites: ReadonlySet<string>): void {
-  for (const site of sites) state.heads.set(site, firstDueAtMs(state.environment, site));
+  for (const site of sites) state.heads.set(site, firstDueAtMs(state.tables, site));
 }

@@ -1,17 +1,17 @@
 /**
- * Group commit. Steps are prepared one after another against the state that the last commit left, so they need no
- * locks; what they write goes into one transaction, and all of them resolve when it is durable. While a commit is on
+ * Group commit. Steps are prepared one after another, each against what the one before has left, so they need no
+ * locks; what they write goes into one commit, and all of them resolve when it is durable. While a commit is on
  * its way the next steps gather. When it fails, every step's changes in memory are undone and every step rejects.
  */
 import { isMailError, MailError } from '@postroad/core';
-
-/** Writes something; the promise resolves when it is durable. */
-export type Write = () => Promise<unknown>;
+import type { Change, TableId } from './tables/tables.js';
 
 /** What a step works with. */
 export interface Batch {
-  /** Registers a write for the commit; it returns the promise of the database. */
-  write(write: Write): void;
+  /** Puts a value; it is seen at once. `isNew` promises that the key is nowhere yet. */
+  put(of: TableId, key: string, value: Buffer, isNew?: boolean): void;
+  /** Removes a key; it is gone at once. */
+  remove(of: TableId, key: string): void;
   /** Registers how to take back a change in memory, should the commit fail. */
   undo(undo: () => void): void;
   /** Registers what to do when the commit is durable. */
@@ -22,8 +22,12 @@ export interface Batch {
 export interface Step<T> {
   /** Reads, changes memory and registers writes; throws to refuse this step alone. Synchronous. */
   prepare(batch: Batch): T;
-  /** Shares no commit with others: it reads what others may be writing. */
+  /** Shares no commit with others: it is not to fail, or to wait, because of what others write. */
   readonly isAlone?: boolean;
+  /** What it writes must survive the process, but need not be synced. Only of steps that are alone. */
+  readonly isLazy?: boolean;
+  /** How much it writes, about. */
+  readonly sizeBytes?: number;
 }
 
 /** See the file's comment. */
@@ -39,16 +43,22 @@ interface Queued extends Step<unknown> {
   reject(error: unknown): void;
 }
 
-/** Most steps of one commit: bounds the time that it takes to prepare one. */
+/** Most steps of one commit, and about most octets: bounds the time that it takes to prepare and to write one. */
 const stepsMax = 512;
+const sizeBytesMax = 4 * 1024 * 1024;
 
 /** What a queue works with. */
 export interface Commits {
-  commit(writes: readonly Write[]): Promise<void>;
-  /** Called before the steps of a commit are prepared: everything is as the last commit left it. */
-  begin(): void;
-  /** The last write of a commit that has any. */
-  readonly last: Write;
+  /** Resolves when everything that this turn of the event loop brings is there. */
+  gather(): Promise<void>;
+  /** Called before the steps of a commit are prepared. Never rejects. */
+  ready(): Promise<void>;
+  /** Applies a change; returns how to take it back. */
+  apply(change: Change, isNew: boolean): () => void;
+  /** Makes the changes durable. */
+  commit(changes: readonly Change[], isLazy: boolean): Promise<void>;
+  /** Called when a commit has failed and everything is taken back. Never rejects. */
+  failed(): Promise<void>;
 }
 
 /** An empty queue. */
@@ -60,14 +70,22 @@ export function createCommitQueue(commits: Commits): CommitQueue {
     const first = queued[0];
     if (first?.isAlone === true) return queued.splice(0, 1);
     let count = 0;
-    while (count < stepsMax && queued[count] !== undefined && queued[count]?.isAlone !== true) count++;
+    let sizeBytes = 0;
+    for (const step of queued) {
+      if (step.isAlone === true || count === stepsMax || sizeBytes >= sizeBytesMax) break;
+      sizeBytes += step.sizeBytes ?? 0;
+      count++;
+    }
     return queued.splice(0, count);
   }
 
   async function work(): Promise<void> {
     // Everything that this turn of the event loop still brings shares the first commit.
-    await new Promise((resolve) => setImmediate(resolve));
-    while (queued.length > 0) await commitBatch(take(), commits);
+    await commits.gather();
+    while (queued.length > 0) {
+      await commits.ready();
+      await commitBatch(take(), commits);
+    }
     working = undefined;
   }
 
@@ -84,39 +102,75 @@ export function createCommitQueue(commits: Commits): CommitQueue {
   };
 }
 
+/** What the steps of one commit have done so far. */
+class OpenBatch implements Batch {
+  readonly changes: Change[] = [];
+  readonly undos: (() => void)[] = [];
+  readonly afters: (() => void)[] = [];
+  readonly #commits: Commits;
+
+  constructor(commits: Commits) {
+    this.#commits = commits;
+  }
+
+  put(of: TableId, key: string, value: Buffer, isNew = false): void {
+    this.#change({ table: of, key, value }, isNew);
+  }
+
+  remove(of: TableId, key: string): void {
+    this.#change({ table: of, key, value: undefined }, false);
+  }
+
+  undo(undo: () => void): void {
+    this.undos.push(undo);
+  }
+
+  after(run: () => void): void {
+    this.afters.push(run);
+  }
+
+  #change(change: Change, isNew: boolean): void {
+    this.changes.push(change);
+    this.undos.push(this.#commits.apply(change, isNew));
+  }
+}
+
 async function commitBatch(steps: readonly Queued[], commits: Commits): Promise<void> {
-  const writes: Write[] = [];
-  const undos: (() => void)[] = [];
-  const afters: (() => void)[] = [];
-  const batch: Batch = {
-    write: (write) => void writes.push(write),
-    undo: (undo) => void undos.push(undo),
-    after: (run) => void afters.push(run),
-  };
-  commits.begin();
-  const prepared: { readonly step: Queued; readonly value: unknown }[] = [];
+  const batch = new OpenBatch(commits);
+  const prepared = prepareAll(steps, batch);
+  if (batch.changes.length > 0) {
+    try {
+      await commits.commit(batch.changes, steps.length === 1 && steps[0]?.isLazy === true);
+    } catch (error) {
+      takeBack(batch.undos, 0);
+      await commits.failed();
+      for (const { step } of prepared) step.reject(asQueueError(error));
+      return;
+    }
+  }
+  for (const run of batch.afters) run();
+  for (const { step, value } of prepared) step.resolve(value);
+}
+
+interface Prepared {
+  readonly step: Queued;
+  readonly value: unknown;
+}
+
+function prepareAll(steps: readonly Queued[], batch: OpenBatch): readonly Prepared[] {
+  const prepared: Prepared[] = [];
   for (const step of steps) {
-    const from = { writes: writes.length, undos: undos.length, afters: afters.length };
+    const from = { changes: batch.changes.length, undos: batch.undos.length, afters: batch.afters.length };
     try {
       prepared.push({ step, value: step.prepare(batch) });
     } catch (error) {
-      writes.length = from.writes;
-      afters.length = from.afters;
-      takeBack(undos, from.undos);
+      batch.changes.length = from.changes;
+      batch.afters.length = from.afters;
+      takeBack(batch.undos, from.undos);
       step.reject(asQueueError(error));
     }
   }
-  try {
-    if (writes.length > 0) {
-      await commits.commit([...writes, commits.last]);
-    }
-  } catch (error) {
-    takeBack(undos, 0);
-    for (const { step } of prepared) step.reject(asQueueError(error));
-    return;
-  }
-  for (const run of afters) run();
-  for (const { step, value } of prepared) step.resolve(value);
+  return prepared;
 }
 
 function takeBack(undos: (() => void)[], from: number): void {

@@ -2,11 +2,12 @@ import { mkdir, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Body, bodyFromBytes, type Logger, MailError, readBody } from '@postroad/core';
-import { sampleMessage } from '@postroad/core/testing';
+import { createSeededRandom, createVirtualClock, sampleMessage } from '@postroad/core/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openEnvironment } from './environment.js';
 import { openLmdbQueueStore } from './lmdb-queue-store.js';
 import { decodeMessage, decodeRecipient, encodeMessage, encodeRecipient } from './record-codec.js';
+import { openLmdbTables } from './tables/lmdb-tables.js';
+import { table } from './tables/tables.js';
 
 const nowMs = 1_700_000_000_000;
 const lease = { owner: 'o', untilMs: nowMs + 3_600_000 };
@@ -18,6 +19,7 @@ const log: Logger = {
   error: (event) => void problems.push(event),
   child: () => log,
 };
+const services = { log, clock: createVirtualClock(), random: createSeededRandom(1) };
 
 let directory = '';
 beforeEach(async () => {
@@ -71,50 +73,59 @@ describe('records', () => {
 
 describe('a damaged queue', () => {
   it('sets unreadable records aside, says so, and goes on with the rest', async () => {
-    const store = await openLmdbQueueStore({ directory, log });
+    const store = await openLmdbQueueStore({ directory, ...services });
     await store.start('o', nowMs);
     for (const id of ['m1', 'm2', 'm3']) await store.put(sampleMessage(id, [{ to: 'bob@b.test' }]));
     await store.put(sampleMessage('m4', [{ to: 'bob@b.test' }]), lease);
     await store.close();
-    const environment = await openEnvironment(directory);
-    await environment.recipients.put('m2/00000000', Buffer.from('torn'));
-    await environment.leased.put('m4/00000000', Buffer.from('torn too'));
-    await environment.messages.put('m3', Buffer.from('torn as well'));
-    await environment.close();
+    const tables = await openLmdbTables(directory);
+    await tables.commit([
+      { table: table.recipients, key: 'm2/00000000', value: Buffer.from('torn') },
+      { table: table.leased, key: 'm4/00000000', value: Buffer.from('torn too') },
+      { table: table.messages, key: 'm3', value: Buffer.from('torn as well') },
+    ]);
+    await tables.close();
 
-    const again = await openLmdbQueueStore({ directory, log });
+    const again = await openLmdbQueueStore({ directory, ...services });
     expect((await again.start('p', nowMs)).quarantined).toEqual(['leased/m4/00000000']);
     const given = await again.lease({ nowMs, lease: { ...lease, owner: 'p' }, limit: 10 });
     expect(given.map((one) => one.messageId)).toEqual(['m1', 'm3']);
     await expect(again.message('m3')).rejects.toMatchObject({ code: 'E_QUEUE_RECORD' });
     expect(problems).toHaveLength(2);
     await again.close();
-    const kept = await openEnvironment(directory);
-    expect([...kept.quarantine.getKeys()]).toEqual(['leased/m4/00000000', 'recipients/m2/00000000']);
+    const kept = await openLmdbTables(directory);
+    expect([...kept.keys(table.quarantine, { start: '' })]).toEqual([
+      'leased/m4/00000000',
+      'recipients/m2/00000000',
+    ]);
     await kept.close();
   });
 
   it('refuses a file that is no queue', async () => {
     await mkdir(join(directory, 'odd'));
     await writeFile(join(directory, 'odd', 'queue.mdb'), Buffer.alloc(100_000, 7));
-    await expect(openLmdbQueueStore({ directory: join(directory, 'odd'), log })).rejects.toMatchObject({
+    await expect(
+      openLmdbQueueStore({ directory: join(directory, 'odd'), ...services }),
+    ).rejects.toMatchObject({
       code: 'E_QUEUE_STORE',
     });
   });
 });
 
 it('refuses a queue whose file is cut off', async () => {
-  const store = await openLmdbQueueStore({ directory, log });
+  const store = await openLmdbQueueStore({ directory, ...services });
   await store.start('o', nowMs);
   for (let at = 0; at < 50; at++) await store.put(sampleMessage(`m${at}`, [{ to: 'bob@b.test' }]));
   await store.close();
   await truncate(join(directory, 'queue.mdb'), 16_384);
-  await expect(openLmdbQueueStore({ directory, log })).rejects.toMatchObject({ code: 'E_QUEUE_STORE' });
+  await expect(openLmdbQueueStore({ directory, ...services })).rejects.toMatchObject({
+    code: 'E_QUEUE_STORE',
+  });
 });
 
 describe('large bodies', () => {
   it('are files that go with their message', async () => {
-    const store = await openLmdbQueueStore({ directory, log });
+    const store = await openLmdbQueueStore({ directory, ...services });
     await store.start('o', nowMs);
     const text = `Subject: large\r\n\r\n${'x'.repeat(200_000)}`;
     await store.put(sampleMessage('m1', [{ to: 'bob@b.test' }], { body: largeBody(text) }), lease);
@@ -133,7 +144,7 @@ describe('large bodies', () => {
   });
 
   it('that no message names are removed at the start', async () => {
-    const store = await openLmdbQueueStore({ directory, log });
+    const store = await openLmdbQueueStore({ directory, ...services });
     await writeFile(join(directory, 'bodies', 'orphan'), 'left by a crash');
     await store.start('o', nowMs);
     await store.close();

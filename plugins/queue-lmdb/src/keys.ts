@@ -22,36 +22,27 @@ export function recipientRange(id: string): { readonly start: string; readonly e
   return { start: `${id}/`, end: `${id}0` };
 }
 
-/** Site, zero, moment, index, id: sorted by site, then by age. */
-export function dueKey(recipient: Pick<QueuedRecipient, 'site' | 'dueAtMs' | 'index' | 'messageId'>): Buffer {
-  const site = Buffer.from(recipient.site);
-  const key = Buffer.allocUnsafe(site.length + 13 + recipient.messageId.length);
-  site.copy(key);
-  key[site.length] = 0;
-  key.writeDoubleBE(Math.max(0, recipient.dueAtMs), site.length + 1);
-  key.writeUInt32BE(recipient.index, site.length + 9);
-  key.write(recipient.messageId, site.length + 13, 'latin1');
-  return key;
+/** Site, zero, moment, index, id: sorted by site, then by age. Each octet is a character. */
+export function dueKey(recipient: Pick<QueuedRecipient, 'site' | 'dueAtMs' | 'index' | 'messageId'>): string {
+  number.writeDoubleBE(Math.max(0, recipient.dueAtMs), 0);
+  number.writeUInt32BE(recipient.index, 8);
+  return `${octetsOf(recipient.site)}\u0000${number.toString('latin1', 0, 12)}${recipient.messageId}`;
 }
 
 /** The first key of a site at or after a moment. */
-export function dueBound(site: string, dueAtMs: number): Buffer {
-  const octets = Buffer.from(site);
-  const key = Buffer.allocUnsafe(octets.length + 9);
-  octets.copy(key);
-  key[octets.length] = 0;
-  key.writeDoubleBE(dueAtMs, octets.length + 1);
-  return key;
+export function dueBound(site: string, dueAtMs: number): string {
+  number.writeDoubleBE(Math.max(0, dueAtMs), 0);
+  return `${octetsOf(site)}\u0000${number.toString('latin1', 0, 8)}`;
 }
 
 /** The first key behind all of a site. */
-export function behindSite(site: string): Buffer {
-  return Buffer.from(`${site}\u0001`);
+export function behindSite(site: string): string {
+  return `${octetsOf(site)}\u0001`;
 }
 
 /** What a key of the due index says. */
 export interface DueEntry {
-  readonly key: Buffer;
+  readonly key: string;
   readonly site: string;
   readonly dueAtMs: number;
   readonly index: number;
@@ -59,14 +50,25 @@ export interface DueEntry {
 }
 
 /** Reads a key of the due index; `undefined` when it is not one. */
-export function readDueKey(key: Buffer): DueEntry | undefined {
-  const zero = key.indexOf(0);
+export function readDueKey(key: string): DueEntry | undefined {
+  const zero = key.indexOf('\u0000');
   if (zero < 0 || key.length < zero + 14) return undefined;
+  number.write(key.slice(zero + 1, zero + 13), 0, 'latin1');
   return {
     key,
-    site: key.toString('utf8', 0, zero),
-    dueAtMs: key.readDoubleBE(zero + 1),
-    index: key.readUInt32BE(zero + 9),
-    messageId: key.toString('latin1', zero + 13),
+    site: Buffer.from(key.slice(0, zero), 'latin1').toString(),
+    dueAtMs: number.readDoubleBE(0),
+    index: number.readUInt32BE(8),
+    messageId: key.slice(zero + 13),
   };
 }
+
+/** Where numbers become octets; used by one call at a time. */
+const number = Buffer.alloc(12);
+
+/** A site's name, each octet a character. */
+function octetsOf(site: string): string {
+  return isAscii.test(site) ? site : Buffer.from(site).toString('latin1');
+}
+
+const isAscii = /^[\u0000-\u007f]*$/;

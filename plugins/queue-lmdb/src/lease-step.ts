@@ -7,11 +7,12 @@ import { setAside } from './quarantine.js';
 import { putLeased, type QueueState, unpark } from './queue-state.js';
 import { decodeRecipient, type StoredRecipient } from './record-codec.js';
 import { openSiteCursor, type SiteCursor } from './site-cursor.js';
+import { table } from './tables/tables.js';
 
 // How many entries of a site are read at once.
 const chunkMax = 16;
 
-/** Takes recipients and counts their attempts. Alone in its commit: it reads the index that others write. */
+/** Takes recipients and counts their attempts. Alone in its commit. */
 export function leaseStep(
   state: QueueState,
   batch: Batch,
@@ -42,7 +43,9 @@ function openCursors(state: QueueState, request: LeaseRequest): readonly SiteCur
   for (const site of state.heads.due(request.nowMs, request.exceptSites)) {
     // Each of them gives one recipient at least, so there is no need for more. They come in the order of a heap.
     if (cursors.length === request.limit) break;
-    cursors.push(openSiteCursor(state.environment, site, Math.min(chunkMax, request.limit)));
+    cursors.push(
+      openSiteCursor(state.tables, site, Math.min(chunkMax, request.limit), state.heads.get(site)),
+    );
   }
   return cursors;
 }
@@ -55,7 +58,7 @@ function leaseOne(
 ): QueuedRecipient | undefined {
   const stored = readParked(state, batch, entry);
   if (stored === undefined) {
-    batch.write(() => state.environment.due.remove(entry.key));
+    batch.remove(table.due, entry.key);
     return undefined;
   }
   unpark(state, batch, stored.recipient);
@@ -67,7 +70,7 @@ function leaseOne(
 /** The recipient that an entry of the index names; `undefined` when there is none, or none that can be read. */
 function readParked(state: QueueState, batch: Batch, entry: DueEntry): StoredRecipient | undefined {
   const key = recipientKey(entry.messageId, entry.index);
-  const record = state.environment.recipients.getBinary(key);
+  const record = state.tables.get(table.recipients, key);
   if (record === undefined) return undefined;
   try {
     const stored = decodeRecipient(record);

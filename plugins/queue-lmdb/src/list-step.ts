@@ -5,6 +5,7 @@ import { recipientKey, recipientRange } from './keys.js';
 import { setAside } from './quarantine.js';
 import type { QueueState } from './queue-state.js';
 import { decodeMessage, decodeRecipient, type StoredRecipient } from './record-codec.js';
+import { type Entry, table } from './tables/tables.js';
 
 /** Some recipients of a filter, and where to go on. */
 export interface ListChunk {
@@ -23,9 +24,11 @@ export function listStep(
 ): ListChunk {
   const range = filter.messageId === undefined ? { start: '', end: '~' } : recipientRange(filter.messageId);
   const start = after === undefined ? range.start : `${after}\u0000`;
-  const parked = [
-    ...state.environment.recipients.getRange({ ...range, start: start || '\u0001', limit: limits.lookMax }),
-  ];
+  const parked: Entry[] = [];
+  for (const entry of state.tables.range(table.recipients, { ...range, start })) {
+    parked.push(entry);
+    if (parked.length === limits.lookMax) break;
+  }
   const isLast = parked.length < limits.lookMax;
   const end = isLast ? range.end : (parked.at(-1)?.key as string);
   const all = new Map<string, StoredRecipient>();
@@ -83,7 +86,7 @@ function read(state: QueueState, batch: Batch, key: string, value: Buffer): Stor
 }
 
 function senderOf(state: QueueState, recipient: QueuedRecipient) {
-  const record = state.environment.messages.getBinary(recipient.messageId);
+  const record = state.tables.get(table.messages, recipient.messageId);
   if (record === undefined) return undefined;
   try {
     return decodeMessage(record, () => '');

@@ -2,16 +2,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger, QueueStore } from '@postroad/core';
-import { queueStoreContract } from '@postroad/core/testing';
+import { createSeededRandom, createVirtualClock, queueStoreContract } from '@postroad/core/testing';
 import { openLmdbQueueStore } from './lmdb-queue-store.js';
 
 const log: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
+const services = { log, clock: createVirtualClock(), random: createSeededRandom(1) };
 
 queueStoreContract('lmdb', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'postroad-queue-'));
   const opened: QueueStore[] = [];
   const openAgain = async (): Promise<QueueStore> => {
-    const store = await openLmdbQueueStore({ directory, log });
+    const store = await openLmdbQueueStore({ directory, ...services });
     opened.push(store);
     return store;
   };

@@ -7,8 +7,9 @@ import {
   type QueuedRecipient,
 } from '@postroad/core';
 import type { Batch } from './commit-queue.js';
-import { add, park, putLeased, type QueueState } from './queue-state.js';
+import { activate, add, park, putLeased, type QueueState } from './queue-state.js';
 import { encodeMessage } from './record-codec.js';
+import { table } from './tables/tables.js';
 
 /** A message that is ready to be written: its body is durable, its record made. */
 export interface PreparedMessage {
@@ -33,17 +34,19 @@ export function prepareMessage(message: NewQueuedMessage, lease: Lease | undefin
 /** Writes a message and its recipients. */
 export function putStep(state: QueueState, batch: Batch, prepared: PreparedMessage): void {
   const { id } = prepared.message;
-  if (isKnown(state, id)) throw new MailError('E_QUEUE_STORE', `message ${id} is queued already`);
-  batch.write(() => state.environment.messages.put(id, prepared.record));
+  refuseKnown(state, id);
+  batch.put(table.messages, id, prepared.record, true);
   add(state, batch, 'messages', 1);
   const file = prepared.isBodyInFile ? { isBodyInFile: true } : {};
+  if (prepared.recipients.some((one) => one.state === 'leased')) activate(state, batch, id, 0);
   for (const recipient of prepared.recipients) {
-    if (recipient.state === 'leased') putLeased(state, batch, { recipient, ...file });
-    else park(state, batch, { recipient, ...file });
+    if (recipient.state === 'leased') putLeased(state, batch, { recipient, ...file }, true);
+    else park(state, batch, { recipient, ...file }, true);
   }
 }
 
-/** Whether a message of this id is queued, or being put in with this commit. */
-export function isKnown(state: QueueState, id: string): boolean {
-  return state.active.has(id) || state.environment.messages.doesExist(id);
+/** Throws `E_QUEUE_STORE` when a message of this id is queued, or being put in with this commit. */
+export function refuseKnown(state: QueueState, id: string): void {
+  if (!state.active.has(id) && !state.tables.has(table.messages, id)) return;
+  throw new MailError('E_QUEUE_STORE', `message ${id} is queued already`);
 }

@@ -1,6 +1,7 @@
 /** Records that can't be read are set aside and reported; the rest of the queue goes on. */
 import type { Batch } from './commit-queue.js';
 import type { QueueState } from './queue-state.js';
+import { table } from './tables/tables.js';
 
 /** Moves a record to the quarantine database, in this commit. Returns the name under which it can be found. */
 export function setAside(
@@ -12,8 +13,8 @@ export function setAside(
 ): string {
   const name = `${from}/${key}`;
   state.log.error('queue record can not be read and is set aside', { record: name, octets: record.length });
-  batch.write(() => state.environment.quarantine.put(name, record));
+  batch.put(table.quarantine, name, record);
   // A message stays where it is while it has recipients: they are held, and an operator decides.
-  if (from !== 'messages') batch.write(() => state.environment[from].remove(key));
+  if (from !== 'messages') batch.remove(table[from], key);
   return name;
 }

@@ -1,5 +1,13 @@
 /** The plugin `queue-lmdb`. */
-import { definePlugin, type Logger, openedQueueStore, QueueStore, Worker } from '@postroad/core';
+import {
+  Clock,
+  definePlugin,
+  type Logger,
+  openedQueueStore,
+  QueueStore,
+  Random,
+  Worker,
+} from '@postroad/core';
 import { z } from 'zod';
 import { joinStores } from './joined-store.js';
 import { openLmdbQueueStore } from './lmdb-queue-store.js';
@@ -19,14 +27,14 @@ export const queueLmdb = definePlugin({
   name: 'queue-lmdb',
   description: 'Keeps the queue on LMDB; what was acknowledged survives kill -9 and power loss.',
   config,
-  needs: { worker: Worker },
+  needs: { worker: Worker, clock: Clock, random: Random },
   provides: [QueueStore],
-  setup({ config: { directory }, services: { worker }, provide, onStart, keep, log }) {
+  setup({ config: { directory }, services, provide, onStart, keep, log }) {
     let store: QueueStore | undefined;
     onStart(async () => {
       store = await keep(
         `queue-lmdb:${directory}`,
-        () => openShards(directory, worker, log),
+        () => openShards(directory, { ...services, log }),
         (kept) => kept.close(),
       );
     });
@@ -38,11 +46,14 @@ export const queueLmdb = definePlugin({
 });
 
 /** Opens the shards of this worker; all or none. */
-async function openShards(directory: string, worker: Worker, log: Logger): Promise<QueueStore> {
+async function openShards(
+  directory: string,
+  { worker, ...of }: { worker: Worker; clock: Clock; random: Random; log: Logger },
+): Promise<QueueStore> {
   const stores: QueueStore[] = [];
   try {
     for (const shard of await shardsOf(directory, worker)) {
-      stores.push(await openLmdbQueueStore({ directory: shard, log }));
+      stores.push(await openLmdbQueueStore({ directory: shard, ...of }));
     }
   } catch (error) {
     for (const store of stores) await store.close();

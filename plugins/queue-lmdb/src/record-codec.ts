@@ -5,7 +5,7 @@
  * Message: version (1), length of facts (4), length of payload (4), facts as JSON, payload, CRC-32 of the rest (4).
  * The payload is the whole body when it is inline, else the header section. Recipient: version, JSON, CRC-32.
  */
-
+import { crc32 } from 'node:zlib';
 import {
   type Body,
   bodyFromBytes,
@@ -15,7 +15,6 @@ import {
   type QueuedMessage,
   type QueuedRecipient,
 } from '@postroad/core';
-import { crc32 } from './crc32.js';
 
 const version = 1;
 const headBytes = 9;

@@ -1,54 +1,76 @@
 /** What happens at every start: leases of owners that are gone end, and what a crash left behind is removed. */
 import { recoveredRecipient } from '@postroad/core';
-import type { Batch } from './commit-queue.js';
+import type { Batch, CommitQueue } from './commit-queue.js';
 import { recipientRange } from './keys.js';
 import { setAside } from './quarantine.js';
-import { type Counters, putLeased, type QueueState } from './queue-state.js';
+import { putLeased, type QueueState } from './queue-state.js';
 import { decodeRecipient, type StoredRecipient } from './record-codec.js';
 import { endLease } from './settle-step.js';
 import { sitesOfIndex } from './site-cursor.js';
+import { type Entry, table } from './tables/tables.js';
 
-const countersKey = 'counters';
+const leasesMax = 5000;
 
-/** Reads the counters. */
-export function readCounters(state: QueueState): void {
-  const record = state.environment.facts.getBinary(countersKey);
-  if (record !== undefined) Object.assign(state.counters, JSON.parse(record.toString()) as Counters);
+/** Ends the leases of owners that are gone; returns how many. What can't be read is set aside and added to the list. */
+export async function endOldLeases(
+  state: QueueState,
+  commits: CommitQueue,
+  nowMs: number,
+  quarantined: string[],
+): Promise<number> {
   // Leases are counted as they are found.
   state.counters.leased = 0;
-}
-
-/** Writes the counters with whatever else the commit writes. */
-export function writeCounters(state: QueueState): Promise<unknown> {
-  return state.environment.facts.put(countersKey, Buffer.from(JSON.stringify(state.counters)));
+  readHeads(state);
+  let recovered = 0;
+  let after: string | undefined;
+  do {
+    const from = after;
+    const step = await commits.run({
+      prepare: (batch) => recoverStep(state, batch, nowMs, { after: from, limit: leasesMax }),
+      isAlone: true,
+    });
+    recovered += step.recovered;
+    quarantined.push(...step.quarantined);
+    after = step.next;
+  } while (after !== undefined);
+  return recovered;
 }
 
 /** Reads the heads of all sites: one seek for each. */
-export function readHeads(state: QueueState): void {
+function readHeads(state: QueueState): void {
   state.heads.clear();
-  for (const { site, dueAtMs } of sitesOfIndex(state.environment)) state.heads.set(site, dueAtMs);
+  for (const { site, dueAtMs } of sitesOfIndex(state.tables)) state.heads.set(site, dueAtMs);
 }
 
 /** What one step of the recovery did. */
-export interface RecoveryStep {
+interface RecoveryStep {
   readonly recovered: number;
   readonly quarantined: readonly string[];
-  readonly isDone: boolean;
+  /** Where to go on; `undefined` at the end. */
+  readonly next: string | undefined;
 }
 
 /**
  * Ends some leases of owners that are gone. Alone in its commit. The leases are taken into memory first, all those of
  * the message too that comes last, so that it is known which message has recipients left.
  */
-export function recoverStep(state: QueueState, batch: Batch, nowMs: number, limit: number): RecoveryStep {
-  const entries = [...state.environment.leased.getRange({ limit })];
-  const isDone = entries.length < limit;
-  const lastId = entries.at(-1)?.key.split('/')[0];
-  if (!isDone && lastId !== undefined) {
-    const last = entries.at(-1)?.key as string;
-    entries.push(
-      ...state.environment.leased.getRange({ start: `${last}\u0000`, end: recipientRange(lastId).end }),
-    );
+function recoverStep(
+  state: QueueState,
+  batch: Batch,
+  nowMs: number,
+  { after, limit }: { readonly after: string | undefined; readonly limit: number },
+): RecoveryStep {
+  const entries: Entry[] = [];
+  let last: string | undefined;
+  let isDone = true;
+  for (const entry of state.tables.range(table.leased, { start: after ?? '' })) {
+    const id = entry.key.split('/')[0];
+    if (entries.length >= limit && id !== last) {
+      isDone = false;
+      break;
+    }
+    entries.push(entry);
+    last = id;
   }
   const quarantined: string[] = [];
   const recovered: StoredRecipient[] = [];
@@ -61,7 +83,8 @@ export function recoverStep(state: QueueState, batch: Batch, nowMs: number, limi
     }
   }
   for (const stored of recovered) endLease(state, batch, stored, recoveredRecipient(stored.recipient, nowMs));
-  return { recovered: recovered.length, quarantined, isDone };
+  const next = isDone || last === undefined ? undefined : recipientRange(last).end;
+  return { recovered: recovered.length, quarantined, next };
 }
 
 function tryDecode(record: Buffer): StoredRecipient | undefined {
@@ -77,7 +100,7 @@ function tryDecode(record: Buffer): StoredRecipient | undefined {
 export async function removeOrphans(state: QueueState, files: readonly string[]): Promise<void> {
   let removed = 0;
   for (const [at, id] of files.entries()) {
-    if (state.environment.messages.doesExist(id)) continue;
+    if (state.tables.has(table.messages, id)) continue;
     await state.bodies.remove(id);
     removed++;
     if (at % 1000 === 999) await new Promise((resolve) => setImmediate(resolve));

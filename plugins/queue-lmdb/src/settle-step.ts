@@ -8,7 +8,7 @@ import {
   settledRecipient,
 } from '@postroad/core';
 import type { Batch } from './commit-queue.js';
-import { park, type QueueState, recipientGone, removeLeased } from './queue-state.js';
+import { deactivate, park, type QueueState, recipientGone, removeLeased } from './queue-state.js';
 import type { StoredRecipient } from './record-codec.js';
 
 /** Applies the settlements of recipients that the owner holds; others are ignored. */
@@ -51,4 +51,5 @@ export function endLease(
   removeLeased(state, batch, stored);
   if (wanted === undefined) recipientGone(state, batch, stored);
   else park(state, batch, { ...rest, recipient: wanted });
+  deactivate(state, batch, stored.recipient.messageId);
 }

@@ -1,6 +1,6 @@
 /** Walks over the recipients of one site in the due index. */
-import type { Environment } from './environment.js';
 import { behindSite, type DueEntry, dueBound, readDueKey } from './keys.js';
+import { type TableReader, table } from './tables/tables.js';
 
 /** See the file's comment. `current` is `undefined` behind the last. */
 export interface SiteCursor {
@@ -13,24 +13,29 @@ export interface SiteCursor {
   advance(): void;
 }
 
-/** A cursor on the first entry of a site; reads `chunk` entries at once. */
-export function openSiteCursor(environment: Environment, site: string, chunk: number): SiteCursor {
+/** A cursor on the first entry of a site; reads `chunk` entries at once. None are due before `fromMs`. */
+export function openSiteCursor(tables: TableReader, site: string, chunk: number, fromMs = 0): SiteCursor {
   const end = behindSite(site);
-  let start: Buffer = dueBound(site, 0);
+  let start = dueBound(site, fromMs);
   let entries: DueEntry[] = [];
   let at = 0;
   let isAtEnd = false;
 
   function read(): void {
-    const keys = [...environment.due.getKeys({ start, end, limit: chunk })];
+    const keys: string[] = [];
+    for (const key of tables.keys(table.due, { start, end })) {
+      keys.push(key);
+      if (keys.length === chunk) break;
+    }
     isAtEnd = keys.length < chunk;
     const last = keys.at(-1);
-    if (last !== undefined) start = Buffer.concat([last, zero]);
+    if (last !== undefined) start = `${last}\u0000`;
     entries = keys.flatMap((key) => readDueKey(key) ?? []);
     at = 0;
   }
 
   read();
+  while (entries.length === 0 && !isAtEnd) read();
   return {
     site,
     taken: 0,
@@ -47,26 +52,29 @@ export function openSiteCursor(environment: Environment, site: string, chunk: nu
   };
 }
 
-const zero = Buffer.from([0]);
-
 /** When the first recipient of a site is due, by the index. */
-export function firstDueAtMs(environment: Environment, site: string): number | undefined {
-  const cursor = openSiteCursor(environment, site, 1);
+export function firstDueAtMs(tables: TableReader, site: string): number | undefined {
+  const cursor = openSiteCursor(tables, site, 1);
   return cursor.current?.dueAtMs;
 }
 
 /** All sites of the index with the moment of their first recipient, by one seek for each. */
-export function* sitesOfIndex(environment: Environment): Generator<{ site: string; dueAtMs: number }> {
-  let start: Buffer = Buffer.from([1]);
+export function* sitesOfIndex(tables: TableReader): Generator<{ site: string; dueAtMs: number }> {
+  let start = '\u0001';
   for (;;) {
-    const [key] = [...environment.due.getKeys({ start, limit: 1 })];
+    const key = firstKey(tables, start);
     if (key === undefined) return;
     const entry = readDueKey(key);
     if (entry === undefined) {
-      start = Buffer.concat([key, zero]);
+      start = `${key}\u0000`;
       continue;
     }
     yield entry;
     start = behindSite(entry.site);
   }
+}
+
+function firstKey(tables: TableReader, start: string): string | undefined {
+  for (const key of tables.keys(table.due, { start })) return key;
+  return undefined;
 }

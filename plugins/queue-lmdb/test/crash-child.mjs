@@ -1,7 +1,9 @@
 // Works a queue as fast as it can until it is killed. Says on stdout what it was promised, a line each:
+// With CRASH_POINT and CRASH_AT it kills itself when it comes to that point for so many times.
 // `put ID` once a message is durable, `settling ID` before it is settled as done, `done ID` after it.
+import { randomBytes } from 'node:crypto';
 import { writeSync } from 'node:fs';
-import { bodyFromBytes, defaultEnvelopeParameters } from '@postroad/core';
+import { bodyFromBytes, defaultEnvelopeParameters, systemClock } from '@postroad/core';
 import { openLmdbQueueStore } from '@postroad/queue-lmdb';
 
 const [directory, round, failing] = process.argv.slice(2);
@@ -30,7 +32,16 @@ function fileBody(bytes) {
   });
 }
 
-const store = await openLmdbQueueStore({ directory, log });
+const random = { bytes: randomBytes };
+// Small, so that everything happens often.
+const limits = { segmentBytesMax: 256 * 1024, youngBytesMax: 96 * 1024, youngMsMax: 50, partMax: 20 };
+let timesLeft = Number(process.env.CRASH_AT ?? 1);
+function crashPoint(name) {
+  if (name !== process.env.CRASH_POINT || --timesLeft > 0) return;
+  say(`died ${name}`);
+  process.kill(process.pid, 'SIGKILL');
+}
+const store = await openLmdbQueueStore({ directory, log, clock: systemClock, random, limits, crashPoint });
 await store.start(owner, nowMs);
 let count = 0;
 

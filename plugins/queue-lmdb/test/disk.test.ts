@@ -3,11 +3,12 @@ import { mkdtemp, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bodyFromBytes, type Logger, type QueueStore } from '@postroad/core';
-import { sampleMessage } from '@postroad/core/testing';
+import { createSeededRandom, createVirtualClock, sampleMessage } from '@postroad/core/testing';
 import { openLmdbQueueStore } from '@postroad/queue-lmdb';
 import { describe, expect, it } from 'vitest';
 
 const log: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
+const services = { log, clock: createVirtualClock(), random: createSeededRandom(1) };
 const lease = { owner: 'o', untilMs: 1_800_000_000_000 };
 const child = join(import.meta.dirname, 'crash-child.mjs');
 
@@ -58,7 +59,7 @@ describe('queue-lmdb on a failing disk', () => {
       onSmallDisk(async (directory) => {
         const ballast = join(directory, 'ballast');
         await writeFile(ballast, Buffer.alloc(3_000_000));
-        const store = await openLmdbQueueStore({ directory: join(directory, 'queue'), log });
+        const store = await openLmdbQueueStore({ directory: join(directory, 'queue'), ...services });
         await store.start('o', 0);
         const before = await fill(store, 'a', 1000);
         expect(before.length).toBeGreaterThan(10);
@@ -70,7 +71,7 @@ describe('queue-lmdb on a failing disk', () => {
         expect(after).toHaveLength(20);
         await store.settle('o', [{ messageId: after[0] as string, index: 0, to: 'done' }]);
         await store.close();
-        const again = await openLmdbQueueStore({ directory: join(directory, 'queue'), log });
+        const again = await openLmdbQueueStore({ directory: join(directory, 'queue'), ...services });
         expect((await again.start('p', 1)).quarantined).toEqual([]);
         for (const id of [...before, ...after.slice(1)]) {
           expect((await again.message(id))?.body.sizeBytes).toBeGreaterThan(20_000);
@@ -97,7 +98,7 @@ describe('queue-lmdb on a failing disk', () => {
       const flag = join(directory, 'fail');
       const queue = join(directory, 'queue');
       const acknowledged = await runWithFailingSync(queue, library, flag);
-      const store = await openLmdbQueueStore({ directory: queue, log });
+      const store = await openLmdbQueueStore({ directory: queue, ...services });
       expect((await store.start('check', 0)).quarantined).toEqual([]);
       for (const id of acknowledged.kept) expect(await store.message(id), id).toBeDefined();
       expect(acknowledged.whileFailing).toEqual([]);

@@ -1,0 +1,61 @@
+/** Moves what is young to the tables: off the way of those who wait for an answer, a part at a time. */
+import type { CrashPoint } from './journal/journal.js';
+import { type Change, type Tables, table } from './tables/tables.js';
+import type { Young } from './young/young.js';
+
+/** How far the journal was brought into the tables, as the tables tell. */
+export interface JournalMark {
+  /** Frames of other epochs mean nothing. */
+  readonly epoch: Buffer;
+  /** Frames up to this one are in the tables. */
+  readonly appliedSequence: number;
+}
+
+const markKey = 'journal';
+/** About most octets of one transaction; with the most changes it bounds how long preparing it stops everything else. */
+const bytesMax = 1024 * 1024;
+
+/** Reads the mark; `undefined` for a queue that has never had a journal. */
+export function readMark(tables: Tables): JournalMark | undefined {
+  const record = tables.get(table.facts, markKey);
+  if (record === undefined) return undefined;
+  const { epoch, appliedSequence } = JSON.parse(record.toString()) as {
+    epoch: string;
+    appliedSequence: number;
+  };
+  return { epoch: Buffer.from(epoch, 'hex'), appliedSequence };
+}
+
+/**
+ * Moves the lower layer to the tables. The last transaction says with the mark that it is whole, and writes `last` with it;
+ * before that a crash leaves parts that the journal's frames write again. Rejects with `E_QUEUE_STORE` when the tables
+ * can't be written; the layer is kept then and can be moved again.
+ */
+export async function moveLowered(
+  young: Young,
+  tables: Tables,
+  mark: JournalMark,
+  last: Change,
+  { partMax, crashPoint }: { readonly partMax: number; readonly crashPoint?: CrashPoint | undefined },
+): Promise<void> {
+  crashPoint?.('checkpoint-begun');
+  let part: Change[] = [];
+  let bytes = 0;
+  for (const change of young.lowered?.changes() ?? []) {
+    part.push(change);
+    bytes += change.value?.length ?? 0;
+    if (part.length < partMax && bytes < bytesMax) continue;
+    await tables.commit(part);
+    crashPoint?.('checkpoint-part');
+    part = [];
+    bytes = 0;
+  }
+  await tables.commit([...part, last, markChange(mark)]);
+  young.forgetLowered();
+  crashPoint?.('checkpoint-done');
+}
+
+function markChange({ epoch, appliedSequence }: JournalMark): Change {
+  const mark = { epoch: epoch.toString('hex'), appliedSequence };
+  return { table: table.facts, key: markKey, value: Buffer.from(JSON.stringify(mark)) };
+}
