@@ -1,6 +1,7 @@
 /**
- * What the built-in checks cost: messages per second and CPU of the server for each message, with none, with each alone,
- * and with all. DNS answers come from memory, so that the checks are measured and not somebody's DNS server.
+ * What the checks cost: messages per second and CPU of the server for each message, with none, with each alone, with all
+ * that are built in, and with rspamd (Debian's, with CPU of its own beside). DNS answers come from memory, so that the
+ * checks are measured and not somebody's DNS server.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,9 +12,12 @@ import { checkContent } from '@postroad/check-content';
 import { checkDnsbl } from '@postroad/check-dnsbl';
 import { checkGreylist } from '@postroad/check-greylist';
 import { checkRate } from '@postroad/check-rate';
+import { checkReputation } from '@postroad/check-reputation';
+import { checkRspamd } from '@postroad/check-rspamd';
 import { checkScore } from '@postroad/check-score';
 import {
   accept,
+  bodyFromBytes,
   createMta,
   definePlugin,
   discard,
@@ -24,9 +28,13 @@ import {
   type Resolver,
 } from '@postroad/core';
 import { type Load, median, startLoad } from '../receive/measure.js';
+import { useOfTree } from '../receive/process-tree.js';
+import { makeProse } from './prose.js';
+import { type BenchRspamd, startRspamd } from './rspamd.js';
 
 const rounds = 7;
-const order = { mode: 'plain', connections: 10, octets: 10_240, isDotted: false, durationMs: 700 } as const;
+const octets = 10_240;
+const order = { mode: 'plain', connections: 10, octets, isDotted: false, durationMs: 700 } as const;
 
 /** Every message is judged whole and then dropped, so that no queue is measured. */
 const sink = definePlugin({
@@ -51,7 +59,10 @@ const resolver: Resolver = {
 const everybody = { exemptClients: [] };
 const many = { units: 1_000_000_000, perMs: 1_000 };
 
-function compositions(directory: string): Readonly<Record<string, readonly PluginUse[]>> {
+function compositions(
+  directory: string,
+  rspamd: BenchRspamd | undefined,
+): Readonly<Record<string, readonly PluginUse[]>> {
   const each: Readonly<Record<string, PluginUse>> = {
     'check-client': checkClient({ ...everybody, greetingWaitMs: 0, bareHello: 0 }),
     'check-dnsbl': checkDnsbl({
@@ -71,27 +82,39 @@ function compositions(directory: string): Readonly<Record<string, readonly Plugi
     }),
     'check-greylist': checkGreylist({ ...everybody, exemptSpf: true }),
     'check-content': checkContent({ missingField: 0 }),
-    'check-bayes': checkBayes({ directory, learntMin: 1 }),
+    'check-bayes': checkBayes({ directory }),
+    'check-reputation': checkReputation({}),
     'check-score': checkScore({}),
   };
   const alone = Object.entries(each).map(([name, use]) => [name, [use]] as const);
-  return { none: [], ...Object.fromEntries(alone), all: Object.values(each) };
+  const all = Object.values(each);
+  const outside = rspamd && checkRspamd({ servers: [rspamd.url], lookUpName: false });
+  return {
+    none: [],
+    ...Object.fromEntries(alone),
+    all,
+    ...(outside === undefined
+      ? {}
+      : { rspamd: [outside, checkScore({})], 'all and rspamd': [...all, outside] }),
+  };
 }
 
 /** Runs it: `npm run bench -- checks`. */
 export async function run(): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'postroad-bench-'));
   const load = startLoad();
+  const rspamd = await startRspamd(join(directory, 'rspamd'));
   try {
     await teach(directory);
     const servers = new Map<string, Mta>();
-    for (const [name, plugins] of Object.entries(compositions(directory)))
+    for (const [name, plugins] of Object.entries(compositions(directory, rspamd)))
       servers.set(name, await start(plugins));
-    const found = await measure(load, servers);
+    const found = await measure(load, servers, rspamd);
     for (const mta of servers.values()) await mta.stop({ drainMs: 0 });
     report(found);
   } finally {
     load.stop();
+    await rspamd?.program.stop();
     await rm(directory, { recursive: true });
   }
 }
@@ -99,21 +122,31 @@ export async function run(): Promise<void> {
 interface Slice {
   readonly perSecond: number;
   readonly cpuMicroseconds: number;
+  /** CPU of rspamd's processes for each message. */
+  readonly outsideMicroseconds: number;
 }
 
 /** In turns, so that other work on the machine meets all of them; the first round warms up. */
-async function measure(load: Load, servers: ReadonlyMap<string, Mta>): Promise<ReadonlyMap<string, Slice[]>> {
+async function measure(
+  load: Load,
+  servers: ReadonlyMap<string, Mta>,
+  rspamd: BenchRspamd | undefined,
+): Promise<ReadonlyMap<string, Slice[]>> {
+  const texts = makeProse(200, octets, 2);
+  const outside = () => (rspamd === undefined ? 0 : useOfTree(rspamd.program.pid).cpuSeconds);
   const found = new Map<string, Slice[]>([...servers.keys()].map((name) => [name, []]));
   for (let round = 0; round <= rounds; round++) {
     for (const [name, mta] of servers) {
+      const outsideBefore = outside();
       const before = process.cpuUsage();
-      const result = await load.order({ ...order, port: mta.listeners[0]?.port ?? 0 });
+      const result = await load.order({ ...order, texts, port: mta.listeners[0]?.port ?? 0 });
       const { user, system } = process.cpuUsage(before);
       if (result.failures > 0) throw new Error(`${name}: ${result.failures} messages were not taken`);
       if (round === 0) continue;
       found.get(name)?.push({
         perSecond: result.messages / result.seconds,
         cpuMicroseconds: (user + system) / result.messages,
+        outsideMicroseconds: (1e6 * (outside() - outsideBefore)) / result.messages,
       });
     }
   }
@@ -123,16 +156,17 @@ async function measure(load: Load, servers: ReadonlyMap<string, Mta>): Promise<R
 function report(found: ReadonlyMap<string, readonly Slice[]>): void {
   const none = summary(found.get('none') ?? []);
   console.log(
-    `10 KiB, ${order.connections} connections, one message after another; medians of ${rounds} slices in turns\n`,
+    `10 KiB of 200 texts, ${order.connections} connections, one message after another; medians of ${rounds} slices in turns\n`,
   );
-  console.log('composition      messages/s   of none   CPU per message   more than none');
+  console.log('composition      messages/s   of none   CPU per message   more than none   in rspamd');
   for (const [name, slices] of found) {
-    const { perSecond, cpuMicroseconds } = summary(slices);
+    const { perSecond, cpuMicroseconds, outsideMicroseconds } = summary(slices);
     const part = `${Math.round((100 * perSecond) / none.perSecond)} %`;
     const more = name === 'none' ? '' : `${Math.round(cpuMicroseconds - none.cpuMicroseconds)} µs`;
     console.log(
-      `${name.padEnd(15)} ${Math.round(perSecond).toString().padStart(11)} ${part.padStart(9)} ` +
-        `${`${Math.round(cpuMicroseconds)} µs`.padStart(17)} ${more.padStart(16)}`,
+      `${name.padEnd(16)} ${Math.round(perSecond).toString().padStart(10)} ${part.padStart(9)} ` +
+        `${`${Math.round(cpuMicroseconds)} µs`.padStart(17)} ${more.padStart(16)} ` +
+        (name.includes('rspamd') ? `${Math.round(outsideMicroseconds)} µs` : '').padStart(11),
     );
   }
 }
@@ -141,6 +175,7 @@ function summary(slices: readonly Slice[]): Slice {
   return {
     perSecond: median(slices.map((slice) => slice.perSecond)),
     cpuMicroseconds: median(slices.map((slice) => slice.cpuMicroseconds)),
+    outsideMicroseconds: median(slices.map((slice) => slice.outsideMicroseconds)),
   };
 }
 
@@ -158,12 +193,16 @@ async function start(plugins: readonly PluginUse[]): Promise<Mta> {
   return mta;
 }
 
-/** The classifier judges only once it has learnt; what it learnt matters little for what it costs. */
+/** The classifier has learnt two hundred messages of the vocabulary that it will see. */
 async function teach(directory: string): Promise<void> {
-  const { openStatistics, tokensOf } = await import('@postroad/check-bayes');
+  const { openStatistics, tokensOfMessage } = await import('@postroad/check-bayes');
   const statistics = await openStatistics(directory, () => 0);
-  const words = Array.from({ length: 400 }, (_, at) => `word${at}`);
-  for (const kind of ['spam', 'ham'] as const)
-    await statistics.learn(undefined, kind, [{ tokens: tokensOf([...words, kind]), key: kind }], 1_000_000);
+  for (const [at, kind] of (['spam', 'ham'] as const).entries()) {
+    const lessons = makeProse(100, octets, 10 + at).map(async (text) => ({
+      tokens: await tokensOfMessage(bodyFromBytes(Buffer.from(text)), 300),
+      key: text,
+    }));
+    await statistics.learn(undefined, kind, await Promise.all(lessons), 1_000_000);
+  }
   await statistics.close();
 }

@@ -33,7 +33,7 @@ async function runLoad(order: LoadOrder): Promise<LoadResult> {
   const begun = performance.now();
   const shared: Shared = {
     order,
-    content: contentOf(order),
+    contents: order.texts?.map(contentOfText) ?? [contentOf(order)],
     endsMs: begun + order.durationMs,
     latenciesMs: [],
     failures: 0,
@@ -78,7 +78,7 @@ async function openIdle(port: number): Promise<void> {
 
 interface Shared {
   readonly order: LoadOrder;
-  readonly content: Contents;
+  readonly contents: readonly Contents[];
   readonly endsMs: number;
   /** One entry for each message that was answered. */
   readonly latenciesMs: number[];
@@ -155,7 +155,7 @@ class Client {
   #nextPlain() {
     if (this.#step === 1) return this.#write(recipient, 1);
     if (this.#step === 2) return this.#write('DATA\r\n', 1);
-    if (this.#step === 3) return this.#write(this.#shared.content.alone, 1);
+    if (this.#step === 3) return this.#write(this.#content().alone, 1);
     if (this.#step === 4) this.#count();
     this.#step = 0;
     if (this.#take()) this.#write(mail, 1);
@@ -169,8 +169,13 @@ class Client {
     if (this.#step === 0 && hasMore) return this.#write(envelope, 3);
     if (this.#step === 0 || this.#isLast) return this.#quit();
     this.#isLast = !hasMore;
-    const { alone, withEnvelope } = this.#shared.content;
+    const { alone, withEnvelope } = this.#content();
     this.#write(hasMore ? withEnvelope : alone, hasMore ? 4 : 1);
+  }
+
+  #content(): Contents {
+    const { contents, latenciesMs } = this.#shared;
+    return contents[latenciesMs.length % contents.length] as Contents;
   }
 
   #count(): void {
@@ -209,6 +214,10 @@ function contentOf(order: LoadOrder): Contents {
   const line = `${order.isDotted ? '..' : ''}${'abcdefghij'.repeat(8).slice(0, order.isDotted ? 74 : 76)}\r\n`;
   const head = 'From: <sender@bench.example>\r\nTo: <alice@example.org>\r\nSubject: bench\r\n\r\n';
   const body = line.repeat(Math.ceil(order.octets / line.length)).slice(0, order.octets - head.length);
-  const text = `${head}${body}\r\n.\r\n`;
+  return contentOfText(`${head}${body}\r\n`);
+}
+
+function contentOfText(message: string): Contents {
+  const text = `${message}.\r\n`;
   return { alone: Buffer.from(text), withEnvelope: Buffer.from(`${text}${envelope}`) };
 }

@@ -13,6 +13,8 @@ export interface LoadOrder {
   /** Octets of a message, and whether every line of it begins with a dot. */
   readonly octets: number;
   readonly isDotted: boolean;
+  /** Bodies to send in turn, with CRLF at their end and no line that begins with a dot; in place of lines all alike. */
+  readonly texts?: readonly string[];
 }
 
 /** What it did. */

@@ -21,6 +21,7 @@ export interface ProgramOptions {
 
 /** A running program. `await using` ends it. */
 export interface Program extends AsyncDisposable {
+  readonly pid: number;
   /** What it has written so far, the last 100,000 characters. */
   output(): string;
   /** Ends it and waits until it is gone. */
@@ -69,7 +70,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     }
     await systemClock.sleep(50);
   }
-  return { output: () => written, stop, [Symbol.asyncDispose]: stop };
+  return { pid: child.pid ?? 0, output: () => written, stop, [Symbol.asyncDispose]: stop };
 }
 
 /** A port that was free a moment ago, for programs that can not choose one. */

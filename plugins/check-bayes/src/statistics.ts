@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { MailError } from '@postroad/core';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Counts } from './classify.js';
+import { CountsMirror } from './counts-mirror.js';
 import {
-  CountsCache,
   following,
   keyOf,
   octetsOf,
@@ -59,6 +59,7 @@ const messagesPerToken = 0.1;
 /** Entries that one commit of a clean-up looks at. */
 const stepEntries = 2_000;
 const hashMax = 0xffff_ffff;
+const serverKey = Buffer.alloc(scopeOctets);
 
 /** Opens or makes the statistics; rejects with `E_COUNTERS`. */
 export async function openStatistics(directory: string, nowMs: () => number): Promise<Statistics> {
@@ -80,7 +81,7 @@ export async function openStatistics(directory: string, nowMs: () => number): Pr
   return new LmdbStatistics(root, openTokenTable(root), named('messages'), named('totals'), nowMs);
 }
 
-/** Messages and tokens of a scope, and a number that every change of it makes larger. */
+/** What was learnt, and a number that every change of the scope makes larger. */
 interface Totals extends Learnt {
   readonly version: number;
 }
@@ -91,7 +92,7 @@ class LmdbStatistics implements Statistics {
   readonly #messages: Database<Buffer, string>;
   readonly #totals: Database<Buffer, string>;
   readonly #nowMs: () => number;
-  readonly #cache = new CountsCache();
+  readonly #mirror: CountsMirror;
 
   constructor(
     root: RootDatabase<Buffer, string>,
@@ -105,6 +106,7 @@ class LmdbStatistics implements Statistics {
     this.#messages = messages;
     this.#totals = totals;
     this.#nowMs = nowMs;
+    this.#mirror = new CountsMirror(tokens, serverKey, nowMs);
   }
 
   learnt(scope: Scope): Learnt {
@@ -113,10 +115,11 @@ class LmdbStatistics implements Statistics {
   }
 
   counts(scope: Scope, tokens: Tokens): Counts {
-    const cache = scope === undefined ? this.#cache : undefined;
-    // What another process learns changes the version too.
-    cache?.use(this.#totalsOf(prefixOf(scope)).version);
-    return readCounts(this.#tokens, scopeKey(scope), tokens, cache);
+    if (scope === undefined) {
+      const mirrored = this.#mirror.counts(tokens, this.#totalsOf(prefixOf(scope)));
+      if (mirrored !== undefined) return mirrored;
+    }
+    return readCounts(this.#tokens, scopeKey(scope), tokens);
   }
 
   async learn(scope: Scope, kind: Kind, lessons: readonly Lesson[], tokensMax: number): Promise<number> {
@@ -127,8 +130,9 @@ class LmdbStatistics implements Statistics {
     return changed;
   }
 
-  close(): Promise<void> {
-    return this.#root.close();
+  async close(): Promise<void> {
+    await this.#mirror.stop();
+    await this.#root.close();
   }
 
   /** Within a transaction. */
@@ -163,7 +167,9 @@ class LmdbStatistics implements Statistics {
       added--;
       this.#tokens.removeSync(key);
     }
+    const { version } = this.#totalsOf(prefixOf(scope));
     this.#change(scope, { [kind]: by, tokens: added });
+    if (scope === undefined) this.#mirror.add({ length, hashes }, kind, by, version);
   }
 
   /** Takes out the rarest, of them the oldest first, until a fifth is free again. In steps, so that nobody waits long. */
@@ -248,8 +254,6 @@ class LmdbStatistics implements Statistics {
 function prefixOf(scope: Scope): string {
   return scope === undefined ? 'server:' : `${scopeKey(scope).toString('hex')}:`;
 }
-
-const serverKey = Buffer.alloc(scopeOctets);
 
 function scopeKey(scope: Scope): Buffer {
   if (scope === undefined) return serverKey;

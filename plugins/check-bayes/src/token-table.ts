@@ -1,7 +1,4 @@
-/**
- * The table of tokens: scope and token → messages of each kind that had it, and the day on which that changed last. What is
- * read again and again, the server's own, goes through a cache of fixed size in front of it.
- */
+/** The table of tokens: scope and token → messages of each kind that had it, and the day on which that changed last. */
 import type { Database, RootDatabase } from 'lmdb';
 import type { Counts } from './classify.js';
 import type { Tokens } from './tokens.js';
@@ -84,66 +81,18 @@ export function octetsOf({ spam, ham, day }: TokenRecord): Buffer {
   return value;
 }
 
-/** Reads the counts of tokens, past a cache where there is one. */
-export function readCounts(
-  table: TokenTable,
-  scope: Buffer,
-  { length, hashes }: Tokens,
-  cache: CountsCache | undefined,
-): Counts {
+/** Reads the counts of tokens. */
+export function readCounts(table: TokenTable, scope: Buffer, { length, hashes }: Tokens): Counts {
   const counts = { spam: new Uint32Array(length), ham: new Uint32Array(length) };
   const key = keyOf(scope);
   for (let at = 0; at < length; at++) {
     const first = hashes[2 * at] as number;
     const second = hashes[2 * at + 1] as number;
-    if (cache?.read(first, second, counts, at) === true) continue;
     const value = table.getBinaryFast(pointAt(key, first, second));
     if (value !== undefined) {
       counts.spam[at] = value.readUInt32LE(0);
       counts.ham[at] = value.readUInt32LE(word);
     }
-    cache?.write(first, second, counts, at);
   }
   return counts;
-}
-
-const slots = 2 ** 17;
-const columns = 4;
-
-/** Counts by token, each in the one place that its hash names: 2 MiB, whoever was there before goes. Absence is kept too. */
-export class CountsCache {
-  readonly #cells = new Uint32Array(slots * columns);
-  /** The version that a cell is of; others do not count. */
-  readonly #stamps = new Uint32Array(slots);
-  #version: number | undefined;
-  #stamp = 0;
-
-  /** Forgets everything unless it is of this version. */
-  use(version: number): void {
-    if (version === this.#version) return;
-    this.#version = version;
-    this.#stamp = (this.#stamp + 1) >>> 0;
-    if (this.#stamp === 0) this.#stamps.fill(0);
-  }
-
-  read(first: number, second: number, { spam, ham }: Counts, at: number): boolean {
-    const slot = first & (slots - 1);
-    const cell = slot * columns;
-    const cells = this.#cells;
-    if (this.#stamps[slot] !== this.#stamp || cells[cell] !== first || cells[cell + 1] !== second)
-      return false;
-    spam[at] = cells[cell + 2] as number;
-    ham[at] = cells[cell + 3] as number;
-    return true;
-  }
-
-  write(first: number, second: number, { spam, ham }: Counts, at: number): void {
-    const slot = first & (slots - 1);
-    this.#stamps[slot] = this.#stamp;
-    const cell = slot * columns;
-    this.#cells[cell] = first;
-    this.#cells[cell + 1] = second;
-    this.#cells[cell + 2] = spam[at] as number;
-    this.#cells[cell + 3] = ham[at] as number;
-  }
 }
