@@ -36,6 +36,7 @@ export const errorCodes = {
   E_MAILBOX_EXISTS: 'A mailbox of that name exists already.',
   E_MAILBOX_NAME: 'A mailbox can not have that name.',
   E_MAILBOX_STORE: 'The mailbox store could not be read or written.',
+  E_BODIES: 'Bodies that are kept outside of a database could not be written, read or removed for now.',
   E_QUOTA: 'The account has no room for the message.',
   E_DNS: 'A name could not be looked up for now.',
   E_COUNTERS: 'Shared counters could not be read or written for now.',

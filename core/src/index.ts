@@ -7,6 +7,7 @@ export { bodyFromFile, type FileBodyOptions } from './body/file-body.js';
 export { bodyFromBytes } from './body/inline-body.js';
 export { prefixedBody } from './body/prefixed-body.js';
 export { createSpool, type OwnedSpool, type SpoolOptions } from './body/spool.js';
+export { openStoredBody, type StoredBodyFacts } from './body/stored-body.js';
 export { withHeaderSection } from './body/with-header.js';
 export { type BoundedCache, type BoundedCacheOptions, boundedCache } from './cache.js';
 export {
@@ -194,6 +195,7 @@ export {
   type SaslStep,
 } from './services/authenticator.js';
 export { BearerTokens } from './services/bearer-tokens.js';
+export { Bodies } from './services/bodies.js';
 export { Certificates } from './services/certificates.js';
 export { Changes, type ChangesListener } from './services/changes.js';
 export { Clock, type Timer } from './services/clock.js';

@@ -113,9 +113,9 @@ function checkPlugin(root, source, one, report) {
     const allowed = [
       '@postroad/core',
       // What the plugins on one engine share (docs/decisions/0030-libraries-of-engines.md).
-      ...engines(root, folder),
+      ...engines(root, folder, source.isTest),
       ...(source.isTest ? ['@postroad/core/testing', nameOf(root, folder)] : []),
-      ...(source.isTest ? engines(root, folder).map((name) => `${name}/testing`) : []),
+      ...(source.isTest ? engines(root, folder, true).map((name) => `${name}/testing`) : []),
     ];
     if (allowed.includes(specifier)) return;
     report(
@@ -131,12 +131,13 @@ function checkPlugin(root, source, one, report) {
   report('plugin-imports', place, `${name} is not among the dependencies of ${folder}/package.json`);
 }
 
-/** The libraries of engines that the package names among its dependencies; engines themselves use none. */
-function engines(root, folder) {
+/** The libraries of engines that the package names among its dependencies; engines themselves use none. Tests may name more. */
+function engines(root, folder, isTest) {
   if (!folder.startsWith('plugins/')) return [];
   const all = existsSync(join(root, 'engines')) ? readdirSync(join(root, 'engines')) : [];
   const names = all.map((name) => nameOf(root, `engines/${name}`));
-  return names.filter((name) => name in (manifestOf(root, folder).dependencies ?? {}));
+  const { dependencies = {}, devDependencies = {} } = manifestOf(root, folder);
+  return names.filter((name) => name in dependencies || (isTest && name in devDependencies));
 }
 
 const manifests = new Map();

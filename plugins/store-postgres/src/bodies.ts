@@ -1,12 +1,27 @@
 /**
  * Bodies: each once, under its digest, however many messages have it. Small ones are in their row. Large ones are parts
- * under a name of their own, written before anybody refers to them, and removed a while after the last reference, so
- * that who is still reading them can go on.
+ * under a name of their own, or outside of the database, written before anybody refers to them, and removed a while after
+ * the last reference, so that who is still reading them can go on.
  */
-import { type Body, type ByteRange, bodyFromBytes, MailError, parseHeader } from '@postroad/core';
+import {
+  type Bodies,
+  type Body,
+  type ByteRange,
+  bodyFromBytes,
+  MailError,
+  openStoredBody,
+} from '@postroad/core';
 import { type Connection, createParameters, type Postgres, tableOf } from '@postroad/postgres';
+import { isOutside, outsidePrefix, readOutside, writeOutside } from './outside-bodies.js';
 
 const partBytes = 1_048_576;
+
+/** Where bodies are. */
+export interface BodyPlaces {
+  readonly database: Postgres;
+  /** What keeps large ones outside of the database, at the moment. */
+  readonly bodies?: (() => Bodies | undefined) | undefined;
+}
 
 /** A body that can be referred to: its octets are in the database, or go there with the reference. */
 export interface PreparedBody {
@@ -20,7 +35,7 @@ export class BodyMissing extends Error {}
 
 /** Writes the parts of a large body, unless it is there already. */
 export async function prepareBody(
-  database: Postgres,
+  { database, bodies: current }: BodyPlaces,
   body: Body,
   name: () => string,
   options: { readonly isNeeded: boolean },
@@ -32,10 +47,13 @@ export async function prepareBody(
     ]);
     if (known.length > 0) return { body };
   }
-  const blob = name();
+  const bodies = current?.();
+  // The digest tells who looks into the bucket what it is; the rest of the name makes it one that never was.
+  const blob = bodies === undefined ? name() : `${outsidePrefix}${body.sha256}/${name()}`;
   // Until somebody refers to it, it is something to be swept away.
   await database.run('INSERT INTO postroad_store_garbage (blob) VALUES ($1)', [blob]);
-  await writeParts(database, blob, body);
+  if (bodies === undefined) await writeParts(database, blob, body);
+  else await writeOutside(bodies, blob, body);
   return { body, blob };
 }
 
@@ -109,9 +127,10 @@ export async function holdBodies(
   const ours = new Set(rows.flatMap(({ prepared }) => prepared.blob ?? []));
   const brought = kept.flatMap((row) => (row.blob !== null && ours.has(row.blob) ? [row.blob] : []));
   if (brought.length === 0) return;
-  const taken = await connection.run('DELETE FROM postroad_store_garbage WHERE blob = ANY ($1::text[])', [
-    brought,
-  ]);
+  const taken = await connection.run(
+    'DELETE FROM postroad_store_garbage WHERE blob = ANY ($1::text[]) AND NOT is_doomed',
+    [brought],
+  );
   // It took so long that the sweep has removed the parts.
   if (taken < brought.length) throw new BodyMissing();
 }
@@ -174,32 +193,22 @@ export interface BodyRow {
   readonly blob: string | null;
 }
 
-/** The body of a row. */
-export async function openBody(database: Postgres, row: BodyRow): Promise<Body> {
+/** The body of a row. Parts outlive their last reference by longer than anybody reads. */
+export async function openBody({ database, bodies }: BodyPlaces, row: BodyRow): Promise<Body> {
   if (row.octets !== null) return bodyFromBytes(row.octets);
   const blob = row.blob ?? '';
-  const pieces: Uint8Array[] = [];
-  for await (const piece of readParts(database, blob, { start: 0, end: row.header_bytes }))
-    pieces.push(piece);
-  const headerBytes = Buffer.concat(pieces);
-  let header: Body['header'] | undefined;
-  return {
-    sizeBytes: row.size_bytes,
+  const facts = {
     sha256: row.digest,
+    sizeBytes: row.size_bytes,
     has8bit: row.has_8bit,
     headerSizeBytes: row.header_bytes,
-    headerBytes,
-    get header() {
-      header ??= parseHeader(headerBytes);
-      return header;
-    },
-    inline: undefined,
-    file: undefined,
-    open: (range) => readParts(database, blob, range ?? { start: 0, end: row.size_bytes }),
-    // Parts outlive their last reference by longer than anybody reads.
-    retain() {},
-    async release() {},
   };
+  return await openStoredBody(
+    facts,
+    isOutside(blob)
+      ? (range) => readOutside(bodies?.(), blob, range)
+      : (range) => readParts(database, blob, range),
+  );
 }
 
 async function* readParts(database: Postgres, blob: string, range: ByteRange): AsyncGenerator<Uint8Array> {
@@ -233,7 +242,8 @@ export async function sweepParts(database: Postgres, graceMs: number): Promise<n
   return await database.transaction(async (connection) => {
     const rows = await connection.query<{ blob: string }>(
       `DELETE FROM postroad_store_garbage g WHERE blob IN (
-         SELECT blob FROM postroad_store_garbage WHERE since < now() - make_interval(secs => $1)
+         SELECT blob FROM postroad_store_garbage
+         WHERE since < now() - make_interval(secs => $1) AND NOT starts_with(blob, '${outsidePrefix}')
          LIMIT 1000 FOR UPDATE SKIP LOCKED
        ) AND NOT EXISTS (SELECT FROM postroad_store_bodies b WHERE b.blob = g.blob) RETURNING blob`,
       [graceMs / 1000],

@@ -25,6 +25,7 @@ const tables = [
   'garbage',
   'threads',
   'annotations',
+  'shares',
 ];
 
 if (postgresMissing !== undefined) console.warn(`SKIPPED: ${postgresMissing}`);

@@ -1,5 +1,6 @@
 /** Mailboxes in PostgreSQL, for as many nodes as like. */
 import {
+  type Bodies,
   type Changes,
   type Clock,
   foldedTexts,
@@ -26,6 +27,7 @@ import { createSharedNotices, type SharedNotices } from './notices.js';
 import { changes, createEntryLists, entriesIn, mailboxById, messages, openMessage } from './reads.js';
 import { type MailboxRow, mailboxOf } from './rows.js';
 import { textCandidates } from './search.js';
+import { shareOperations } from './shares.js';
 import { gramsOfTexts } from './text-grams.js';
 
 /** How to open it. The store closes the database. */
@@ -33,6 +35,8 @@ export interface PostgresStoreOptions {
   readonly database: Postgres;
   readonly clock: Clock;
   readonly log: Logger;
+  /** What keeps large bodies at the moment; without it they are in the database. */
+  readonly bodies?: () => Bodies | undefined;
   /** Unique to this process run. */
   readonly node: string;
   readonly hasTextIndex: boolean;
@@ -71,6 +75,7 @@ export function openPostgresStore(options: PostgresStoreOptions): MailboxStore {
   return {
     ...mailboxOperations(engine),
     ...messageOperations(engine),
+    ...shareOperations(engine),
     file: createFiler(engine),
     mailboxByName: async (accountId, name) => {
       const normal = normaliseMailboxName(name);
@@ -82,7 +87,7 @@ export function openPostgresStore(options: PostgresStoreOptions): MailboxStore {
     entries: (mailboxId, range) => guarded(() => entriesIn(lists, mailboxId, range)),
     changes: (mailboxId, modSeq) => guarded(() => changes(database, mailboxId, modSeq)),
     messages: (messageIds) => guarded(() => messages(database, messageIds)),
-    open: (messageId) => guarded(() => openMessage(database, messageId)),
+    open: (messageId) => guarded(() => openMessage(options, messageId)),
     textCandidates: async (mailboxId, foldedText) =>
       options.hasTextIndex ? await guarded(() => textCandidates(database, mailboxId, foldedText)) : undefined,
     annotations: (place) => guarded(() => annotationsOf(database, place)),
@@ -137,7 +142,7 @@ function createFiler(engine: Engine): MailboxStore['file'] {
 
   async function fileOnce(one: Omit<MessageToFile, 'body'>, isNeeded: boolean): Promise<FiledMessage> {
     const body = await guarded(() =>
-      prepareBody(engine.database, one.message.body, () => engine.uniqueName(), { isNeeded }),
+      prepareBody(engine, one.message.body, () => engine.uniqueName(), { isNeeded }),
     );
     const waiting: Waiting = { ...one, body, result: undefined };
     await commit(waiting, one.message.body.inline?.length ?? 0);

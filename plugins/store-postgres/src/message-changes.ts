@@ -177,6 +177,7 @@ export async function dropMailbox(
   await letGoMessages(connection, entries);
   await connection.run('DELETE FROM postroad_store_vanished WHERE mailbox_id = $1', [mailbox.id]);
   await connection.run('DELETE FROM postroad_store_annotations WHERE mailbox_id = $1', [mailbox.id]);
+  await connection.run('DELETE FROM postroad_store_shares WHERE mailbox_id = $1', [mailbox.id]);
   await connection.run('DELETE FROM postroad_store_mailboxes WHERE id = $1', [mailbox.id]);
   account.used_bytes -= mailbox.size_bytes;
   account.messages -= mailbox.messages;

@@ -14,7 +14,7 @@ import {
 } from '@postroad/core';
 import type { Postgres } from '@postroad/postgres';
 import { gone } from './accounts.js';
-import { type BodyRow, openBody } from './bodies.js';
+import { type BodyPlaces, type BodyRow, openBody } from './bodies.js';
 import {
   type EntryRow,
   entryColumns,
@@ -158,11 +158,11 @@ export async function messages(
 }
 
 /** The whole content. */
-export async function openMessage(database: Postgres, messageId: string): Promise<Body | undefined> {
-  const [row] = await database.query<BodyRow & { readonly prefix: Buffer }>(
+export async function openMessage(places: BodyPlaces, messageId: string): Promise<Body | undefined> {
+  const [row] = await places.database.query<BodyRow & { readonly prefix: Buffer }>(
     `SELECT m.prefix, b.digest, b.size_bytes, b.has_8bit, b.header_bytes, b.octets, b.blob
      FROM postroad_store_messages m JOIN postroad_store_bodies b ON b.digest = m.body WHERE m.id = $1`,
     [parseId('M', messageId) ?? -1],
   );
-  return row === undefined ? undefined : prefixedBody(row.prefix, await openBody(database, row));
+  return row === undefined ? undefined : prefixedBody(row.prefix, await openBody(places, row));
 }

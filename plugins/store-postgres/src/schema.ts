@@ -109,8 +109,21 @@ CREATE TABLE postroad_store_annotations (
 
 const grams = `CREATE INDEX postroad_store_grams ON postroad_store_messages USING gin (grams) WHERE grams IS NOT NULL`;
 
+const shares = `CREATE TABLE postroad_store_shares (
+  mailbox_id bigint NOT NULL,
+  account_id text NOT NULL,
+  rights text NOT NULL,
+  PRIMARY KEY (mailbox_id, account_id)
+);
+CREATE INDEX postroad_store_shared_with ON postroad_store_shares (account_id)`;
+
+const outside = `ALTER TABLE postroad_store_garbage ADD COLUMN is_doomed boolean NOT NULL DEFAULT false;
+CREATE INDEX postroad_store_blobs ON postroad_store_bodies (blob) WHERE blob IS NOT NULL`;
+
 /** All steps so far. */
 export const migrations: readonly Migration[] = [
   { version: 1, name: 'mailbox tables', sql: first },
   { version: 2, name: 'index of texts', sql: grams },
+  { version: 3, name: 'shared mailboxes', sql: shares },
+  { version: 4, name: 'bodies outside of the database', sql: outside },
 ];

@@ -1,12 +1,14 @@
 /** The plugin `store-postgres`. */
 import { hostname } from 'node:os';
 import {
+  Bodies,
   Changes,
   Clock,
   definePlugin,
   delegateStore,
   MailboxStore,
   MailError,
+  optional,
   Random,
   systemClock,
   type Timer,
@@ -22,6 +24,7 @@ import {
 import { z } from 'zod';
 import { sweepParts } from './bodies.js';
 import { openPostgresStore } from './mailbox-store-postgres.js';
+import { sweepOutside } from './outside-bodies.js';
 import { migrations, owner } from './schema.js';
 
 const config = z.strictObject({
@@ -49,6 +52,14 @@ const config = z.strictObject({
     .describe('Mailboxes whose lists of messages are kept in memory.'),
 });
 
+/** What outlives a generation. */
+interface Opened {
+  readonly store: MailboxStore;
+  readonly database: Postgres;
+  /** That of the generation which started last. */
+  bodies: Bodies | undefined;
+}
+
 /** Parts that nobody refers to stay so long, so that who reads them can go on. */
 const graceMs = 3_600_000;
 const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
@@ -58,7 +69,7 @@ export const storePostgres = definePlugin({
   name: 'store-postgres',
   description: 'Keeps mailboxes in PostgreSQL, for several nodes that share them.',
   config,
-  needs: { clock: Clock, random: Random, changes: Changes },
+  needs: { clock: Clock, random: Random, changes: Changes, bodies: optional(Bodies) },
   provides: [MailboxStore],
   async migrate({ config: options, isCheckOnly }) {
     const database = openPostgres({ ...options, name: owner }, { clock: systemClock, log: silent });
@@ -69,13 +80,22 @@ export const storePostgres = definePlugin({
       await database.close();
     }
   },
-  setup({ config: options, services: { clock, random, changes }, provide, onStart, defer, keep, log }) {
-    let opened: { readonly store: MailboxStore; readonly database: Postgres } | undefined;
+  setup({
+    config: options,
+    services: { clock, random, changes, bodies },
+    provide,
+    onStart,
+    defer,
+    keep,
+    log,
+  }) {
+    let opened: Opened | undefined;
     let timer: Timer | undefined;
     let isClosing = false;
     const sweep = async (database: Postgres): Promise<void> => {
       try {
         await sweepParts(database, graceMs);
+        if (bodies !== undefined) await sweepOutside(database, bodies, graceMs);
       } catch (error) {
         log.warn('bodies that nobody refers to could not be removed', { error });
       }
@@ -93,20 +113,24 @@ export const storePostgres = definePlugin({
             throw error;
           }
           const node = `${hostname()}-${process.pid}-${random.id()}`;
-          return {
+          const made: Opened = {
             database,
+            bodies,
             store: openPostgresStore({
               ...options,
               database,
               clock,
               log,
               node,
+              bodies: () => made.bodies,
               ...(options.notices === 'changes' ? { changes } : {}),
             }),
           };
+          return made;
         },
         (kept) => kept.store.close(),
       );
+      opened.bodies = bodies;
       const { database } = opened;
       timer = clock.after(graceMs, () => void sweep(database));
     });
