@@ -98,22 +98,25 @@ function filing(use: () => OpenMailboxStore): void {
     expect(await mailboxNamed(store, 'new/box')).toMatchObject({ messages: 20, isSubscribed: true });
   });
 
-  it('serves 10,000 messages in one mailbox, whole and by range', async () => {
-    const { store } = use();
+  it('serves thousands of messages in one mailbox, whole and by range', async () => {
+    const { store, bigMailbox: count = 10_000 } = use();
     const message = messageOf('many');
     for (let round = 0; round < 10; round++) {
-      await Promise.all(Array.from({ length: 1_000 }, () => fileOne(store, 'INBOX', { message })));
+      await Promise.all(Array.from({ length: count / 10 }, () => fileOne(store, 'INBOX', { message })));
     }
     const { id } = await mailboxNamed(store, 'INBOX');
     const entries = await store.entries(id);
-    expect(entries.map((entry) => entry.uid)).toEqual(Array.from({ length: 10_000 }, (_, at) => at + 1));
-    expect(await store.entries(id, { first: 5_000, last: 5_004 })).toEqual(entries.slice(4_999, 5_004));
-    expect(await store.entries(id, { first: 9_999, last: 4_294_967_295 })).toHaveLength(2);
-    expect(await store.entries(id, { first: 20_000, last: 30_000 })).toEqual([]);
+    expect(entries.map((entry) => entry.uid)).toEqual(Array.from({ length: count }, (_, at) => at + 1));
+    const middle = count / 2;
+    expect(await store.entries(id, { first: middle, last: middle + 4 })).toEqual(
+      entries.slice(middle - 1, middle + 4),
+    );
+    expect(await store.entries(id, { first: count - 1, last: 4_294_967_295 })).toHaveLength(2);
+    expect(await store.entries(id, { first: 2 * count, last: 3 * count })).toEqual([]);
     expect(await store.entries(id, { first: 7, last: 6 })).toEqual([]);
     await store.changeFlags(id, [1], { mode: 'add', flags: ['\\Seen'] });
     await store.expunge(id, [2]);
-    expect(entries, 'what was handed out stays as it was').toHaveLength(10_000);
+    expect(entries, 'what was handed out stays as it was').toHaveLength(count);
     expect(entries[0]?.flags).toEqual([]);
   }, 60_000);
 }

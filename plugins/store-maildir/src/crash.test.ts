@@ -1,0 +1,123 @@
+import { appendFile, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { bodyFromBytes, type MailboxStore } from '@postroad/core';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openStoreMaildir } from './mailbox-store-maildir.js';
+import { testOptions } from './test-kit.js';
+
+let directory = '';
+let store: MailboxStore;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'postroad-maildir-'));
+  store = await openStoreMaildir(testOptions(directory));
+});
+afterEach(async () => {
+  await store.close();
+  await rm(directory, { recursive: true });
+});
+
+async function file(name = 'INBOX', flags: readonly string[] = []): Promise<void> {
+  const body = bodyFromBytes(Buffer.from('Subject: x\r\n\r\nbody\r\n'));
+  await store.file({ prefix: '', body, internalDateMs: 0 }, [
+    { accountId: 'alice', mailbox: { name }, flags },
+  ]);
+}
+
+async function inbox() {
+  const mailbox = await store.mailboxByName('alice', 'INBOX');
+  return { mailbox, entries: await store.entries(mailbox?.id ?? '') };
+}
+
+/** Stops the store, does something to its files, and starts it again. */
+async function between(change: (maildir: string) => Promise<void>): Promise<void> {
+  await store.close();
+  await change(join(directory, 'alice'));
+  store = await openStoreMaildir(testOptions(directory));
+}
+
+test('a commit cut off in the middle is made up for by the files', async () => {
+  await file();
+  const before = await inbox();
+  await file();
+  await between(async (maildir) => {
+    const path = join(maildir, 'postroad-index');
+    const text = await readFile(path, 'utf8');
+    await writeFile(path, text.slice(0, -20));
+  });
+  const { mailbox, entries } = await inbox();
+  expect(entries.map(({ uid }) => uid)).toEqual([1, 2]);
+  expect(entries[0]).toEqual(before.entries[0]);
+  expect(mailbox?.uidValidity).toBe(before.mailbox?.uidValidity);
+  await file();
+  await between(async () => undefined);
+  expect((await inbox()).entries.map(({ uid }) => uid)).toEqual([1, 2, 3]);
+});
+
+test('what happened to the files while nobody looked becomes changes', async () => {
+  await file('INBOX', ['\\Seen']);
+  await file();
+  const since = (await inbox()).mailbox?.highestModSeq ?? 0;
+  await between(async (maildir) => {
+    const [name = ''] = await readdir(join(maildir, 'cur'));
+    await rename(join(maildir, 'cur', name), join(maildir, 'cur', name.replace(/S$/, 'FS')));
+    for (const fresh of await readdir(join(maildir, 'new'))) await rm(join(maildir, 'new', fresh));
+  });
+  const { mailbox } = await inbox();
+  const changes = await store.changes(mailbox?.id ?? '', since);
+  expect(changes).toMatchObject({ vanished: [2], isComplete: true });
+  expect(changes.changed).toMatchObject([{ uid: 1, flags: ['\\Flagged', '\\Seen'] }]);
+});
+
+test('a damaged index gives the mailbox a new UIDVALIDITY, never wrong UIDs', async () => {
+  await file();
+  const before = await inbox();
+  await between(async (maildir) => {
+    const path = join(maildir, 'postroad-index');
+    const text = await readFile(path, 'utf8');
+    await writeFile(path, text.replace('"uidNext"', '"uidNext'));
+  });
+  const after = await inbox();
+  expect(after.mailbox?.uidValidity).toBeGreaterThan(before.mailbox?.uidValidity ?? 0);
+  expect(after.entries).toHaveLength(1);
+});
+
+test('renames that were cut off are finished', async () => {
+  await store.createMailbox('alice', 'a/b');
+  await file('a/b');
+  await between(async (maildir) => {
+    const path = join(maildir, 'postroad-account');
+    const state = JSON.parse(await readFile(path, 'utf8'));
+    const renames = [
+      ['.a', '.n'],
+      ['.a.b', '.n.b'],
+    ];
+    await writeFile(path, JSON.stringify({ ...state, renames }));
+    await rename(join(maildir, '.a'), join(maildir, '.n'));
+  });
+  expect(await store.mailboxByName('alice', 'n/b')).toMatchObject({ messages: 1 });
+  expect(await store.mailboxByName('alice', 'a/b')).toBeUndefined();
+});
+
+test('a list of accounts that was cut off keeps those before', async () => {
+  await file();
+  const before = await inbox();
+  await between(async () => appendFile(join(directory, 'postroad-accounts'), '"bo'));
+  await store.mailboxes('carol');
+  await between(async () => undefined);
+  expect((await inbox()).mailbox?.id).toBe(before.mailbox?.id);
+  expect(await readFile(join(directory, 'postroad-accounts'), 'utf8')).toBe('"alice"\n"carol"\n');
+});
+
+test('more keywords than there are letters are kept', async () => {
+  const keywords = Array.from({ length: 40 }, (_, number) => `k${number}`).sort();
+  await file('INBOX', keywords);
+  expect((await inbox()).entries[0]?.flags).toEqual(keywords);
+  await between(async () => undefined);
+  expect((await inbox()).entries[0]?.flags).toEqual(keywords);
+});
+
+test('a lock whose process is gone is taken over', async () => {
+  await between(async () => writeFile(join(directory, 'postroad-lock'), '999999999 1\n'));
+  await expect(openStoreMaildir(testOptions(directory))).rejects.toMatchObject({ code: 'E_STATE' });
+});
