@@ -13,7 +13,9 @@ import type { Counter, Metrics } from '../services/metrics.js';
 import type { Random } from '../services/random.js';
 import type { Credentials } from '../values/identity.js';
 import { reply } from '../values/reply.js';
+import type { Attributed } from '../values/verdict.js';
 import type { AccountQuotas } from './account-quota.js';
+import { attributionFields, attributionOf } from './answers.js';
 import { type Proof, proveAccount } from './prove-account.js';
 
 /** What the stage works with. Functions, because hooks are compiled after the services are made. */
@@ -29,7 +31,7 @@ export interface AuthenticateOptions {
 }
 
 /** A result, and who has come to it. */
-type Judgement = AuthenticationResult & { readonly at: LoginFailure['at'] };
+type Judgement = AuthenticationResult & { readonly at: LoginFailure['at']; readonly why?: Attributed };
 
 // RFC 4954 section 6. The same words whether the login exists or not.
 const refusedReply = reply(535, '7.8', 'authentication credentials invalid');
@@ -87,7 +89,7 @@ class AuthenticateStage implements Authenticator {
     if (answer === undefined) return this.#prove(connection, credentials);
     if (!('verdict' in answer)) return { status: 'granted', identity: answer, at: 'hook' };
     const status = answer.verdict === 'defer' ? 'deferred' : 'refused';
-    return { status, reply: answer.reply, at: 'hook' };
+    return { status, reply: answer.reply, at: 'hook', why: attributionOf(answer) };
   }
 
   async #prove(connection: ConnectionState, credentials: Credentials): Promise<Judgement> {
@@ -130,9 +132,10 @@ class AuthenticateStage implements Authenticator {
     }
     this.#refused.increase();
     const { mechanism, login } = credentials;
-    const { status, at } = result;
+    const { status, at, why = {} } = result;
     const { id, protocol, remoteAddress } = connection;
-    log.info('login refused', { connection: id, protocol, remoteAddress, login, mechanism, status });
+    const facts = { connection: id, protocol, remoteAddress, login, mechanism, status };
+    log.info('login refused', { ...facts, ...attributionFields(why) });
     void hooks().loginFailed?.({ connection, mechanism, login, status, at });
   }
 }

@@ -80,7 +80,8 @@ export const checkClamav = definePlugin({
         const result = results.get(message);
         if (result === undefined || !counts(result, config)) return undefined;
         if (config.onVirus === 'discard') return discard(`virus ${result.virus}`);
-        return config.onVirus === 'quarantine' ? quarantine(`virus ${result.virus}`) : undefined;
+        if (config.onVirus !== 'quarantine') return undefined;
+        return quarantine(`virus ${result.virus}`, { rule: 'virus', reason: result.virus ?? '' });
       },
       { order: 'late' },
     );

@@ -3,6 +3,7 @@ import {
   deferIfAccepted,
   definePlugin,
   dmarcDisposition,
+  type Grounds,
   type Message,
   messageAuthentication,
   quarantine,
@@ -38,7 +39,7 @@ export const checkDmarcPolicy = definePlugin({
       }
       // RFC 7489 section 10.3.
       return decided.disposition === 'reject'
-        ? reject(550, '7.1', 'rejected by the DMARC policy of the domain in From')
+        ? reject(550, '7.1', 'rejected by the DMARC policy of the domain in From', grounds(message))
         : undefined;
     });
     // A quarantine ends the hook: those who may want to refuse come first.
@@ -46,9 +47,9 @@ export const checkDmarcPolicy = definePlugin({
       'message',
       (message) => {
         const isAmbiguous = config.onAmbiguous === 'quarantine' && isUnclear(message, 'permerror');
-        if (isAmbiguous) return quarantine('not exactly one From');
+        if (isAmbiguous) return quarantine('not exactly one From', { rule: 'onAmbiguous' });
         const isWanted = message.get(dmarcDisposition)?.disposition === 'quarantine';
-        return isWanted ? quarantine('DMARC policy of the domain in From') : undefined;
+        return isWanted ? quarantine('DMARC policy of the domain in From', grounds(message)) : undefined;
       },
       { order: 'late' },
     );
@@ -65,11 +66,30 @@ function judgeUnclear(message: Message, config: CheckDmarcPolicyConfig): Verdict
   const { dmarc, arc } = authentication ?? {};
   if (dmarc?.result === 'permerror' && config.onAmbiguous === 'reject') {
     // RFC 5322 section 3.6 wants exactly one, and RFC 7489 section 6.6.1 can't judge any other number.
-    return reject(550, '7.1', 'the message must have exactly one From with one domain');
+    return reject(550, '7.1', 'the message must have exactly one From with one domain', {
+      rule: 'onAmbiguous',
+      reason: dmarc.comment ?? 'not exactly one From',
+    });
   }
   if (config.onTemporary !== 'defer') return undefined;
   const mayBeVouched =
     dmarc?.result === 'fail' && dmarc.policy !== 'none' && config.trustsArc && arc?.isTemporary === true;
   if (dmarc?.result !== 'temperror' && !mayBeVouched) return undefined;
-  return deferIfAccepted(451, '4.3', 'the sender could not be checked for now');
+  return deferIfAccepted(451, '4.3', 'the sender could not be checked for now', {
+    rule: 'onTemporary',
+    reason: dmarc?.comment ?? `DMARC ${dmarc?.result}`,
+  });
+}
+
+/** The policy that decides, and what failed. */
+function grounds(message: Message): Grounds {
+  const { dmarc, spf, dkim = [] } = message.get(messageAuthentication) ?? {};
+  const { override } = message.get(dmarcDisposition) ?? {};
+  const signatures = dkim.map(({ result, domain }) => `${result} (${domain})`).join(', ');
+  return {
+    rule: `p=${dmarc?.policy} of ${dmarc?.domain}`,
+    reason:
+      `spf ${spf?.result ?? 'not asked'}, dkim ${signatures === '' ? 'none' : signatures}, none aligned` +
+      (override === undefined ? '' : `; ${override}`),
+  };
 }

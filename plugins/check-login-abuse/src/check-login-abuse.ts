@@ -62,7 +62,10 @@ export const checkLoginAbuse = definePlugin({
         if (verdict === 'ban' || verdict === 'crowd') {
           putOff.increase();
           await charge.end();
-          return defer(454, '7.0', 'too many failed logins, try again later');
+          return defer(454, '7.0', 'too many failed logins, try again later', {
+            rule: verdict,
+            reason: charge.subjects.map(({ scope, value }) => `${scope} ${value}`).join(', '),
+          });
         }
         if (verdict > 0) {
           slowed.increase();
