@@ -229,6 +229,7 @@ export {
   type SpecialUse,
   type StoredMessage,
 } from './services/mailbox-store.js';
+export { type HistoryRecord, MessageHistory } from './services/message-history.js';
 export { type Counter, type Gauge, type MetricSample, Metrics } from './services/metrics.js';
 export { Outbox, type OutboxEvent, type OutboxSubscription } from './services/outbox.js';
 export {

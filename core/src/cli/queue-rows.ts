@@ -1,4 +1,5 @@
 /** What is shown of the queue. */
+import type { TraceEntry } from '../services/queue.js';
 import type { QueuedMessage, QueuedRecipient } from '../services/queue-store.js';
 import { formatAddress, formatReversePath } from '../values/address.js';
 import { formatReply } from '../values/reply.js';
@@ -8,6 +9,8 @@ import { cellText } from './table.js';
 export interface ShownMessage {
   readonly message: Omit<QueuedMessage, 'body'> & { readonly sizeBytes: number; readonly subject?: string };
   readonly recipients: readonly QueuedRecipient[];
+  /** What happened to it until now, oldest first. */
+  readonly timeline?: readonly TraceEntry[];
 }
 
 /** A recipient as a row of a table. */
@@ -41,6 +44,16 @@ export function showMessage({ message }: ShownMessage): readonly string[] {
     ...(message.quarantine === undefined ? [] : [`Quarantine  ${message.quarantine}`]),
     '',
   ].map(cellText);
+}
+
+/** What happened to a message, a line for each event, and what was said below it. */
+export function timelineLines(entries: readonly TraceEntry[]): readonly string[] {
+  return entries.flatMap((entry) => {
+    const facts = [entry.recipient, entry.site, entry.remote, entry.reply, entry.detail];
+    const told = facts.filter((fact) => fact !== undefined).join('  ');
+    const said = (entry.transcript ?? []).map((line) => `      ${cellText(line)}`);
+    return [`  ${new Date(entry.atMs).toISOString()}  ${entry.event.padEnd(9)}  ${cellText(told)}`, ...said];
+  });
 }
 
 /** `in 4m`, `in 2h 05m`, `now`. */

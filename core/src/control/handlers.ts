@@ -117,6 +117,7 @@ async function showMessage(queue: Queue, given: Given): Promise<unknown> {
     message: describeMessage(message),
     recipients: page.recipients,
     isComplete: page.next === undefined,
+    timeline: (await queue.trace(id)).find(({ messageId }) => messageId === id)?.entries ?? [],
   };
 }
 

@@ -2,7 +2,8 @@
 import { MailError } from '../errors.js';
 import { runStep } from '../plugin/lifecycle.js';
 import { MailboxStore } from '../services/mailbox-store.js';
-import { type NewQueuedMessage, type QueuedRecipient, QueueStore } from '../services/queue-store.js';
+import { MessageHistory } from '../services/message-history.js';
+import { QueueStore } from '../services/queue-store.js';
 import { Spool } from '../services/spool.js';
 import { createReceiver } from '../smtp/create-receiver.js';
 import type { ReceiverPolicy } from '../smtp/receiver.js';
@@ -10,6 +11,7 @@ import { createDeliverPolicy } from '../stages/deliver.js';
 import { createScheduler, type Scheduler } from '../stages/queue/scheduler.js';
 import { schedulerOptions, shareOf } from '../stages/queue/scheduler-options.js';
 import { createReceivePolicy } from '../stages/receive.js';
+import { enqueueWith, tellingRefusals } from './enqueue.js';
 import type { BuiltListener } from './generation.js';
 import { find, type Generation, scopesOf } from './generation.js';
 import type { House } from './house.js';
@@ -120,6 +122,7 @@ function createSchedulerOf(house: House, generation: Generation): Scheduler {
     owner,
     spool: container.get(Spool),
     outbox: generation.defaults.outbox,
+    history: find(container, MessageHistory),
   });
 }
 
@@ -170,21 +173,10 @@ function policyOf(
   listener: BuiltListener | undefined,
 ): ReceiverPolicy {
   const store = (listener?.scope ?? generation.scope).container.get(QueueStore);
+  const options = receiveOptions(house, generation, listener);
   return createReceivePolicy({
-    ...receiveOptions(house, generation, listener),
-    enqueue: (message) => enqueue(house, store, scheduler, message),
+    ...options,
+    hooks: tellingRefusals(options.hooks, generation.defaults.outbox, scheduler, house.clock),
+    enqueue: enqueueWith({ house, store, scheduler }),
   });
-}
-
-/** Into the store, leased to the scheduler when it has room; a generation that drains leaves the work to the next. */
-async function enqueue(
-  house: House,
-  store: QueueStore,
-  scheduler: Scheduler,
-  message: NewQueuedMessage,
-): Promise<readonly QueuedRecipient[]> {
-  const recipients = await store.put(message, scheduler.lease(message.recipients.length));
-  scheduler.accept(message, recipients);
-  if (house.scheduler !== scheduler) house.scheduler?.kick();
-  return recipients;
 }

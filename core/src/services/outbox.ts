@@ -9,19 +9,27 @@ import type { BounceClass } from '../values/bounce-class.js';
 export interface OutboxEvent {
   /** The same when the event is told again. */
   readonly id: string;
-  readonly event: 'delivered' | 'deferred' | 'bounced' | 'expired' | 'dropped';
+  /**
+   * `accepted`: in the queue; durable before the client hears of it. `refused`: a client was refused something; written
+   * after the reply, so that a crash may lose the last ones. The others are about deliveries, and durable with them.
+   */
+  readonly event: 'accepted' | 'refused' | 'delivered' | 'deferred' | 'bounced' | 'expired' | 'dropped';
   readonly atMs: number;
   readonly messageId: string;
   /** The Message-ID field. */
   readonly messageIdField?: string;
   readonly reversePath: string;
+  /** Empty when something was refused before there was one, or all of them were. */
   readonly recipient: string;
+  /** Empty before a delivery. */
   readonly site: string;
-  /** Which try it was, from 1. */
+  /** Which try it was, from 1; 0 before the first. */
   readonly attempt: number;
   /** The words of the server, or ours, on one line. */
   readonly reply: string;
   readonly remote?: string;
+  /** The address of the client, where one was accepted or refused. */
+  readonly client?: string;
   readonly bounceClass?: BounceClass;
   readonly account?: string;
   readonly tenant?: string;

@@ -25,7 +25,7 @@ export interface Suspension extends SuspensionTarget {
 /** Something that happened to a message. */
 export interface TraceEntry {
   readonly atMs: number;
-  /** `queued`, `judged`, `delivered`, `deferred`, `failed`, `bounced`, `expired`, `dropped`, `suspended`, `held` or `congested`. */
+  /** `queued`, `judged`, `attempt`, `delivered`, `deferred`, `failed`, `bounced`, `expired`, `dropped`, `suspended` or `held`. */
   readonly event: string;
   /** The recipient's address; absent when it is about the whole message. */
   readonly recipient?: string;
@@ -33,7 +33,10 @@ export interface TraceEntry {
   readonly remote?: string;
   /** What the remote, or we, said. */
   readonly reply?: string;
+  /** The origin, the findings, or the way that was tried. */
   readonly detail?: string;
+  /** What was said between us and the servers, for an attempt that did not go well. */
+  readonly transcript?: readonly string[];
 }
 
 /** The story of a message, oldest first. */
@@ -120,7 +123,7 @@ export interface Queue {
   resolve(address: MailAddress, reversePath?: ReversePath): Promise<AddressResolution>;
   /**
    * What happened to messages of this id, Message-ID, sender or recipient, the newest message first. Of the messages that
-   * this process has handled lately only: the memory for it is bounded.
+   * this process has handled lately only, unless a plugin keeps their history (`MessageHistory`).
    */
   trace(query: string): Promise<readonly MessageTrace[]>;
 }

@@ -100,7 +100,10 @@ it('hands findings that were noted early to the message hook, and shows the judg
   // Bounded, whatever a client provokes.
   expect(seen).toHaveLength(102);
   expect(isVouched).toBe(true);
-  expect(trace?.entries[1]).toMatchObject({ event: 'judged', detail: 'score 3 of 5' });
+  expect(trace?.entries[1]).toMatchObject({
+    event: 'judged',
+    detail: expect.stringMatching(/^score 3 of 5, marked: looks odd, at connect \(1\), /),
+  });
   expect(server.logged.find(({ event }) => event === 'marked')?.fields).toMatchObject({
     plugin: 'check-test',
     rule: 'quarantine at 3',

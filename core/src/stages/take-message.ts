@@ -33,8 +33,8 @@ export interface TakeMessageOptions {
   readonly hopsMax: number;
   readonly lifetimeMs: number;
   readonly belonging: BelongingOptions;
-  /** Puts the message into the queue; resolves when it is durable. */
-  enqueue(message: NewQueuedMessage): Promise<readonly QueuedRecipient[]>;
+  /** Puts the message into the queue; resolves when it is durable. The findings are for its timeline. */
+  enqueue(message: NewQueuedMessage, findings: readonly Finding[]): Promise<readonly QueuedRecipient[]>;
 }
 
 /** What was noted about the connection and the transaction comes first. */
@@ -105,7 +105,7 @@ async function judgeAndEnqueue(
     quarantine: quarantineOf(transaction, verdict),
     isForged: isSenderForged(message, findings),
   });
-  const leased = await options.enqueue(put);
+  const leased = await options.enqueue(put, findings);
   options.log.info('queued', {
     message: message.id,
     connection: transaction.connection.id,

@@ -38,6 +38,11 @@ export interface DeliveryReport {
   readonly outcomes: readonly RecipientOutcome[];
   /** Whether the TLS session was encrypted, and how, for logs and the message's timeline. */
   readonly tls?: string;
+  /**
+   * What was said to servers and by them, a line each, for the message's timeline: bounded, without passwords and without
+   * the content of the message.
+   */
+  readonly transcript?: readonly string[];
   /** The attempts at TLS with mail exchangers. */
   readonly tlsSessions?: readonly TlsSessionResult[];
   /** Set when the site as a whole is not to be tried before this moment. */

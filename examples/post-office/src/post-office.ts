@@ -5,6 +5,7 @@ import { accessPop3 } from '@postroad/access-pop3';
 import { authFile } from '@postroad/auth-file';
 import { listener, type MtaOptions } from '@postroad/core';
 import { deliverSmtp } from '@postroad/deliver-smtp';
+import { observeTimeline } from '@postroad/observe-timeline';
 import { queueLmdb } from '@postroad/queue-lmdb';
 import { routeLocal } from '@postroad/route-local';
 import { storeLmdb } from '@postroad/store-lmdb';
@@ -46,6 +47,7 @@ export function postOffice(options: PostOfficeOptions): MtaOptions {
       routeLocal({ domains: [domain] }),
       queueLmdb({ directory: at('queue') }),
       storeLmdb({ directory: at('store') }),
+      observeTimeline({ directory: at('timeline') }),
       deliverSmtp({ port: options.mxPort, allowPrivateAddresses: options.isPrivateMxAllowed }),
       accessImap({
         listen: [

@@ -81,7 +81,7 @@ describe('a message to a domain whose server is down', () => {
       const [recipient] = await queueOf(home);
       return recipient?.lastReply === undefined ? undefined : recipient;
     });
-    expect(waiting).toMatchObject({ site: 'mx:elsewhere.test', lastReply: { code: 451, detail: '4.1' } });
+    expect(waiting).toMatchObject({ site: 'mx:mx.elsewhere.test', lastReply: { code: 451, detail: '4.1' } });
     const table = await runToolWell(process.execPath, [
       postroad,
       ...['queue', 'list', '--socket', `${home.directory}/control.sock`],

@@ -19,6 +19,7 @@ export interface DeliverSmtpOptions {
   readonly xclientTo?: readonly string[] | undefined;
   readonly mtaStsFile?: string | undefined;
   readonly rollUp?: boolean | undefined;
+  readonly transcripts?: 'none' | 'failures' | 'all' | undefined;
   readonly chunking?: boolean | undefined;
   readonly eightBit?: EightBitPolicy | undefined;
   readonly hostsMax?: number | undefined;
@@ -60,6 +61,8 @@ export const schema = z.strictObject({
   mtaStsFile: z.string().min(1).optional(),
   /** Whether domains with the same mail exchangers are one site. */
   rollUp: z.boolean().default(true),
+  /** What was said to servers, for the timelines of messages. */
+  transcripts: z.enum(['none', 'failures', 'all']).default('failures'),
   /** BDAT where it is offered. */
   chunking: z.boolean().default(true),
   /** Eight-bit bodies where 8BITMIME is not offered, and binary ones where BINARYMIME is not. */

@@ -19,9 +19,10 @@ import type { SmtpConnection } from './client/smtp-connection.js';
 import { runTransaction } from './client/transaction.js';
 import { type Contents, contentsOf } from './convert/converted-content.js';
 import type { Deliverer } from './deliverer.js';
-import { clientOf, isTlsNotRequired, tlsFacts } from './delivery-facts.js';
+import { clientOf, tlsFacts } from './delivery-facts.js';
 import { findCandidates } from './find-candidates.js';
 import { makeSession, type Opened, type SmtpRoute, type Trouble } from './session-maker.js';
+import { findShared } from './shared-connections.js';
 import { findTargets } from './targets.js';
 import { policyResult, sessionResult } from './tls/session-result.js';
 
@@ -63,6 +64,7 @@ class DeliveryRun {
   #trouble: Trouble | undefined;
   #tlsFacts: string | undefined;
   readonly #tlsSessions: TlsSessionResult[] = [];
+  #transcript: readonly string[] = [];
   /** Set when a limit of connections kept the delivery from being tried. */
   #postponedUntilMs: number | undefined;
   readonly #limitKey: string;
@@ -94,7 +96,15 @@ class DeliveryRun {
       return;
     }
     try {
-      await this.#findKey();
+      const scope = {
+        tls: this.#tls,
+        helloName: this.#helloName,
+        client: this.#client,
+        signal: this.#signal,
+      };
+      const shared = await findShared(this.#deliverer, this.#delivery, this.#route, scope);
+      this.#key = shared.key;
+      this.#isRelaxed = shared.isRelaxed;
       await this.#useIdle();
       if (this.#open.length > 0) await this.#useHosts();
     } finally {
@@ -124,24 +134,9 @@ class DeliveryRun {
     return {
       outcomes,
       ...(this.#tlsFacts !== undefined && { tls: this.#tlsFacts }),
+      ...(this.#transcript.length > 0 && { transcript: this.#transcript }),
       ...(this.#tlsSessions.length > 0 && { tlsSessions: this.#tlsSessions }),
     };
-  }
-
-  /** Whose connections may be used: those of the site, or only the domain's own. */
-  async #findKey(): Promise<void> {
-    const { egress, site, message } = this.#delivery;
-    const route = this.#route;
-    const login = route.transport === 'mx' ? '' : (route.login ?? '');
-    const { address = '', helloName = '' } = this.#client ?? {};
-    const who = [egress.sourceAddress ?? '', login, address, helloName];
-    let scope = '';
-    if (route.transport === 'mx' && this.#tls !== 'none') {
-      const hasOwn = await this.#deliverer.scopes.hasOwn(route.domain, this.#signal);
-      this.#isRelaxed = hasOwn && isTlsNotRequired(message);
-      scope = hasOwn ? `${route.domain}${this.#isRelaxed ? ' relaxed' : ''}` : '';
-    }
-    this.#key = JSON.stringify([site, scope, this.#tls, this.#helloName, ...who]);
   }
 
   /** Tries connections that wait; one that has gone stale costs nothing but the try. */
@@ -202,6 +197,7 @@ class DeliveryRun {
       sourceAddress,
       client: this.#client,
       signal: this.#signal,
+      tell: (lines: readonly string[]) => this.#tell(lines),
     };
     const opened = await makeSession(maker, candidates);
     if (opened?.candidate !== undefined && this.#route.transport === 'mx') {
@@ -241,6 +237,7 @@ class DeliveryRun {
       );
       if (isUnheard && isReused && recipients === this.#open) return 'stale';
       this.#tlsFacts = tlsFacts(connection);
+      this.#tellTransaction(connection, answers);
       this.#settle(answers, connection);
       // RFC 5321 section 3.8: after 421 the server closes.
       isLeaving = answers.some(({ reply: said }) => said.code === 421);
@@ -251,6 +248,19 @@ class DeliveryRun {
     if (isLeaving) connection.quit();
     else pool.give(this.#key, connection, this.#delivery.egress.messagesPerConnection);
     return 'heard';
+  }
+
+  /** Of what went well nobody asks, unless the options say so. */
+  #tellTransaction(connection: SmtpConnection, answers: readonly Answer[]): void {
+    const { transcripts } = this.#deliverer.config;
+    if (transcripts === 'failures' && answers.every(({ status }) => status === 'delivered')) return;
+    if (transcripts === 'none') return;
+    this.#tell([`* ${connection.host} [${connection.address}]`, ...connection.transcript.lines()]);
+  }
+
+  #tell(lines: readonly string[]): void {
+    if (this.#deliverer.config.transcripts === 'none') return;
+    this.#transcript = [...this.#transcript, ...lines].slice(0, transcriptLinesMax);
   }
 
   #settle(answers: readonly Answer[], connection: SmtpConnection): void {
@@ -282,3 +292,6 @@ class DeliveryRun {
 }
 
 const noServer = reply(451, '4.1', 'no server of the domain could be reached');
+
+/** Lines of what was said in one delivery, over all its sessions. */
+const transcriptLinesMax = 200;

@@ -30,6 +30,8 @@ export interface SessionMakerOptions {
   /** Whom a next hop that trusts us is told of. */
   readonly client: NamedClient | undefined;
   readonly signal: AbortSignal;
+  /** Told what was said in a session that could not be opened. */
+  tell(lines: readonly string[]): void;
 }
 
 /** A session, or trouble; `candidate` is the one that answered. */
@@ -57,6 +59,7 @@ export async function makeSession(
     signal.throwIfAborted();
     if (!(error instanceof RemoteError)) throw error;
     const candidate = connected?.candidate;
+    options.tell(saidBy(connected?.connection, error));
     if (error.step === 'tls' && candidate?.security.tls === 'opportunistic') {
       const { target, address, security } = candidate;
       // RFC 7435: where nobody asked for TLS, a broken one must not cost the mail.
@@ -131,4 +134,9 @@ function troubleOf(error: RemoteError, connection: SmtpConnection | undefined): 
   if (!error.isQuoted || connection === undefined) return { status, reply: error.reply, tlsFailure };
   const remote = { name: connection.host, address: connection.address };
   return { status, reply: error.reply, remote, tlsFailure };
+}
+
+function saidBy(connection: SmtpConnection | undefined, error: RemoteError): readonly string[] {
+  if (connection === undefined) return [`* ${error.message}`];
+  return [`* connected to ${connection.host} [${connection.address}]`, ...connection.transcript.lines()];
 }

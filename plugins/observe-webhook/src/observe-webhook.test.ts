@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { definePlugin, type OutboxEvent, reply } from '@postroad/core';
-import { startTestMta } from '@postroad/core/testing';
+import { definePlugin, type OutboxEvent, reject, reply } from '@postroad/core';
+import { playDialogue, startTestMta } from '@postroad/core/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { observeWebhook } from './observe-webhook.js';
 import type { WebhookOptions } from './options.js';
@@ -43,6 +43,9 @@ afterEach(() => new Promise((resolve) => server.close(resolve)));
 const network = definePlugin({
   name: 'network-test',
   setup({ tap }) {
+    tap('reversePath', (_transaction, path) =>
+      path?.domain === 'bad.test' ? reject(550, '7.1', 'not from there') : undefined,
+    );
     tap('recipient', () => ({ verdict: 'accept' }));
     tap('route', (_envelope, { address }) => ({ transport: 'mx', domain: address.domain }));
     tap('deliver', ({ recipients, route }) => {
@@ -129,4 +132,45 @@ test('waits in the queue while the server is away, and knows tenants', async () 
   await others.mta.submit({ reversePath: '', recipients: ['bob@ok.test'] }, content);
   await expect.poll(async () => (await others.mta.queue.count()).recipients).toBe(0);
   expect(told).toEqual([]);
+});
+
+test('tells of what was accepted before the client hears of it, and of what was refused', async () => {
+  answers = Array<number>(50).fill(503);
+  const events = ['accepted', 'refused', 'delivered'] as const;
+  await using mta = await start({ events });
+  const recipients = ['bob@ok.test', 'carol@ok.test'];
+  const { id } = await mta.mta.submit({ reversePath: 'alice@example.org', recipients }, content);
+  // Durable by now: the web server has taken nothing yet.
+  const waiting = await mta.mta.queue.list({ site: 'webhook:app' }, { limit: 10 });
+  const fresh = await mta.mta.queue.list({ site: 'new' }, { limit: 10 });
+  expect(waiting.recipients.length + fresh.recipients.length).toBeGreaterThan(0);
+  answers = [];
+  await expect
+    .poll(() => all().filter((one) => one.event === 'accepted').length, { timeout: 10_000 })
+    .toBeGreaterThan(1);
+  const accepted = all().filter((one) => one.event === 'accepted');
+  expect(new Set(accepted.map((one) => one.id))).toEqual(
+    new Set([`${id}/0/0/accepted`, `${id}/1/0/accepted`]),
+  );
+  expect(accepted[0]).toMatchObject({
+    messageId: id,
+    messageIdField: '<1@example.org>',
+    reversePath: 'alice@example.org',
+    site: '',
+    attempt: 0,
+    client: '127.0.0.1',
+    account: 'postroad',
+  });
+  await playDialogue(
+    { port: mta.port('relay') },
+    'S: 220 ...\nC: EHLO c.test\nS: ...\nS: 250 ...\nC: MAIL FROM:<spam@bad.test>\nS: 550 ...\nC: QUIT\nS: 221 ...\n',
+  );
+  await expect
+    .poll(() => all().find((one) => one.event === 'refused'), { timeout: 10_000 })
+    .toMatchObject({
+      reversePath: 'spam@bad.test',
+      recipient: '',
+      reply: '550 5.7.1 not from there',
+      client: '127.0.0.1',
+    });
 });

@@ -9,7 +9,7 @@ export interface WebhookOptions {
   readonly secret?: string | undefined;
   /** Fields to send with each request, such as Authorization. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Which events; all but `deferred` by default. */
+  /** Which events; `delivered`, `bounced`, `expired` and `dropped` by default. */
   readonly events?: readonly OutboxEvent['event'][] | undefined;
   /** Only events of messages of these tenants. */
   readonly tenants?: readonly string[] | undefined;
@@ -44,7 +44,7 @@ const webhook = z.strictObject({
     .record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/), z.string().regex(/^[\t -~]*$/))
     .default({}),
   events: z
-    .array(z.enum(['delivered', 'deferred', 'bounced', 'expired', 'dropped']))
+    .array(z.enum(['accepted', 'refused', 'delivered', 'deferred', 'bounced', 'expired', 'dropped']))
     .min(1)
     .default(['delivered', 'bounced', 'expired', 'dropped']),
   tenants: z.array(z.string().min(1)).optional(),

@@ -4,7 +4,7 @@ import type { CommandArgument } from '../../plugin/command.js';
 import type { QueuedRecipient } from '../../services/queue-store.js';
 import { systemClock } from '../../services/system-clock.js';
 import type { CliCommand, CliContext } from '../command.js';
-import { recipientRow, type ShownMessage, showMessage } from '../queue-rows.js';
+import { recipientRow, type ShownMessage, showMessage, timelineLines } from '../queue-rows.js';
 import { socketArgument, withServer } from '../reach-server.js';
 
 /** Options that choose recipients. */
@@ -78,7 +78,7 @@ const queueList: CliCommand = {
 /** Shows one message. */
 const queueShow: CliCommand = {
   name: 'queue show',
-  description: 'Show a message in the queue with all its recipients and what the last tries said.',
+  description: 'Show a message in the queue: its recipients, every try, and what was said.',
   args: {
     id: { kind: 'positional', description: 'the id of the message', isRequired: true },
     ...socketArgument,
@@ -95,6 +95,9 @@ const queueShow: CliCommand = {
       const nowMs = systemClock.now();
       terminal.whole(shown, showMessage(shown));
       terminal.result(shown.recipients.map((recipient) => recipientRow(recipient, nowMs)));
+      const { timeline = [] } = shown;
+      if (timeline.length > 0)
+        for (const line of ['', 'What happened', ...timelineLines(timeline)]) terminal.print(line);
     }),
 };
 

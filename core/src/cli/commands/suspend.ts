@@ -4,6 +4,7 @@ import type { CommandArgument } from '../../plugin/command.js';
 import type { MessageTrace, Suspension, SuspensionTarget } from '../../services/queue.js';
 import { systemClock } from '../../services/system-clock.js';
 import type { CliCommand, CliContext } from '../command.js';
+import { timelineLines } from '../queue-rows.js';
 import { socketArgument, withServer } from '../reach-server.js';
 import { cellText } from '../table.js';
 
@@ -68,7 +69,7 @@ const queueSuspensions: CliCommand = {
 
 const trace: CliCommand = {
   name: 'trace',
-  description: 'Tell what happened to messages that the running server has handled lately.',
+  description: 'Tell what happened to messages: lately, or as long as observe-timeline keeps it.',
   args: {
     query: {
       kind: 'positional',
@@ -83,7 +84,7 @@ const trace: CliCommand = {
       const traces = (await client.call('queue.trace', {
         query: context.args.query,
       })) as readonly MessageTrace[];
-      const lines = traces.length === 0 ? ['No message of the last few thousand is about that.'] : [];
+      const lines = traces.length === 0 ? ['No message that the server remembers is about that.'] : [];
       for (const one of traces) lines.push(...renderTrace(one));
       context.terminal.whole(traces, lines);
     }),
@@ -94,14 +95,7 @@ export const suspendCommands: readonly CliCommand[] = [queueSuspend, queueResume
 
 function renderTrace({ messageId, messageIdField, reversePath, entries }: MessageTrace): readonly string[] {
   const field = messageIdField === undefined ? '' : ` ${messageIdField}`;
-  return [
-    cellText(`${messageId}${field} from <${reversePath}>`),
-    ...entries.map((entry) => {
-      const facts = [entry.recipient, entry.site, entry.remote, entry.reply, entry.detail];
-      const told = facts.filter((fact) => fact !== undefined).join('  ');
-      return `  ${new Date(entry.atMs).toISOString()}  ${entry.event.padEnd(9)}  ${cellText(told)}`;
-    }),
-  ];
+  return [cellText(`${messageId}${field} from <${reversePath}>`), ...timelineLines(entries)];
 }
 
 function describe({ kind, value, reason, untilMs }: Suspension): string {

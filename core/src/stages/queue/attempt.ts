@@ -87,5 +87,28 @@ function endedOf(job: DeliveryJob, report: DeliveryReport): Ended {
       return { recipient, outcome };
     }),
     successKind: transport === 'mx' || transport === 'smtp' ? 'relayed' : 'success',
+    how: howOf(job, report),
+    transcript: report.transcript,
   };
+}
+
+/** The way and what protected it, in one line. */
+function howOf({ routes: [route] }: DeliveryJob, { tls }: DeliveryReport): string | undefined {
+  if (route === undefined) return undefined;
+  const encrypted = tls === undefined ? '' : `, ${tls}`;
+  return `${wayOf(route)}${encrypted}`;
+}
+
+function wayOf(route: Route): string {
+  switch (route.transport) {
+    case 'local':
+      return `account ${route.accountId}`;
+    case 'mx':
+      return `mail exchangers of ${route.domain}`;
+    case 'smtp':
+    case 'lmtp':
+      return `${route.transport} to ${route.host}`;
+    case 'custom':
+      return `${route.name} to ${route.target}`;
+  }
 }

@@ -1,5 +1,6 @@
 /** Recipients in the scheduler's hands: routed, sorted by site, delivered in turn, settled. */
 import { setMaxListeners } from 'node:events';
+import type { OutboxEvent } from '../../services/outbox.js';
 import type { AddressResolution, Suspension } from '../../services/queue.js';
 import type { LeaseRequest, QueuedMessage, QueuedRecipient } from '../../services/queue-store.js';
 import type { MailAddress, ReversePath } from '../../values/address.js';
@@ -44,6 +45,8 @@ export interface Dispatcher {
   readonly timeline: Timeline;
   /** Suspends durably, and gives back what waits in memory for it. Rejects when it could not be kept. */
   suspend(suspension: Suspension): Promise<void>;
+  /** Tells subscribers of the outbox; see the scheduler. */
+  announce(events: () => readonly OutboxEvent[]): Promise<void> | undefined;
   drain(deadlineMs: number): Promise<void>;
 }
 
@@ -59,7 +62,10 @@ export function createDispatcher(
   const inMemory = (): number => hands.passing + sites.recipients;
   return {
     take(message, recipients) {
-      hands.timeline.begin(message);
+      hands.timeline.begin(
+        message,
+        recipients.some(({ attempts }) => attempts <= 1),
+      );
       messages.hold(message, recipients.length);
       hands.passing += recipients.length;
       hands.track(takeRecipients(hands, message, recipients).then(() => beginJobs(hands)));
@@ -79,6 +85,7 @@ export function createDispatcher(
     timeline: hands.timeline,
     suspend: hands.suspend,
     resolve: (address, reversePath) => resolveAddress(hands, address, reversePath),
+    announce: (events) => announce(hands, events),
     async drain(deadlineMs) {
       for (const job of sites.takeAll()) {
         giveBackJob(hands, job);
@@ -142,7 +149,7 @@ function createHands(
       await suspensions.add(suspension);
       giveBackConcerned(hands, suspension);
     },
-    timeline: createTimeline(() => clock.now()),
+    timeline: createTimeline(() => clock.now(), parts.history),
     stopping,
     passing: 0,
     isRunning: of.isRunning,
@@ -157,6 +164,17 @@ function createHands(
     failed,
   };
   return hands;
+}
+
+/** Events that nobody wants cost no commit. */
+function announce(hands: Hands, events: () => readonly OutboxEvent[]): Promise<void> | undefined {
+  const subscriptions = hands.parts.outbox?.subscriptions ?? [];
+  if (subscriptions.length === 0) return undefined;
+  const outbox = events().filter((event) => subscriptions.some(({ wants }) => wants(event)));
+  if (outbox.length === 0) return undefined;
+  const settled = hands.settler.settle({ settlements: [], additions: [], outbox }).then(() => undefined);
+  hands.track(settled);
+  return settled;
 }
 
 /** Gives back what waits in memory and is suspended now. */

@@ -1,6 +1,7 @@
 /** What the parts of the dispatcher share. */
 import type { Clock } from '../../services/clock.js';
 import type { Logger } from '../../services/logger.js';
+import type { MessageHistory } from '../../services/message-history.js';
 import type { Metrics } from '../../services/metrics.js';
 import type { Suspension } from '../../services/queue.js';
 import type { QueueStore } from '../../services/queue-store.js';
@@ -30,6 +31,8 @@ export interface DispatcherParts {
   readonly owner: string;
   /** Who is told of events; nobody by default. */
   readonly outbox?: OwnedOutbox;
+  /** Who keeps what happened; only the last messages are remembered without. */
+  readonly history?: MessageHistory | undefined;
 }
 
 /** See the file's comment. */

@@ -1,7 +1,8 @@
 /** From what became of recipients to the messages that tell subscribers of it. */
 import { bodyFromBytes } from '../../body/inline-body.js';
+import type { RefusedEvent } from '../../hooks/table.js';
 import type { Outbox, OutboxEvent, OutboxSubscription } from '../../services/outbox.js';
-import type { NewQueuedMessage } from '../../services/queue-store.js';
+import type { NewQueuedMessage, QueuedMessage } from '../../services/queue-store.js';
 import { formatAddress, formatReversePath } from '../../values/address.js';
 import { classifyBounce } from '../../values/bounce-class.js';
 import { defaultEnvelopeParameters } from '../../values/envelope.js';
@@ -42,21 +43,62 @@ export function outboxEvent(
 ): OutboxEvent {
   const { message, site } = ended;
   const { recipient, outcome } = one;
-  const { accountId, tenant, campaign } = message.origin;
-  const messageIdField = message.body.header.get('Message-ID');
   return {
+    ...factsOf(message),
     id: `${message.id}/${recipient.index}/${recipient.attempts}/${event}`,
     event,
     atMs,
-    messageId: message.id,
-    ...(messageIdField === undefined ? {} : { messageIdField: messageIdField.slice(0, 998) }),
-    reversePath: formatReversePath(message.reversePath),
     recipient: formatAddress(recipient.address),
     site,
     attempt: recipient.attempts,
     reply: formatReply(outcome.reply),
     ...(outcome.remote === undefined ? {} : { remote: outcome.remote.name }),
     ...bounceClassOf(outcome),
+  };
+}
+
+/** A message that was taken, for each of its recipients. */
+export function acceptedEvents(message: NewQueuedMessage, atMs: number): readonly OutboxEvent[] {
+  const shared = { ...factsOf(message), site: '', attempt: 0, reply: '250 2.0.0 accepted', atMs } as const;
+  return message.recipients.map(({ address }, index) => ({
+    ...shared,
+    id: `${message.id}/${index}/0/accepted`,
+    event: 'accepted',
+    recipient: formatAddress(address),
+    client: message.origin.remoteAddress,
+  }));
+}
+
+/** Something that a client was refused. */
+export function refusedEvent(event: RefusedEvent, number: number, atMs: number): OutboxEvent {
+  const { connection, transaction, at, reply: said } = event;
+  const of = transaction?.id ?? connection.id;
+  const account = connection.identity?.accountId;
+  return {
+    id: `${of}/${at}/${number}/refused`,
+    event: 'refused',
+    atMs,
+    messageId: of,
+    reversePath: formatReversePath(transaction?.reversePath ?? null),
+    recipient: '',
+    site: '',
+    attempt: 0,
+    reply: formatReply(said),
+    bounceClass: classifyBounce(said),
+    client: connection.remoteAddress,
+    ...(account === undefined ? {} : { account }),
+  };
+}
+
+function factsOf(
+  message: QueuedMessage,
+): Pick<OutboxEvent, 'messageId' | 'messageIdField' | 'reversePath' | 'account' | 'tenant' | 'campaign'> {
+  const { accountId, tenant, campaign } = message.origin;
+  const messageIdField = message.body.header.get('Message-ID');
+  return {
+    messageId: message.id,
+    ...(messageIdField === undefined ? {} : { messageIdField: messageIdField.slice(0, 998) }),
+    reversePath: formatReversePath(message.reversePath),
     ...(accountId === undefined ? {} : { account: accountId }),
     ...(tenant === undefined ? {} : { tenant }),
     ...(campaign === undefined ? {} : { campaign }),

@@ -56,6 +56,6 @@ export function createQueueService({ store, dispatcher, spool, nowMs, kick }: Qu
     },
     resolve: (address, reversePath = null) => dispatcher.resolve(address, reversePath),
     suspensions: async () => dispatcher.suspensions.list(),
-    trace: async (query) => dispatcher.timeline.find(query),
+    trace: (query) => dispatcher.timeline.find(query),
   };
 }

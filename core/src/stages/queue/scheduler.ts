@@ -5,7 +5,9 @@
  */
 import type { Clock } from '../../services/clock.js';
 import type { Logger } from '../../services/logger.js';
+import type { MessageHistory } from '../../services/message-history.js';
 import type { Metrics } from '../../services/metrics.js';
+import type { OutboxEvent } from '../../services/outbox.js';
 import type { Queue } from '../../services/queue.js';
 import type {
   Lease,
@@ -16,6 +18,7 @@ import type {
 } from '../../services/queue-store.js';
 import type { Random } from '../../services/random.js';
 import type { Spool } from '../../services/spool.js';
+import type { Finding } from '../../values/finding.js';
 import { createDispatcher } from './dispatcher.js';
 import { createFetcher } from './fetcher.js';
 import type { OwnedOutbox } from './outbox-messages.js';
@@ -36,6 +39,8 @@ export interface SchedulerParts {
   readonly owner: string;
   /** Who is told of events; nobody by default. */
   readonly outbox?: OwnedOutbox;
+  /** Who keeps what happened; only the last messages are remembered without. */
+  readonly history?: MessageHistory | undefined;
   /** Needed for imports. */
   readonly spool?: Spool;
 }
@@ -51,8 +56,13 @@ export interface Scheduler {
    * store again; `undefined` when the scheduler has its hands full, is not started or is draining: put without one.
    */
   lease(recipients: number): Lease | undefined;
-  /** Takes over what `store.put` gave, whatever the states of the recipients. Keeps the body as long as it needs it. */
-  accept(message: QueuedMessage, recipients: readonly QueuedRecipient[]): void;
+  /**
+   * Takes over what `store.put` gave, whatever the states of the recipients. Keeps the body as long as it needs it. The
+   * findings are for the message's timeline.
+   */
+  accept(message: QueuedMessage, recipients: readonly QueuedRecipient[], findings?: readonly Finding[]): void;
+  /** Tells subscribers of the outbox; resolves once that is durable. `undefined` when nobody wants any of the events. */
+  announce(events: () => readonly OutboxEvent[]): Promise<void> | undefined;
   /** Something has come into the store or changed in it. */
   kick(): void;
   /**
@@ -107,13 +117,15 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
       if (!isRunning || !dispatcher.hasRoom(recipients)) return undefined;
       return lease();
     },
-    accept(message, recipients) {
+    accept(message, recipients, findings) {
+      dispatcher.timeline.begin(message, true, findings);
       const leased = recipients.filter((one) => one.state === 'leased' && one.leaseOwner === owner);
       if (leased.length > 0) dispatcher.take(message, leased);
       if (leased.length === recipients.length) return;
       const others = recipients.filter((one) => one.state === 'ready' || one.state === 'waiting');
       for (const one of others) fetcher.changed({ dueAtMs: one.dueAtMs });
     },
+    announce: (events) => dispatcher.announce(events),
     kick: () => fetcher.changed({ isMore: true }),
     async drain(deadlineMs) {
       isRunning = false;

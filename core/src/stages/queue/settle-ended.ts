@@ -13,10 +13,16 @@ export async function settleEnded(hands: Hands, all: Ended): Promise<void> {
   const isDurable = conclusion.settlements.length === 0 || (await hands.settler.settle(conclusion));
   hands.messages.letGo(all.message.id, all.recipients.length);
   for (const addition of conclusion.additions) void addition.body.release();
-  for (const { recipient, outcome } of ended.recipients) {
-    hands.timeline.note(ended.message.id, { event: outcome.status, recipient, site: ended.site, outcome });
-  }
+  noteEnded(hands, ended);
   if (isDurable) tell(hands, conclusion);
+}
+
+function noteEnded({ timeline }: Hands, { message, recipients, site, how, transcript }: Ended): void {
+  if (transcript !== undefined && transcript.length > 0 && recipients.length > 0)
+    timeline.note(message.id, { event: 'attempt', site, detail: how, transcript });
+  for (const { recipient, outcome } of recipients) {
+    timeline.note(message.id, { event: outcome.status, recipient, site, outcome, detail: how });
+  }
 }
 
 /**

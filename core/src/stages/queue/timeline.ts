@@ -1,8 +1,13 @@
-/** What happened to the messages that were handled lately: in memory, bounded, for those who ask why mail is late. */
+/**
+ * What happened to messages, for those who ask why mail is late: of those that were handled lately in memory, bounded; of
+ * all others where a plugin keeps a history.
+ */
 import { judgement } from '../../context/judgement.js';
+import type { HistoryRecord, MessageHistory } from '../../services/message-history.js';
 import type { MessageTrace, TraceEntry } from '../../services/queue.js';
 import type { QueuedMessage, QueuedRecipient } from '../../services/queue-store.js';
 import { formatAddress, formatReversePath } from '../../values/address.js';
+import type { Finding } from '../../values/finding.js';
 import { formatReply } from '../../values/reply.js';
 import type { RecipientOutcome } from '../../values/report.js';
 
@@ -12,17 +17,18 @@ export interface TimelineNote {
   readonly recipient?: QueuedRecipient;
   readonly site?: string;
   readonly outcome?: RecipientOutcome;
-  readonly detail?: string;
+  readonly detail?: string | undefined;
+  readonly transcript?: readonly string[];
 }
 
 /** See the file's comment. */
 export interface Timeline {
-  /** The message is being handled. */
-  begin(message: QueuedMessage): void;
+  /** The message has come in; `isNew` when it was never handled before, also not before a restart. */
+  begin(message: QueuedMessage, isNew: boolean, findings?: readonly Finding[]): void;
   /** Notes something about a message that was begun; nothing is kept of others. */
   note(messageId: string, note: TimelineNote): void;
   /** By id, Message-ID, sender or recipient; the newest first. */
-  find(query: string): readonly MessageTrace[];
+  find(query: string): Promise<readonly MessageTrace[]>;
 }
 
 interface Story {
@@ -36,33 +42,37 @@ const messagesMax = 5_000;
 const entriesMax = 50;
 const foundMax = 100;
 const headerOctetsMax = 16_384;
+const findingsMax = 50;
+const detailLengthMax = 1_000;
 const messageIdPattern = /^message-id:[ \t]*(?:\r\n[ \t]+)?(\S+)/im;
 
 /** An empty timeline. */
-export function createTimeline(nowMs: () => number): Timeline {
+export function createTimeline(nowMs: () => number, history?: MessageHistory): Timeline {
   const stories = new Map<string, Story>();
 
-  function noteIn(story: Story, entry: TraceEntry): void {
+  function noteIn(story: Story, entry: TraceEntry, isNew?: boolean): void {
+    if (history !== undefined) {
+      // Everything is kept there; here only who is known.
+      if (isNew !== false) history.add(recordOf(story, entry, isNew === true));
+      return;
+    }
     // The first two say where it came from and how it was judged; of the rest the latest count.
     if (story.entries.length >= entriesMax) story.entries.splice(2, 1);
     story.entries.push(entry);
   }
 
   return {
-    begin(message) {
+    begin(message, isNew, findings = []) {
       if (stories.has(message.id)) return;
       if (stories.size >= messagesMax) stories.delete(stories.keys().next().value as string);
       const story = storyOf(message);
       stories.set(message.id, story);
-      const { protocol, remoteAddress, accountId } = message.origin;
-      const account = accountId === undefined ? '' : ` as ${accountId}`;
-      const detail = `by ${protocol} from ${remoteAddress}${account}`;
-      noteIn(story, { atMs: message.receivedAtMs, event: 'queued', detail });
-      const judged = message.state?.[judgement.name];
-      if (typeof judged === 'string')
-        noteIn(story, { atMs: message.receivedAtMs, event: 'judged', detail: judged });
+      const atMs = message.receivedAtMs;
+      noteIn(story, { atMs, event: 'queued', detail: originOf(message) }, isNew);
+      const judged = judgementOf(message, findings);
+      if (judged !== undefined) noteIn(story, { atMs, event: 'judged', detail: judged }, isNew);
     },
-    note(messageId, { event, recipient, site, outcome, detail }) {
+    note(messageId, { event, recipient, site, outcome, detail, transcript }) {
       const story = stories.get(messageId);
       if (story === undefined) return;
       noteIn(story, {
@@ -73,14 +83,41 @@ export function createTimeline(nowMs: () => number): Timeline {
         ...(outcome === undefined ? {} : { reply: formatReply(outcome.reply) }),
         ...(outcome?.remote === undefined ? {} : { remote: outcome.remote.name }),
         ...(detail === undefined ? {} : { detail }),
+        ...(transcript === undefined || transcript.length === 0 ? {} : { transcript }),
       });
     },
-    find(query) {
+    async find(query) {
+      if (history !== undefined) return await history.find(query, foundMax);
       const wanted = query.toLowerCase();
       const found = [...stories.values()].filter((story) => isAbout(story, wanted));
       return found.reverse().slice(0, foundMax).map(traceOf);
     },
   };
+}
+
+function recordOf(story: Story, entry: TraceEntry, isFirst: boolean): HistoryRecord {
+  const { messageId, messageIdField, reversePath } = story;
+  if (!isFirst) return { messageId, entry };
+  const field = messageIdField === undefined ? {} : { messageIdField };
+  return { messageId, head: { reversePath, ...field }, entry };
+}
+
+function originOf({ origin }: QueuedMessage): string {
+  const { protocol, remoteAddress, accountId } = origin;
+  const account = accountId === undefined ? '' : ` as ${accountId}`;
+  return `by ${protocol} from ${remoteAddress}${account}`;
+}
+
+/** What policy made of it, and the findings behind that, each as `source/result` with its points. */
+function judgementOf(message: QueuedMessage, findings: readonly Finding[]): string | undefined {
+  const said = message.state?.[judgement.name];
+  const found = findings.slice(0, findingsMax).map(({ source, result, score }) => {
+    const name = result === undefined ? source : `${source}/${result}`;
+    return `${name}${score === undefined || score === 0 ? '' : ` (${score})`}`;
+  });
+  const marked = message.quarantine === undefined ? [] : [`marked: ${message.quarantine}`];
+  const parts = [...(typeof said === 'string' ? [said] : []), ...marked, ...found];
+  return parts.length === 0 ? undefined : parts.join(', ').slice(0, detailLengthMax);
 }
 
 function storyOf(message: QueuedMessage): Story {

@@ -9,6 +9,7 @@ import type { Clock, Timer } from '@postroad/core';
 import type { Capabilities } from './capabilities.js';
 import { connectionLost, protocolBroken, RemoteError, type SessionStep } from './remote-error.js';
 import { ReplyParser, replyOf, type ServerReply } from './reply-parser.js';
+import { Transcript } from './transcript.js';
 
 /** What a connection starts with. */
 export interface SmtpConnectionOptions {
@@ -33,6 +34,8 @@ export class SmtpConnection {
   tls: TLSSocket | undefined;
   /** Whether the certificate was verified. */
   isVerified = false;
+  /** What is said on it. */
+  readonly transcript = new Transcript();
   /** Transactions begun. */
   transactions = 0;
   /** Set when a transaction was left open: RSET has to come before the next. */
@@ -87,6 +90,7 @@ export class SmtpConnection {
   send(text: string, replies: number, step: SessionStep): void {
     this.#step = step;
     this.#expected += replies;
+    this.transcript.sent(step === 'login' ? withoutSecrets(text) : text);
     if (this.#error === undefined) this.#socket.write(text, 'utf8');
   }
 
@@ -181,6 +185,7 @@ export class SmtpConnection {
   end(error: unknown, options: { readonly isGraceful?: boolean } = {}): unknown {
     if (this.#error !== undefined) return this.#error;
     this.#error = error;
+    if (options.isGraceful !== true) this.transcript.note(endText(error));
     this.#timer?.cancel();
     if (options.isGraceful !== true) this.#socket.destroy();
     // A goodbye that nobody takes must not hold the socket for ever.
@@ -205,6 +210,7 @@ export class SmtpConnection {
 
   #take(reply: ServerReply): void {
     this.#lastReply = reply;
+    this.transcript.heard(reply);
     if (this.#expected === 0) {
       this.end(this.#unasked(reply));
       return;
@@ -273,4 +279,14 @@ function lostText(step: SessionStep): string {
   return step === 'final'
     ? 'the connection was lost before the server said whether it has the message'
     : 'the server closed the connection';
+}
+
+function endText(error: unknown): string {
+  return error instanceof Error ? error.message : 'the connection was ended';
+}
+
+/** Of a login only its mechanism may be seen. */
+function withoutSecrets(text: string): string {
+  const [verb, mechanism] = text.split(/[ \r]/);
+  return verb === 'AUTH' ? `AUTH ${mechanism} (hidden)` : '(hidden)';
 }

@@ -58,6 +58,7 @@ class Transaction {
 
   async run(): Promise<boolean> {
     if (!this.#preflight()) return false;
+    if (this.#connection.transactions > 0) this.#connection.transcript.begin();
     this.#connection.transactions++;
     try {
       if (this.#offered.has('PIPELINING')) await this.#runPiped();
