@@ -149,8 +149,14 @@ export {
   type SiteRule,
   type TlsOptions,
 } from './mta-options.js';
+export {
+  type ApplicationPassword,
+  findApplicationPassword,
+  newApplicationPassword,
+} from './passwords/application-password.js';
 export { createEqualTimes, type EqualTimes } from './passwords/equal-times.js';
 export { type KeptPassword, readKeptPassword } from './passwords/schemes.js';
+export { createVerifiedLogins, type VerifiedLogins } from './passwords/verified-logins.js';
 export {
   createPasswordVerifier,
   hashPassword,
@@ -159,9 +165,12 @@ export {
   type PasswordVerifierOptions,
   preparePassword,
 } from './passwords/verifier.js';
+export { type KeptLogin, type LoginCheck, verifyLogin } from './passwords/verify-login.js';
 export { createFailOver, type FailOver, type FailOverOptions, withDeadline } from './peers/fail-over.js';
 export { formatPeerAddress, type PeerAddress, parsePeerAddress } from './peers/peer-address.js';
 export { lookUpWith, type OpenPeerOptions, openPeer, type PeerConnection } from './peers/peer-connection.js';
+export { accountCommands, type OpenAccounts } from './plugin/account-commands.js';
+export { type AccountEditor, type NewAccount, newAccountId } from './plugin/account-editor.js';
 export type { CommandArgument, CommandContext, CommandTerminal, PluginCommand } from './plugin/command.js';
 export {
   definePlugin,
@@ -183,6 +192,7 @@ export type {
   StandardSchema,
 } from './plugin/standard-schema.js';
 export { decodeInitialResponse, decodeResponse, encodeChallenge } from './sasl/base64.js';
+export { makeScramKeys, type ScramOptions } from './sasl/make-scram-keys.js';
 export { deriveScramKeys, formatScramKeys, parseScramKeys } from './sasl/scram-keys.js';
 export type { ExplainedHook, ExplainedTap, Explanation } from './server/explain.js';
 export type { MtaServices } from './server/house.js';
@@ -295,6 +305,15 @@ export {
   settledRecipient,
 } from './stages/queue/recipient-transitions.js';
 export { type AccountRecord, addressQuestion, readAccountRecord } from './values/account-record.js';
+export {
+  accountIdPattern,
+  applicationPasswordsMax,
+  isApplicationName,
+  isLogin,
+  loginKey,
+  parseQuota,
+  protocolPattern,
+} from './values/account-rules.js';
 export {
   addressKey,
   domainKey,

@@ -1,6 +1,7 @@
 /** The plugin `auth-file`: accounts from a users file. */
 import { resolve } from 'node:path';
 import {
+  accountCommands,
   Clock,
   createPasswordVerifier,
   Directory,
@@ -9,7 +10,6 @@ import {
   type StandardSchema,
 } from '@postroad/core';
 import { z } from 'zod';
-import { userCommands } from './commands.js';
 import { createFileDirectory } from './directory.js';
 import { createLiveUsers } from './live-users.js';
 import { createRenewal } from './renew.js';
@@ -69,7 +69,9 @@ export const authFile = definePlugin({
   config,
   needs: { clock: Clock },
   provides: [Directory],
-  commands: userCommands,
+  commands: accountCommands(({ file, scram, scramIterations: iterations }: AuthFileConfig) =>
+    usersFile(file, { hashes: scram, iterations }),
+  ),
   setup({ config, services, provide, onStart, defer, log }) {
     const { clock } = services;
     const { file, scram: hashes, scramIterations: iterations } = config;

@@ -3,14 +3,15 @@ import {
   type Account,
   addressKey,
   type Directory,
+  isLogin,
+  loginKey,
   type PasswordVerifier,
-  preparePassword,
   type ScramDirectory,
   type ScramHash,
+  verifyLogin,
 } from '@postroad/core';
-import { findApplicationPassword } from './application-password.js';
 import type { LiveUsers, UsersState } from './live-users.js';
-import { isLogin, loginKey, type UserRecord } from './user-record.js';
+import type { UserRecord } from './user-record.js';
 
 /** What a directory is made of. */
 export interface FileDirectoryOptions {
@@ -49,17 +50,15 @@ async function verify(
   signal: AbortSignal | undefined,
 ): Promise<Account | undefined> {
   const state = await users.fresh();
-  const user = findUser(state, login);
-  const prepared = preparePassword(password);
-  const isOpen = user !== undefined && prepared !== undefined && !user.account.isDisabled;
-  if (isOpen && state.verified.has(user.account.id, prepared)) return user.account;
-  const application = isOpen ? findApplicationPassword(user.applicationPasswords, prepared) : undefined;
-  if (isOpen && application !== undefined) return narrowed(user.account, application.protocols);
-  const check = await passwords.verify(user?.passwordHash, prepared ?? 'none', signal);
-  if (!check.isRight || !isOpen) return undefined;
-  state.verified.add(user.account.id, prepared);
-  if (check.needsRehash || lacksKeys(user, scram)) renew?.(user, password);
-  return user.account;
+  const onRight = (user: UserRecord, right: string, needsRehash: boolean): void => {
+    if (needsRehash || lacksKeys(user, scram)) renew?.(user, right);
+  };
+  return verifyLogin(
+    { passwords, verified: state.verified, onRight },
+    findUser(state, login),
+    password,
+    signal,
+  );
 }
 
 function lacksKeys(user: UserRecord, scram: FileDirectoryOptions['scram']): boolean {
@@ -68,13 +67,6 @@ function lacksKeys(user: UserRecord, scram: FileDirectoryOptions['scram']): bool
 
 function findUser(state: UsersState, login: string): UserRecord | undefined {
   return isLogin(login) ? state.byLogin.get(loginKey(login)) : undefined;
-}
-
-/** The account with what both it and the password allow. */
-function narrowed(account: Account, protocols: readonly string[] | undefined): Account {
-  if (protocols === undefined) return account;
-  const { protocols: own = protocols } = account;
-  return { ...account, protocols: protocols.filter((protocol) => own.includes(protocol)) };
 }
 
 function scramOf(users: LiveUsers, scram: NonNullable<FileDirectoryOptions['scram']>): ScramDirectory {

@@ -2,9 +2,15 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { type Clock, type Logger, MailError, messageOf } from '@postroad/core';
+import {
+  type Clock,
+  createVerifiedLogins,
+  type Logger,
+  MailError,
+  messageOf,
+  type VerifiedLogins,
+} from '@postroad/core';
 import { parseUsers, type Users } from './users-text.js';
-import { createVerifiedLogins, type VerifiedLogins } from './verified-logins.js';
 
 /** One state of the file. What was verified against it is forgotten with it. */
 export interface UsersState extends Users {

@@ -1,18 +1,24 @@
 /** One account as a line of the users file: JSON, so that quoting is never in doubt, and readable as it is. */
 import {
   type Account,
+  type ApplicationPassword,
+  accountIdPattern,
   addressKey,
+  applicationPasswordsMax,
   formatAddress,
   formatScramKeys,
+  isApplicationName,
+  isLogin,
   type MailAddress,
   parseAddress,
+  parseQuota,
   parseScramKeys,
+  protocolPattern,
   readKeptPassword,
   type ScramHash,
   type ScramKeys,
 } from '@postroad/core';
 import { z } from 'zod';
-import type { ApplicationPassword } from './application-password.js';
 
 /** An account with what the file alone knows of it. */
 export interface UserRecord {
@@ -25,26 +31,13 @@ export interface UserRecord {
   readonly quota: number | string | undefined;
 }
 
-const loginOctetsMax = 255;
-const applicationPasswordsMax = 50;
-const quotaUnits: Readonly<Record<string, number>> = {
-  '': 1,
-  K: 2 ** 10,
-  M: 2 ** 20,
-  G: 2 ** 30,
-  T: 2 ** 40,
-};
-
 const protocolsSchema = z
-  .array(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'a protocol is such as imap, pop3, smtp'))
+  .array(z.string().regex(protocolPattern, 'a protocol is such as imap, pop3, smtp'))
   .max(20);
 
 const lineSchema = z.strictObject({
   login: z.string().refine(isLogin, 'not a login: 1 to 255 octets without control characters'),
-  id: z
-    .string()
-    .regex(/^[A-Za-z0-9._\-@+]{1,255}$/, 'an id has letters, digits and . _ - @ + only')
-    .optional(),
+  id: z.string().regex(accountIdPattern, 'an id has letters, digits and . _ - @ + only').optional(),
   addresses: z
     .array(z.string().refine((text) => parseAddress(text) !== undefined, 'not a mail address'))
     .optional(),
@@ -129,31 +122,6 @@ export function formatUserLine(user: UserRecord): string {
       : { scram: [...user.scram].map(([hash, keys]) => formatScramKeys(hash, keys)) }),
     ...(user.applicationPasswords.length === 0 ? {} : { applicationPasswords: user.applicationPasswords }),
   });
-}
-
-/** Octets of `1048576`, `500M`, `2G`; `undefined` when it is not a quota. */
-export function parseQuota(quota: number | string): number | undefined {
-  const match = /^(\d{1,15})([KMGT]?)$/i.exec(String(quota));
-  if (match === null) return undefined;
-  const bytes = Number(match[1]) * (quotaUnits[(match[2] ?? '').toUpperCase()] ?? 1);
-  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined;
-}
-
-/** The form in which logins are compared: ASCII case does not matter, Unicode is NFC. */
-export function loginKey(login: string): string {
-  return login.normalize('NFC').replace(/[A-Z]/g, (letter) => letter.toLowerCase());
-}
-
-/** Whether an application password can be called so. */
-export function isApplicationName(name: string): boolean {
-  return name.trim() !== '' && name.length <= 64 && !/[\u0000-\u001f\u007f]/.test(name);
-}
-
-/** Whether it can be a login. */
-export function isLogin(login: string): boolean {
-  return (
-    login !== '' && Buffer.byteLength(login) <= loginOctetsMax && !/[\u0000-\u001f\u007f\ufffd]/.test(login)
-  );
 }
 
 function scramOf(texts: readonly string[]): ReadonlyMap<ScramHash, ScramKeys> {

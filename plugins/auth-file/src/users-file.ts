@@ -1,64 +1,38 @@
 /** Changing the users file: what the `postroad user` commands do, for programs too. */
-import { randomInt } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { type Account, addressKey, hashPassword, MailError, parseAddress } from '@postroad/core';
-import { type ApplicationPassword, newApplicationPassword } from './application-password.js';
-import { lockFile } from './file-lock.js';
-import { makeScramKeys, type ScramOptions } from './scram.js';
 import {
-  formatUserLine,
+  type Account,
+  type AccountEditor,
+  addressKey,
+  hashPassword,
   isApplicationName,
   loginKey,
-  parseUserLine,
-  type UserRecord,
-} from './user-record.js';
+  MailError,
+  makeScramKeys,
+  type NewAccount,
+  newAccountId,
+  newApplicationPassword,
+  parseAddress,
+  type ScramOptions,
+} from '@postroad/core';
+import { lockFile } from './file-lock.js';
+import { formatUserLine, parseUserLine, type UserRecord } from './user-record.js';
 import { parseUsers, type Users, usersFileHead } from './users-text.js';
 import { writeAtomically } from './write-atomically.js';
 
 const noScram: ScramOptions = { hashes: [], iterations: 0 };
-
-/** A new account. */
-export interface NewUser {
-  readonly login: string;
-  /** Absent: nobody can log in, but the addresses receive mail. */
-  readonly password?: string;
-  /** The first is the main one; the login by default. */
-  readonly addresses?: readonly string[];
-  /** Made from the login by default, never the same twice. */
-  readonly id?: string;
-  /** Octets, or such as `500M`, `2G`. */
-  readonly quota?: number | string;
-  /** The protocols it may log in with; all by default. */
-  readonly protocols?: readonly string[];
-}
 
 /**
  * A users file to change. Every change is made under a lock, whole, and durable when it resolves; comments and the
  * order of lines stay. Rejections: `E_USAGE` for what can't be, `E_NOT_FOUND` for an unknown login, `E_DIRECTORY` when
  * the file is broken or can't be written; nothing is changed then.
  */
-export interface UsersFile {
+export interface UsersFile extends AccountEditor {
   /** Makes the file when it is missing; whether it did. */
   create(): Promise<boolean>;
-  /** Adds an account, and makes the file when it is missing. */
-  add(user: NewUser): Promise<Account>;
-  /** Sets the password, and with it the SCRAM keys: those of the old one are gone in any case. */
-  setPassword(login: string, password: string): Promise<Account>;
   /** Keeps the same password anew, unless it has changed from `knownHash` meanwhile; whether it did. */
   renewPassword(login: string, password: string, knownHash: string | undefined): Promise<boolean>;
-  /** The protocols that the account may log in with; all when `undefined`. */
-  setProtocols(login: string, protocols: readonly string[] | undefined): Promise<Account>;
-  /** Adds a password for one program; it is told here and never again. */
-  addApplicationPassword(login: string, name: string, protocols?: readonly string[]): Promise<string>;
-  removeApplicationPassword(login: string, name: string): Promise<Account>;
-  /** The application passwords of an account, by name. */
-  applicationPasswords(login: string): Promise<readonly Omit<ApplicationPassword, 'sha256'>[]>;
-  setDisabled(login: string, isDisabled: boolean): Promise<Account>;
-  /** Removes the account; its mail stays in the store under its id. */
-  remove(login: string): Promise<Account>;
-  /** All accounts in order of id. */
-  list(): Promise<readonly Account[]>;
 }
 
 /** Opens a users file for changes. Nothing is read before it is asked for. With `scram` new passwords get keys. */
@@ -177,13 +151,13 @@ function replaceUser(
   });
 }
 
-function newRecord(user: NewUser, passwordHash: string | undefined, users: Users | undefined): UserRecord {
+function newRecord(user: NewAccount, passwordHash: string | undefined, users: Users | undefined): UserRecord {
   for (const text of user.addresses ?? []) {
     if (parseAddress(text) === undefined) throw usage(`not a mail address: ${JSON.stringify(text)}`);
   }
   const line = JSON.stringify({
     login: user.login,
-    id: user.id ?? newId(user.login),
+    id: user.id ?? newAccountId(user.login),
     addresses: user.addresses,
     quota: user.quota,
     protocols: user.protocols,
@@ -198,17 +172,6 @@ function newRecord(user: NewUser, passwordHash: string | undefined, users: Users
     if (owner !== undefined) throw usage(`an address of it belongs to ${owner.account.login}`);
   }
   return record;
-}
-
-/** Readable, and never the same twice: who gets a login that somebody else had must not find their mail. */
-function newId(login: string): string {
-  const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
-  const name = (login.split('@')[0] ?? '')
-    .toLowerCase()
-    .replace(/[^a-z0-9._-]/g, '')
-    .slice(0, 40);
-  const mark = Array.from({ length: 8 }, () => alphabet[randomInt(alphabet.length)]).join('');
-  return name === '' ? mark : `${name}-${mark}`;
 }
 
 function linesOf(users: Users | undefined): readonly string[] {

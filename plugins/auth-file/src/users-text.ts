@@ -1,6 +1,6 @@
 /** The whole users file as text: accounts, comments, empty lines; edited line by line so that comments stay. */
-import { addressKey, MailError } from '@postroad/core';
-import { loginKey, parseUserLine, type UserRecord } from './user-record.js';
+import { addressKey, loginKey, MailError } from '@postroad/core';
+import { parseUserLine, type UserRecord } from './user-record.js';
 
 /** What a new file begins with. */
 export const usersFileHead = [

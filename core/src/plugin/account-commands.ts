@@ -1,14 +1,22 @@
-/** `postroad user add|passwd|list|remove|disable|enable`: they change the file, and a running server sees it. */
-import {
-  type Account,
-  type CommandArgument,
-  type CommandTerminal,
-  formatAddress,
-  MailError,
-  type PluginCommand,
-} from '@postroad/core';
-import type { AuthFileConfig } from './auth-file.js';
-import { type UsersFile, usersFile } from './users-file.js';
+/** `postroad user` and `postroad app-password`: the commands of a plugin that keeps accounts itself. */
+import { MailError } from '../errors.js';
+import { formatAddress } from '../values/address.js';
+import type { Account } from '../values/identity.js';
+import type { AccountEditor } from './account-editor.js';
+import type { CommandArgument, CommandTerminal, PluginCommand } from './command.js';
+
+/** What keeps the accounts, opened for one command. */
+export interface OpenAccounts extends AccountEditor {
+  close?(): Promise<void>;
+}
+
+interface AccountCommand extends Pick<PluginCommand<never>, 'name' | 'description' | 'args'> {
+  run(
+    accounts: AccountEditor,
+    args: Readonly<Record<string, string | boolean | undefined>>,
+    terminal: CommandTerminal,
+  ): Promise<void>;
+}
 
 const login: CommandArgument = {
   kind: 'positional',
@@ -23,7 +31,7 @@ const applicationName: CommandArgument = {
 };
 
 /** Passwords for single programs. */
-const applicationPasswordCommands: readonly PluginCommand<AuthFileConfig>[] = [
+const applicationPasswordCommands: readonly AccountCommand[] = [
   {
     name: 'app-password add',
     description: 'Make a password for one program; it is shown once.',
@@ -32,10 +40,10 @@ const applicationPasswordCommands: readonly PluginCommand<AuthFileConfig>[] = [
       name: applicationName,
       protocols: { kind: 'string', description: 'what it is for, such as imap,smtp; all by default' },
     },
-    async run({ config, args, terminal }) {
+    async run(accounts, args, terminal) {
       const name = textOf(args.name) ?? '';
       const given = [textOf(args.login) ?? '', name, listOf(args.protocols)] as const;
-      const password = await fileOf(config).addApplicationPassword(...given);
+      const password = await accounts.addApplicationPassword(...given);
       if (terminal.isJson) terminal.result([{ name, password }]);
       else terminal.print(password);
     },
@@ -44,8 +52,8 @@ const applicationPasswordCommands: readonly PluginCommand<AuthFileConfig>[] = [
     name: 'app-password list',
     description: 'List the application passwords of an account, by name.',
     args: { login },
-    async run({ config, args, terminal }) {
-      const known = await fileOf(config).applicationPasswords(textOf(args.login) ?? '');
+    async run(accounts, args, terminal) {
+      const known = await accounts.applicationPasswords(textOf(args.login) ?? '');
       if (known.length === 0 && !terminal.isJson) terminal.print('There are none.');
       else
         terminal.result(
@@ -57,19 +65,18 @@ const applicationPasswordCommands: readonly PluginCommand<AuthFileConfig>[] = [
     name: 'app-password remove',
     description: 'Remove an application password.',
     args: { login, name: applicationName },
-    async run({ config, args, terminal }) {
+    async run(accounts, args, terminal) {
       const name = textOf(args.name) ?? '';
       tell(
         terminal,
-        await fileOf(config).removeApplicationPassword(textOf(args.login) ?? '', name),
+        await accounts.removeApplicationPassword(textOf(args.login) ?? '', name),
         `lost ${name}`,
       );
     },
   },
 ];
 
-/** The commands of the plugin. */
-export const userCommands: readonly PluginCommand<AuthFileConfig>[] = [
+const userCommands: readonly AccountCommand[] = [
   {
     name: 'user add',
     description: 'Add an account; the password is asked for, or read from standard input.',
@@ -82,13 +89,13 @@ export const userCommands: readonly PluginCommand<AuthFileConfig>[] = [
       quota: { kind: 'string', description: 'room for mail, such as 500M or 2G' },
       id: { kind: 'string', description: 'the key its mail is kept under; made up by default' },
     },
-    async run({ config, args, terminal }) {
+    async run(accounts, args, terminal) {
       const addresses = textOf(args.addresses)
         ?.split(',')
         .map((address) => address.trim());
       const quota = textOf(args.quota);
       const id = textOf(args.id);
-      const account = await fileOf(config).add({
+      const account = await accounts.add({
         login: textOf(args.login) ?? '',
         password: await askPassword(terminal),
         ...(addresses === undefined ? {} : { addresses }),
@@ -102,28 +109,27 @@ export const userCommands: readonly PluginCommand<AuthFileConfig>[] = [
     name: 'user passwd',
     description: 'Set the password of an account; it is asked for, or read from standard input.',
     args: { login },
-    async run({ config, args, terminal }) {
+    async run(accounts, args, terminal) {
       const password = await askPassword(terminal);
-      tell(terminal, await fileOf(config).setPassword(textOf(args.login) ?? '', password), 'changed');
+      tell(terminal, await accounts.setPassword(textOf(args.login) ?? '', password), 'changed');
     },
   },
   {
     name: 'user list',
     description: 'List the accounts.',
     args: {},
-    async run({ config, terminal }) {
-      const accounts = await fileOf(config).list();
-      if (accounts.length === 0 && !terminal.isJson) terminal.print('There are no accounts.');
-      else
-        terminal.result(accounts.map((account) => (terminal.isJson ? jsonRow(account) : tableRow(account))));
+    async run(accounts, _args, terminal) {
+      const all = await accounts.list();
+      if (all.length === 0 && !terminal.isJson) terminal.print('There are no accounts.');
+      else terminal.result(all.map((account) => (terminal.isJson ? jsonRow(account) : tableRow(account))));
     },
   },
   {
     name: 'user remove',
     description: 'Remove an account; its mail stays in the store.',
     args: { login },
-    async run({ config, args, terminal }) {
-      tell(terminal, await fileOf(config).remove(textOf(args.login) ?? ''), 'removed');
+    async run(accounts, args, terminal) {
+      tell(terminal, await accounts.remove(textOf(args.login) ?? ''), 'removed');
     },
   },
   {
@@ -133,8 +139,8 @@ export const userCommands: readonly PluginCommand<AuthFileConfig>[] = [
       login,
       only: { kind: 'string', description: 'such as imap,smtp; all when it is not given' },
     },
-    async run({ config, args, terminal }) {
-      const account = await fileOf(config).setProtocols(textOf(args.login) ?? '', listOf(args.only));
+    async run(accounts, args, terminal) {
+      const account = await accounts.setProtocols(textOf(args.login) ?? '', listOf(args.only));
       tell(terminal, account, `may use ${account.protocols?.join(', ') ?? 'all protocols'}`);
     },
   },
@@ -143,17 +149,30 @@ export const userCommands: readonly PluginCommand<AuthFileConfig>[] = [
   switchCommand('user enable', 'Allow logins of an account again.', false),
 ];
 
-function switchCommand(
-  name: string,
-  description: string,
-  isDisabled: boolean,
-): PluginCommand<AuthFileConfig> {
+/** The commands of a plugin whose accounts `open` opens; they are closed when the command has ended. */
+export function accountCommands<Config>(
+  open: (config: Config) => OpenAccounts,
+): readonly PluginCommand<Config>[] {
+  return userCommands.map(({ run, ...command }) => ({
+    ...command,
+    async run({ config, args, terminal }) {
+      const accounts = open(config);
+      try {
+        await run(accounts, args, terminal);
+      } finally {
+        await accounts.close?.();
+      }
+    },
+  }));
+}
+
+function switchCommand(name: string, description: string, isDisabled: boolean): AccountCommand {
   return {
     name,
     description,
     args: { login },
-    async run({ config, args, terminal }) {
-      const account = await fileOf(config).setDisabled(textOf(args.login) ?? '', isDisabled);
+    async run(accounts, args, terminal) {
+      const account = await accounts.setDisabled(textOf(args.login) ?? '', isDisabled);
       tell(terminal, account, isDisabled ? 'disabled' : 'enabled');
     },
   };
@@ -191,10 +210,6 @@ function tableRow(account: Account): Record<string, unknown> {
     quota: account.quotaBytes ?? '–',
     state: account.isDisabled ? 'disabled' : 'active',
   };
-}
-
-function fileOf(config: AuthFileConfig): UsersFile {
-  return usersFile(config.file, { hashes: config.scram, iterations: config.scramIterations });
 }
 
 function listOf(value: string | boolean | undefined): readonly string[] | undefined {
