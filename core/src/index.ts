@@ -406,6 +406,7 @@ export {
   isRefusal,
   type Quarantine,
   quarantine,
+  type RecipientVerdict,
   type Refusal,
   type Reject,
   reject,

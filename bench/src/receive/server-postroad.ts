@@ -22,6 +22,7 @@ const empty: Body = bodyFromBytes(Buffer.from('\r\n'));
 const policy: ReceiverPolicy = {
   connect: () => undefined,
   hello: () => undefined,
+  vouch: (_connection, login) => ({ accountId: login, login, mechanism: 'XCLIENT' }),
   logins: { mechanisms: () => [], start: () => undefined },
   begin: (connection, reversePath, parameters) => ({
     ...ok,
@@ -52,7 +53,7 @@ class Discard implements BodyWriter {
 }
 
 const log: Logger = { debug() {}, info() {}, warn() {}, error: console.error, child: () => log };
-const nothing = { increase() {}, set() {} };
+const nothing = { increase() {}, set() {}, add() {} };
 const metrics: Metrics = { counter: () => nothing, gauge: () => nothing, samples: () => [] };
 
 const receiver = createReceiver({

@@ -77,8 +77,8 @@ export class ConnectionState extends State implements Connection {
   readonly listener: string;
   remoteAddress: string;
   remotePort: number;
-  readonly localAddress: string;
-  readonly localPort: number;
+  localAddress: string;
+  localPort: number;
   readonly openedAtMs: number;
   tls: TlsFacts | undefined;
   channel: TlsChannel | undefined;

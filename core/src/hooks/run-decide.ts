@@ -23,15 +23,15 @@ export function runDecide(
   taps: readonly CompiledTap[],
   timeoutMs: number,
   services: HookServices,
-): (first: unknown, second?: unknown) => unknown {
-  return (first, second) => {
+): (first: unknown, second?: unknown, third?: unknown) => unknown {
+  return (first, second, third) => {
     const controller = borrowController();
     let remembered: DeferIfAccepted | undefined;
     for (let at = 0; at < taps.length; at++) {
       const tap = taps[at] as CompiledTap;
       let answer: unknown;
       try {
-        answer = tap.call(first, second, undefined, controller.signal);
+        answer = tap.call(first, second, third, controller.signal);
       } catch (error) {
         reportFailure(tap, error, services);
         if (tap.isSkippedOnError) continue;
@@ -39,7 +39,7 @@ export function runDecide(
         return failedDecision;
       }
       if (isThenable(answer)) {
-        return goOn({ taps, at, first, second, controller, remembered, services, timeoutMs }, answer);
+        return goOn({ taps, at, first, second, third, controller, remembered, services, timeoutMs }, answer);
       }
       services.watch?.(tap, answer);
       if (answer === undefined) continue;
@@ -61,6 +61,7 @@ interface Run {
   readonly at: number;
   readonly first: unknown;
   readonly second: unknown;
+  readonly third: unknown;
   readonly controller: AbortController;
   readonly remembered: DeferIfAccepted | undefined;
   readonly services: HookServices;
@@ -80,7 +81,7 @@ async function goOn(run: Run, pending: PromiseLike<unknown>): Promise<unknown> {
       const leftMs = Math.max(0, Math.min(tap.timeoutMs, until - services.clock.monotonic()));
       let answer: unknown;
       try {
-        const called: unknown = waiting ?? tap.call(run.first, run.second, undefined, controller.signal);
+        const called: unknown = waiting ?? tap.call(run.first, run.second, run.third, controller.signal);
         waiting = undefined;
         answer = isThenable(called)
           ? await withDeadline(called, tap, leftMs, controller, services.clock)
@@ -92,7 +93,8 @@ async function goOn(run: Run, pending: PromiseLike<unknown>): Promise<unknown> {
         if (!tap.isSkippedOnError) return failedDecision;
         // The deadline has aborted the shared signal: the taps behind it get a fresh run.
         const rest = taps.slice(at + 1);
-        return conclude(await runDecide(rest, run.timeoutMs, services)(run.first, run.second), remembered);
+        const outcome = await runDecide(rest, run.timeoutMs, services)(run.first, run.second, run.third);
+        return conclude(outcome, remembered);
       }
       services.watch?.(tap, answer);
       if (answer === undefined) continue;

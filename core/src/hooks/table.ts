@@ -17,7 +17,7 @@ import type { ReceivedReport } from '../values/received-report.js';
 import type { Reply } from '../values/reply.js';
 import type { DeliveryReport, RecipientOutcome } from '../values/report.js';
 import type { Route, TlsPolicy } from '../values/route.js';
-import type { Attributed, Refusal, Verdict } from '../values/verdict.js';
+import type { Attributed, RecipientVerdict, Refusal, Verdict } from '../values/verdict.js';
 import type { Decide, Gather, MaybePromise, Observe, Transform } from './kinds.js';
 
 /** Something that was refused, for observers. */
@@ -158,6 +158,10 @@ export interface HookTable {
   dataStart: Decide<[transaction: Transaction], Verdict>;
   inspect: Gather<[message: Message], Finding>;
   message: Decide<[message: Message, findings: readonly Finding[]], Verdict>;
+  messageFor: Decide<
+    [message: Message, recipient: EnvelopeRecipient, findings: readonly Finding[]],
+    RecipientVerdict
+  >;
   accepted: Observe<[message: Message]>;
   refused: Observe<[event: RefusedEvent]>;
   closed: Observe<[connection: Connection]>;
@@ -317,6 +321,16 @@ export const hookTable: { readonly [N in HookName]: HookRow<N> } = {
     timeoutMs: 30 * seconds,
     input: ['message', 'findings'],
     purpose: 'Judge the message with all findings.',
+  },
+  messageFor: {
+    kind: 'decide',
+    stage: 'receive',
+    scope: 'listener',
+    undecided: 'accept',
+    timeoutMs: 30 * seconds,
+    input: ['message', 'recipient', 'findings'],
+    purpose:
+      'Judge the message for one of its recipients, once it is accepted as a whole. Only over LMTP, which answers for each; asked for all at once.',
   },
   expand: {
     kind: 'transform',

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { expect, it } from 'vitest';
 import { definePlugin } from '../plugin/define.js';
 import { MailboxStore } from '../services/mailbox-store.js';
+import { Metrics } from '../services/metrics.js';
 import { startTestMta } from '../testing/start-test-mta.js';
 import { accept } from '../values/verdict.js';
 
@@ -69,4 +70,40 @@ it('breaks no connection and loses no message, however often it happens', async 
   await expect
     .poll(async () => (await store?.mailboxByName('all', 'INBOX'))?.messages, { timeout: 20_000 })
     .toBe(205);
+});
+
+it('counts the open connections of both generations', async () => {
+  const seen: { metrics?: Metrics } = {};
+  const watch = definePlugin({
+    name: 'watch',
+    needs: { metrics: Metrics },
+    setup({ services }) {
+      seen.metrics = services.metrics;
+    },
+  });
+  const open = () => seen.metrics?.samples().find(({ name }) => name === 'receive_connections_open')?.value;
+  const listeners = [{ name: 'relay', host: '127.0.0.1', port: 0, role: 'relay' }] as const;
+  await using server = await startTestMta({ plugins: [watch()], listeners });
+  const port = server.port('relay');
+  const greeted = async () => {
+    const socket = connect(port, '127.0.0.1');
+    const [greeting] = (await once(socket, 'data')) as [Buffer];
+    return { socket, greeting: greeting.toString() };
+  };
+  const early = [await greeted(), await greeted()];
+  expect(open()).toBe(2);
+  const plugins = [...server.engines, watch()];
+  const reloading = server.mta.reload({ hostname: 'mx2.test', plugins, listeners });
+  let late = await greeted();
+  while (!late.greeting.startsWith('220 mx2.test')) {
+    early.push(late);
+    late = await greeted();
+  }
+  expect(open()).toBe(early.length + 1);
+  for (const { socket } of early) socket.destroy();
+  await expect.poll(open).toBe(1);
+  await reloading;
+  expect(open()).toBe(1);
+  late.socket.destroy();
+  await expect.poll(open).toBe(0);
 });

@@ -4,11 +4,7 @@ import { MailError } from '../errors.js';
 import type { SubmitContent, SubmitEnvelope } from '../services/submission.js';
 import type { ReceiverAnswer, ReceiverPolicy } from '../smtp/receiver.js';
 import { type MailAddress, parseAddress, type ReversePath } from '../values/address.js';
-import {
-  defaultEnvelopeParameters,
-  type EnvelopeParameters,
-  type EnvelopeRecipient,
-} from '../values/envelope.js';
+import { defaultEnvelopeParameters, type EnvelopeRecipient } from '../values/envelope.js';
 import { formatReply } from '../values/reply.js';
 import type { House } from './house.js';
 
@@ -23,6 +19,21 @@ export async function submit(
   content: SubmitContent,
 ): Promise<{ readonly id: string }> {
   const connection = codeConnection(house);
+  try {
+    return await handIn(policy, connection, envelope, content);
+  } finally {
+    connection.close();
+    // Behind the observers of the message itself, as with a client that hangs up afterwards.
+    setImmediate(() => policy.closed(connection));
+  }
+}
+
+async function handIn(
+  policy: ReceiverPolicy,
+  connection: ConnectionState,
+  envelope: SubmitEnvelope,
+  content: SubmitContent,
+): Promise<{ readonly id: string }> {
   const parameters = { ...defaultEnvelopeParameters, ...envelope.parameters };
   const begun = await policy.begin(connection, readReversePath(envelope.reversePath), parameters);
   const transaction = begun.transaction;

@@ -181,8 +181,14 @@ async function converse(
   if (transaction.recipients.length === 0) return replies;
   if (!hear('dataStart', await policy.dataStart(transaction))) return replies;
   const body = await readContent(policy, transaction, request.content);
-  const [answer] = await policy.message(transaction, body);
-  hear('message', answer);
+  const answers = await policy.message(transaction, body);
+  // RFC 2033 section 4.2: only LMTP hears an answer for each recipient.
+  if (connection.protocol !== 'lmtp') hear('message', answers[0]);
+  else {
+    for (const [at, { address }] of transaction.recipients.entries()) {
+      hear(`message for ${formatAddress(address)}`, answers[at]);
+    }
+  }
   return replies;
 }
 

@@ -8,7 +8,8 @@ import type { CounterEntry, CounterRate, Counters, RateAnswer } from '../service
 import type { ChangeNotice } from '../services/mailbox-store.js';
 import type { MetricSample, Metrics } from '../services/metrics.js';
 import type { Worker } from '../services/worker.js';
-import { ConnectionCounts, type CountShare } from '../smtp/connection-counts.js';
+import { ConnectionCounts } from '../smtp/connection-counts.js';
+import type { CountShare } from '../smtp/receiver.js';
 import { type CallHandlers, type Calls, createCalls, type Wire } from './calls.js';
 
 /** The worker's side. */

@@ -43,6 +43,9 @@ export function createMetrics(): Metrics {
         set(value) {
           series.value = value;
         },
+        add(by) {
+          series.value += by;
+        },
       };
     },
     samples: () => [...all.values()].map((series) => ({ ...series })),

@@ -6,9 +6,10 @@ export interface Counter {
   increase(by?: number): void;
 }
 
-/** Something measured at the moment it is read. */
+/** Something that goes up and down. Who shares it with others adds; who has it alone may set it. */
 export interface Gauge {
   set(value: number): void;
+  add(by: number): void;
 }
 
 /** One value as read. */

@@ -37,6 +37,7 @@ export function takeChunk(session: Conversation, argument: string) {
 }
 
 function readChunk(session: Conversation, octets: number, isLast: boolean): void {
+  session.shared.counters.chunks.increase();
   session.readMessage('chunk');
   session.incoming?.beginChunk(octets, isLast);
 }

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { type Key, key } from '../context/key.js';
 import { parseDomain } from '../values/address.js';
+import type { Identity } from '../values/identity.js';
 import type { Conversation } from './conversation.js';
 import { replies } from './replies.js';
 import { greet } from './session-steps.js';
@@ -11,7 +12,7 @@ import { decodeXtext } from './xtext.js';
 export const forwardedKey: Key<Readonly<Record<string, string>>> = key('core.forwarded');
 
 /** The names that EHLO offers. */
-export const xclientNames = 'NAME ADDR PORT PROTO HELO';
+export const xclientNames = 'NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT';
 /** The names that EHLO offers for XFORWARD. */
 export const xforwardNames = 'NAME ADDR PORT PROTO HELO IDENT SOURCE';
 
@@ -26,21 +27,55 @@ export function mayForward(session: Conversation): boolean {
 export function takeClient(session: Conversation, argument: string) {
   const attributes = readAttributes(session, 'XCLIENT', xclientNames, argument);
   if (attributes === undefined) return;
-  const { peer } = session;
+  const facts = factsOf(attributes);
+  if (facts === undefined) return session.refuse('XCLIENT', replies.badParameter);
+  const login = attributes.get('LOGIN');
+  if (login === undefined) return become(session, facts, undefined);
+  // Whoever is trusted to say who the client is has checked the password; the account must be one of ours all the same.
+  session.ask(session.shared.policy.vouch(session.peer, login), (_, vouched) => {
+    if ('reply' in vouched) return session.refuse('XCLIENT', vouched.reply);
+    become(session, facts, vouched);
+  });
+}
+
+/** What XCLIENT says of the client, read and checked; empty where it was not said. */
+interface ClientFacts {
+  readonly address: string;
+  readonly port: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly helloName: string;
+  readonly isExtended: boolean;
+}
+
+function factsOf(attributes: ReadonlyMap<string, string>): ClientFacts | undefined {
   const address = addressOf(attributes.get('ADDR'));
-  const port = attributes.get('PORT') ?? '0';
+  const localAddress = addressOf(attributes.get('DESTADDR'));
+  const [port = '0', localPort = '0'] = [attributes.get('PORT'), attributes.get('DESTPORT')];
   const helloName = attributes.get('HELO') ?? '';
-  const isValid =
-    address !== undefined &&
-    /^\d{1,5}$/.test(port) &&
-    (helloName === '' || parseDomain(helloName) !== undefined);
-  if (!isValid) return session.refuse('XCLIENT', replies.badParameter);
+  if (address === undefined || localAddress === undefined) return undefined;
+  if (![port, localPort].every((text) => /^\d{1,5}$/.test(text) && Number(text) < 65_536)) return undefined;
+  if (helloName !== '' && parseDomain(helloName) === undefined) return undefined;
+  return {
+    address,
+    port: Number(port),
+    localAddress,
+    localPort: Number(localPort),
+    helloName,
+    isExtended: attributes.get('PROTO')?.toUpperCase() !== 'SMTP',
+  };
+}
+
+function become(session: Conversation, facts: ClientFacts, identity: Identity | undefined): void {
+  const { peer } = session;
   session.isForwarded = true;
-  if (address !== '') peer.remoteAddress = address;
-  peer.remotePort = Number(port);
-  peer.helloName = helloName;
-  peer.isExtended = attributes.get('PROTO')?.toUpperCase() !== 'SMTP';
-  peer.identity = undefined;
+  if (facts.address !== '') peer.remoteAddress = facts.address;
+  peer.remotePort = facts.port;
+  if (facts.localAddress !== '') peer.localAddress = facts.localAddress;
+  if (facts.localPort !== 0) peer.localPort = facts.localPort;
+  peer.helloName = facts.helloName;
+  peer.isExtended = facts.isExtended;
+  peer.identity = identity;
   session.ask(session.shared.policy.connect(peer), greet);
 }
 

@@ -1,19 +1,8 @@
 /** How many connections are open: in all, per client address and per network. */
-import type { ReceiverLimits } from './receiver.js';
+import type { CountShare, ReceiverLimits } from './receiver.js';
 
 /** Why a connection may not be opened. */
 export type Overload = 'all' | 'address' | 'network';
-
-/** What other processes count on the same port. Theirs is a moment old: a limit may be passed by a few. */
-export interface CountShare {
-  /** Tells the others; an empty address counts in all only. */
-  tell(address: string, by: 1 | -1): void;
-  readonly others: {
-    readonly total: number;
-    of(address: string): number;
-    inNetwork(network: string): number;
-  };
-}
 
 /** Counts of one receiver. Unix sockets have no address and count in all only. */
 export class ConnectionCounts {

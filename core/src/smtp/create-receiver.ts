@@ -47,11 +47,12 @@ class SessionKeeper implements Receiver {
     const session = new ReceivingSession(shared, client, signal, () => {
       this.#sessions.delete(session);
       this.#counts.leave(address);
-      shared.counters.open.set(this.#sessions.size);
+      shared.counters.open.add(-1);
       if (this.#sessions.size === 0) this.#stopSweep();
     });
     this.#sessions.add(session);
-    shared.counters.open.set(this.#sessions.size);
+    // Added, because the receiver of an earlier generation may have sessions too.
+    shared.counters.open.add(1);
     this.#sweep ??= shared.options.clock.after(sweepMs, () => this.#lookAround());
     session.begin();
   }

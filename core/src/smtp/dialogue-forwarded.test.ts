@@ -32,7 +32,7 @@ describe('XCLIENT', () => {
       `S: 220 ...
       C: EHLO filter.example
       S: ...
-      S: 250-XCLIENT NAME ADDR PORT PROTO HELO
+      S: 250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT
       S: 250 XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE
       C: XCLIENT ADDR=IPV6:2001:DB8::1 PORT=1234 NAME=[UNAVAILABLE] HELO=client.example
       S: 220 mx.example.org ESMTP
@@ -48,18 +48,41 @@ describe('XCLIENT', () => {
     await expect.poll(() => receiver?.connections.closed).toBe(1);
   });
 
-  it.each(['ADDR=nowhere', 'PORT=x', 'LOGIN=eve', 'ADDR', 'HELO=a+0D+0Ab', ''])(
-    'refuses %j',
-    async (attributes) => {
-      await play(
-        `S: 220 ...
+  it('says who has logged in, and where the client had connected to', async () => {
+    await play(
+      `S: 220 ...
+      C: XCLIENT ADDR=192.0.2.1 LOGIN=alice+40example.org DESTADDR=192.0.2.25 DESTPORT=587
+      S: 220 mx.example.org ESMTP
+    `,
+      () => true,
+    );
+    expect(seen.at(-1)?.connection).toMatchObject({
+      remoteAddress: '192.0.2.1',
+      localAddress: '192.0.2.25',
+      localPort: 587,
+      identity: { login: 'alice@example.org', mechanism: 'XCLIENT' },
+    });
+  });
+
+  it.each([
+    'ADDR=nowhere',
+    'PORT=x',
+    'PORT=65536',
+    'DESTADDR=here',
+    'DESTPORT=-1',
+    'NOSUCH=eve',
+    'ADDR',
+    'HELO=a+0D+0Ab',
+    '',
+  ])('refuses %j', async (attributes) => {
+    await play(
+      `S: 220 ...
       C: XCLIENT ${attributes}
       S: 501 5.5.4 ...
     `,
-        () => true,
-      );
-    },
-  );
+      () => true,
+    );
+  });
 
   it('is refused to strangers, and within a transaction', async () => {
     await play(`S: 220 ...

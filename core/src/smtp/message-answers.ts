@@ -2,7 +2,6 @@
 import { type Body, headerOctetsMax } from '../body/body.js';
 import type { Reply } from '../values/reply.js';
 import type { Conversation } from './conversation.js';
-import { countHops } from './count-hops.js';
 import type { ReceiverAnswer } from './receiver.js';
 import { replies } from './replies.js';
 
@@ -23,9 +22,7 @@ function bodyRefusal(session: Conversation, body: Body): Reply | undefined {
   const { limits } = session.shared.options;
   // A body knows no more of its header than `headerOctetsMax`, whatever the limit is.
   const isCut = body.headerSizeBytes >= Math.min(limits.headerOctetsMax, headerOctetsMax);
-  if (isCut) return replies.headerTooLarge;
-  // RFC 5321 section 6.3: a message that has passed so many servers goes round in circles.
-  return countHops(body.headerBytes) > limits.hopsMax ? replies.loop : undefined;
+  return isCut ? replies.headerTooLarge : undefined;
 }
 
 function answered(session: Conversation, answers: readonly ReceiverAnswer[]): void {

@@ -10,6 +10,7 @@ export interface ReceiverCounters {
   readonly overloads: Counter;
   readonly refusals: Counter;
   readonly messages: Counter;
+  readonly chunks: Counter;
   readonly timeouts: Counter;
   readonly open: Gauge;
 }
@@ -43,6 +44,7 @@ export function createShared(options: ReceiverOptions): ReceiverShared {
       overloads: counter('receive_overloads_total', 'Connections turned away by a limit'),
       refusals: counter('receive_refusals_total', 'Commands refused by the protocol itself'),
       messages: counter('receive_messages_total', 'Messages received whole'),
+      chunks: counter('receive_chunks_total', 'Pieces of messages received by BDAT'),
       timeouts: counter('receive_timeouts_total', 'Connections ended by a deadline'),
       open: options.metrics.gauge('receive_connections_open', 'Connections open now', labels),
     },

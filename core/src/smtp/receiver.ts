@@ -15,9 +15,9 @@ import type { Metrics } from '../services/metrics.js';
 import type { BodyWriter } from '../services/spool.js';
 import type { ReversePath } from '../values/address.js';
 import type { EnvelopeParameters, EnvelopeRecipient } from '../values/envelope.js';
+import type { Identity } from '../values/identity.js';
 import type { Reply } from '../values/reply.js';
 import type { Attributed } from '../values/verdict.js';
-import type { CountShare } from './connection-counts.js';
 
 /** What to say, and whether to close the connection behind it; who decided it and why are for logs and observers. */
 export interface ReceiverAnswer extends Attributed {
@@ -42,6 +42,8 @@ export interface ReceiverPolicy {
    * after XCLIENT has changed who the client is.
    */
   connect(connection: ConnectionState): MaybePromise<ReceiverAnswer | undefined>;
+  /** The identity of a login that a trusted proxy vouches for (XCLIENT LOGIN), or why it is none. */
+  vouch(connection: ConnectionState, login: string): MaybePromise<Identity | ReceiverAnswer>;
   /** After EHLO, HELO, LHLO; `undefined`: say the extensions. */
   hello(connection: ConnectionState, name: string): MaybePromise<ReceiverAnswer | undefined>;
   begin(
@@ -121,6 +123,17 @@ export const defaultReceiverLimits: ReceiverLimits = Object.freeze({
   connectionsPerAddressMax: 1_000,
   connectionsPerNetworkMax: 2_000,
 });
+
+/** What other processes count on the same port. Theirs is a moment old: a limit may be passed by a few. */
+export interface CountShare {
+  /** Tells the others; an empty address counts in all only. */
+  tell(address: string, by: 1 | -1): void;
+  readonly others: {
+    readonly total: number;
+    of(address: string): number;
+    inNetwork(network: string): number;
+  };
+}
 
 /** What a receiver is made with. */
 export interface ReceiverOptions {

@@ -46,7 +46,6 @@ export const replies = {
   tooManyMessages: reply(421, '7.0', 'too many messages on this connection'),
   tooLarge: reply(552, '3.4', 'message too large'),
   headerTooLarge: reply(554, '6.0', 'header section too large'),
-  loop: reply(554, '4.6', 'too many hops, this message is looping'),
   bareInData: reply(550, '5.2', 'a bare CR or LF in the message'),
   nulInData: reply(550, '6.0', 'a NUL octet in the message'),
   talksBeforeData: reply(554, '5.1', 'the message came before it was asked for'),

@@ -8,6 +8,7 @@ export const replies = {
   sender: reply(250, '1.0', 'sender ok'),
   recipient: reply(250, '1.5', 'recipient ok'),
   loginNeeded: reply(530, '7.0', 'authentication required'),
+  loginUnknown: reply(535, '7.8', 'authentication credentials invalid'),
   senderNotOwned: reply(553, '7.1', 'sender address is not one of yours'),
   relayDenied: reply(550, '7.1', 'relaying denied'),
   loop: reply(554, '4.6', 'too many hops, the message seems to loop'),

@@ -57,7 +57,7 @@ async function ofToken(
 ): Promise<Account | undefined> {
   const subject = await tokens?.subjectOf(token, signal);
   if (subject === undefined) return undefined;
-  const account = await byName(directory, subject, signal);
+  const account = await accountNamed(directory, subject, signal);
   return account !== undefined && isSelf(login, account, '') ? account : undefined;
 }
 
@@ -75,11 +75,21 @@ async function ofCertificate(
   return undefined;
 }
 
-async function byName(directory: Directory, name: string, signal: AbortSignal): Promise<Account | undefined> {
+/** The account that a name to log in with, or one of its addresses, belongs to. */
+export async function accountNamed(
+  directory: Directory,
+  name: string,
+  signal: AbortSignal,
+): Promise<Account | undefined> {
   const account = await directory.byLogin?.(name, signal);
   if (account !== undefined) return account;
   const address = parseAddress(name);
   return address === undefined ? undefined : directory.byAddress(address, signal);
+}
+
+/** Whether the account is one that may use the protocol. */
+export function mayUse(account: Account, protocol: string): boolean {
+  return !account.isDisabled && account.protocols?.includes(protocol) !== false;
 }
 
 /** RFC 4616 section 2, RFC 4422 section 3.4.1: nobody acts for another here; one may call oneself by any of one's names. */

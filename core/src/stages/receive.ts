@@ -20,6 +20,7 @@ import type { Verdict } from '../values/verdict.js';
 import { answerOf, attributionFields, attributionOf, isRefusalAnswer, replies } from './answers.js';
 import { whenReady } from './maybe.js';
 import { type TakeMessageOptions, takeMessage } from './take-message.js';
+import { vouchedIdentity } from './vouch.js';
 
 /** What the stage works with. */
 export interface ReceiveOptions extends TakeMessageOptions {
@@ -50,6 +51,7 @@ export function createReceivePolicy(options: ReceiveOptions): ReceiverPolicy {
         : whenReady(hooks.connect(connection), (verdict) =>
             refusalOnly(options, connection, 'connect', verdict),
           ),
+    vouch: (connection, login) => vouchedIdentity(options, connection, login),
     hello: (connection, name) =>
       hooks.hello === null
         ? undefined

@@ -20,7 +20,9 @@ import { type Reply, reply } from '../values/reply.js';
 import type { Verdict } from '../values/verdict.js';
 import { answerOf, attributionFields, attributionOf, isRefusalAnswer, replies } from './answers.js';
 import { type BelongingOptions, belongingOf } from './belonging.js';
+import { countHops } from './count-hops.js';
 import { isSenderForged } from './forged-sender.js';
+import { judgeRecipients, type Refusals } from './judge-recipients.js';
 import { tracePrefix } from './trace.js';
 
 /** What taking a message needs. */
@@ -58,26 +60,35 @@ export async function takeMessage(
     body,
     receivedAtMs: options.clock.now(),
   });
+  const taking: Taking = { refusals: undefined };
   let answer: ReceiverAnswer;
   try {
-    answer = await judgeAndEnqueue(options, transaction, message);
+    answer = await judgeAndEnqueue(options, transaction, message, taking);
   } catch (error) {
     options.log.error('message not taken', { message: message.id, error });
     answer = { reply: failureReply(error) };
   }
   await message.release();
-  if (isRefusalAnswer(answer)) report(options, transaction, answer);
-  return transaction.recipients.map(() => answer);
+  if (isRefusalAnswer(answer)) report(options, transaction, 'message', answer);
+  const { refusals } = taking;
+  for (const refusal of refusals?.values() ?? []) report(options, transaction, 'messageFor', refusal);
+  return transaction.recipients.map((recipient) => refusals?.get(recipient) ?? answer);
+}
+
+/** What is found out on the way and needed at its end, also when the way fails. */
+interface Taking {
+  refusals: Refusals | undefined;
 }
 
 async function judgeAndEnqueue(
   options: TakeMessageOptions,
   transaction: TransactionState,
   message: MessageState,
+  taking: Taking,
 ): Promise<ReceiverAnswer> {
   const { hooks } = options;
-  // RFC 5321 section 6.3.
-  if (message.body.header.all('received').length >= options.hopsMax) return { reply: replies.loop };
+  // RFC 5321 section 6.3: a message that has passed so many servers goes round in circles, whatever way it came in.
+  if (countHops(message.body.headerBytes) > options.hopsMax) return { reply: replies.loop };
   const found = hooks.inspect === null ? noFindings : await hooks.inspect(message);
   const findings = withNoted(transaction, found);
   const verdict = hooks.message === null ? undefined : await hooks.message(message, findings);
@@ -86,6 +97,7 @@ async function judgeAndEnqueue(
   if (isRefusalAnswer(answer)) return answer;
   tellMark(options, message, verdict);
   if (verdict?.verdict === 'discard') return { reply: queued };
+  taking.refusals = await judgeRecipients(options, message, findings, queued);
   const recipients =
     hooks.expand === null
       ? message.envelope.recipients
@@ -181,18 +193,23 @@ function tell(
   });
 }
 
-function report(options: TakeMessageOptions, transaction: TransactionState, answer: ReceiverAnswer): void {
+function report(
+  options: TakeMessageOptions,
+  transaction: TransactionState,
+  at: string,
+  answer: ReceiverAnswer,
+): void {
   const { connection } = transaction;
   options.log.info('refused', {
     connection: connection.id,
     transaction: transaction.id,
     remoteAddress: connection.remoteAddress,
-    at: 'message',
+    at,
     code: answer.reply.code,
     text: answer.reply.text,
     ...attributionFields(answer),
   });
-  const event = { connection, transaction, at: 'message', reply: answer.reply };
+  const event = { connection, transaction, at, reply: answer.reply };
   void options.hooks.refused?.({ ...event, ...attributionOf(answer) });
 }
 

@@ -110,6 +110,7 @@ export function takeEverything(
       connections.opened++;
       return undefined;
     },
+    vouch: (_connection, login) => ({ accountId: login, login, mechanism: 'XCLIENT' }),
     hello: () => undefined,
     logins: testAuthenticator(async () => ({
       status: 'refused',

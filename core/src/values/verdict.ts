@@ -54,6 +54,9 @@ export interface DeferIfAccepted extends Attributed {
 /** The answer of a judging hook. */
 export type Verdict = Accept | Reject | Defer | Discard | Quarantine | Disconnect | DeferIfAccepted;
 
+/** What can be said about a message for one of its recipients. */
+export type RecipientVerdict = Accept | Reject | Defer | DeferIfAccepted | Discard;
+
 /** A verdict that refuses, with the reply to give. */
 export type Refusal = Reject | Defer | Disconnect;
 
