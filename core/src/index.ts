@@ -294,6 +294,7 @@ export {
   type ReceiverOptions,
   type ReceiverPolicy,
 } from './smtp/receiver.js';
+export { parseRecipient } from './smtp/recipient-parameters.js';
 export { type FilteredMessage, matchesFilter, tenantOf } from './stages/queue/matches-filter.js';
 export { openedQueueStore } from './stages/queue/opened-queue-store.js';
 export {

@@ -27,6 +27,8 @@ export interface RefusedEvent extends Attributed {
   /** The hook or the rule of the core that refused. */
   readonly at: string;
   readonly reply: Reply;
+  /** What the client sent, an octet a character, when it is no command that the server knows. */
+  readonly line?: string;
 }
 
 /** A login that was not granted. */

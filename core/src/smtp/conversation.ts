@@ -49,7 +49,7 @@ export interface Conversation {
   /** Appends text as it is. */
   write(text: string): void;
   /** A refusal of the protocol itself: said, counted, and told to observers. */
-  refuse(at: string, reply: Reply): void;
+  refuse(at: string, reply: Reply, line?: string): void;
   /** Says an answer of policy. */
   give(answer: ReceiverAnswer): void;
   /** Goes on with an answer that may be a promise; no further command runs before it is there. */

@@ -63,7 +63,14 @@ export interface ReceiverPolicy {
    */
   message(transaction: TransactionState, body: Body): MaybePromise<readonly ReceiverAnswer[]>;
   /** Something was refused by the protocol itself, for observers and metrics. */
-  refused(connection: Connection, transaction: Transaction | undefined, at: string, reply: Reply): void;
+  refused(
+    connection: Connection,
+    transaction: Transaction | undefined,
+    at: string,
+    reply: Reply,
+    /** The line that is no command, an octet a character. */
+    line?: string,
+  ): void;
   /** The connection is gone; called once for a connection that `connect` was asked about. */
   closed(connection: ConnectionState): void;
 }

@@ -2,12 +2,19 @@
 import type { MailAddress } from '../values/address.js';
 import type { EnvelopeRecipient, Notify, NotifyEvent } from '../values/envelope.js';
 import type { Reply } from '../values/reply.js';
-import type { CommandParameter } from './command-parameters.js';
+import { type CommandParameter, parseParameters } from './command-parameters.js';
 import { replies } from './replies.js';
 import { decodeXtext } from './xtext.js';
 
 /** The recipient, or the reply that refuses it. */
 export type RecipientResult = { readonly recipient: EnvelopeRecipient } | { readonly refusal: Reply };
+
+/** The recipient that an address and the text of its parameters make, such as `NOTIFY=NEVER`; `undefined` when they are bad. */
+export function parseRecipient(address: MailAddress, parameters: string): EnvelopeRecipient | undefined {
+  const given = parseParameters(parameters === '' ? '' : ` ${parameters}`, true);
+  const read = given === undefined ? undefined : readRecipientParameters(address, given);
+  return read !== undefined && 'recipient' in read ? read.recipient : undefined;
+}
 
 const notifyEvents: readonly string[] = ['success', 'failure', 'delay'];
 

@@ -12,7 +12,7 @@ export function runCommand(session: Conversation, line: string, hasMore: boolean
   const blank = line.indexOf(' ');
   const verb = (blank < 0 ? line : line.slice(0, blank)).toUpperCase();
   const command = commands.get(verb);
-  if (command === undefined) return refuseUnknown(session, verb);
+  if (command === undefined) return refuseUnknown(session, verb, line);
   session.isDataRefused = false;
   if (hasMore && command.endsGroup === true) session.peer.hasPipelinedBadly = true;
   let text: string | undefined = line;
@@ -31,13 +31,14 @@ export function refuseLine(session: Conversation, problem: LineProblem): void {
   if (problem !== 'long') session.end();
 }
 
-function refuseUnknown(session: Conversation, verb: string) {
+function refuseUnknown(session: Conversation, verb: string, line: string) {
   if (!webVerbs.has(verb)) {
     // RFC 2920 section 3.1: DATA is the last of a group. Lines of a message must never run as commands.
     if (session.isDataRefused) session.end();
     return session.refuse(
       'command',
       notPrintablePattern.test(verb) ? replies.badCharacter : replies.unknownCommand,
+      line,
     );
   }
   session.refuse('command', replies.httpRequest);

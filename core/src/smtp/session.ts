@@ -85,10 +85,10 @@ export class ReceivingSession extends BaseConnection implements Conversation, Ch
     if (reply.code === 421) this.end();
   }
 
-  /** A refusal of the protocol itself: said, counted, and told to observers. */
-  refuse(at: string, reply: Reply): void {
+  /** A refusal of the protocol itself: said, counted, and told to observers. `line` is what is no command. */
+  refuse(at: string, reply: Reply, line?: string): void {
     this.shared.counters.refusals.increase();
-    this.shared.policy.refused(this.peer, this.transaction, at, reply);
+    this.shared.policy.refused(this.peer, this.transaction, at, reply, line);
     this.say(reply);
   }
 

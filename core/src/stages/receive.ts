@@ -63,8 +63,8 @@ export function createReceivePolicy(options: ReceiveOptions): ReceiverPolicy {
     dataStart: (transaction) => startData(options, transaction),
     body: () => options.spool.writer(),
     message: (transaction, body) => takeMessage(options, transaction, body),
-    refused(connection, transaction, at, reply) {
-      void hooks.refused?.({ connection, transaction, at, reply });
+    refused(connection, transaction, at, reply, line) {
+      void hooks.refused?.({ connection, transaction, at, reply, ...(line === undefined ? {} : { line }) });
     },
     closed(connection) {
       void hooks.closed?.(connection);

@@ -104,8 +104,10 @@ export const adaptMilter = definePlugin({
     });
     tap('closed', close);
     // A message from code that is refused half-way has no other end.
-    tap('refused', async ({ connection }) => {
+    tap('refused', async ({ connection, line }, signal) => {
       if (connection.protocol === 'code') await close(connection);
+      const conversation = line === undefined ? undefined : await conversations.get(connection);
+      await conversation?.unknown(line ?? '', signal);
     });
   },
 });

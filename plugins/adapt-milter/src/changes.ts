@@ -10,6 +10,7 @@ import {
   type NewHeaderField,
   parseAddress,
   parseHeader,
+  parseRecipient,
   type ReversePath,
 } from '@postroad/core';
 import { wrong } from './wire.js';
@@ -67,10 +68,12 @@ export class Changes {
     this.#edit(isThere ? { kind: 'replace', occurrence: at, field } : { kind: 'append', field });
   }
 
-  addRecipient(text: string): void {
-    const address = addressOf(text);
-    if (this.recipients.some((recipient) => isSameAddress(recipient.address, address))) return;
-    this.recipients = [...this.recipients, { address }];
+  /** `parameters` as RCPT has them, such as `NOTIFY=NEVER`. */
+  addRecipient(text: string, parameters = ''): void {
+    const added = parseRecipient(addressOf(text), parameters);
+    if (added === undefined) throw wrong('a recipient with parameters that are none');
+    if (this.recipients.some((recipient) => isSameAddress(recipient.address, added.address))) return;
+    this.recipients = [...this.recipients, added];
     this.hasOtherRecipients = true;
   }
 

@@ -37,11 +37,12 @@ export interface MessageOutcome {
 const stageTimeoutMs = 25_000;
 const messageTimeoutMs = 55_000;
 
-/** The conversation. Its calls come one after another. */
+/** The conversation. The stages come one after another; what comes in between, such as an unknown command, waits its turn. */
 export class Conversation {
   readonly #options: ConversationOptions;
   readonly #states: readonly MilterState[];
   #discarded: Transaction | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: ConversationOptions) {
     this.#options = options;
@@ -54,6 +55,15 @@ export class Conversation {
 
   hello(signal: AbortSignal): Promise<Verdict | undefined> {
     return this.#early((state, until) => state.hello(this.#facts(), until), signal);
+  }
+
+  /** Tells the filters that are connected of a line that is no command. */
+  unknown(line: string, signal: AbortSignal): Promise<Verdict | undefined> {
+    const ask = async (state: MilterState, until: AbortSignal): Promise<StageAnswer> => {
+      await state.unknown(line, until);
+      return { kind: 'continue' };
+    };
+    return this.#early(ask, signal);
   }
 
   begin(transaction: Transaction, signal: AbortSignal): Promise<Verdict | undefined> {
@@ -128,8 +138,22 @@ export class Conversation {
     return { kind: 'continue' };
   }
 
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#turn;
+    const own = before.then(work);
+    this.#turn = own.catch(() => undefined);
+    return await own;
+  }
+
   /** Connect and hello: a filter that fails here is tried again when a transaction begins. */
   async #early(
+    ask: (state: MilterState, signal: AbortSignal) => Promise<StageAnswer>,
+    signal: AbortSignal,
+  ): Promise<Verdict | undefined> {
+    return await this.#inTurn(() => this.#earlyInTurn(ask, signal));
+  }
+
+  async #earlyInTurn(
     ask: (state: MilterState, signal: AbortSignal) => Promise<StageAnswer>,
     signal: AbortSignal,
   ): Promise<Verdict | undefined> {
@@ -157,14 +181,15 @@ export class Conversation {
   ): Promise<Verdict | undefined> {
     const { clock } = this.#states[0]?.milter ?? {};
     if (this.#discarded === transaction || clock === undefined) return this.#dropped(transaction);
-    return await withDeadline(clock, timeoutMs + 2_000, signal, async (all) => {
+    const askAll = async (all: AbortSignal) => {
       for (const state of this.#states) {
         if (state.isDone || state.isDoneWithMessage) continue;
         const verdict = await this.#askOne(state, transaction, ask, all, timeoutMs);
         if (verdict !== undefined) return verdict;
       }
       return undefined;
-    });
+    };
+    return await this.#inTurn(() => withDeadline(clock, timeoutMs + 2_000, signal, askAll));
   }
 
   async #askOne(

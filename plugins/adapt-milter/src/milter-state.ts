@@ -94,6 +94,11 @@ export class MilterState {
     return await session.hello(helloName, facts, signal);
   }
 
+  /** Tells of a line that is no command, when there is a session. */
+  async unknown(line: string, signal: AbortSignal): Promise<void> {
+    if (this.#greeting.kind === 'continue') await this.#session?.unknown(line, signal);
+  }
+
   /** Begins a transaction; ends the one before when the filter is still within it. */
   async begin(transaction: Transaction, facts: OpeningFacts, signal: AbortSignal): Promise<StageAnswer> {
     const isOld = this.#session !== undefined;

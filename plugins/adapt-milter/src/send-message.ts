@@ -61,16 +61,36 @@ function* fieldsOf({ session, changes }: SendOptions): Generator<readonly [strin
 }
 
 async function sendBody({ session, changes, signal }: SendOptions): Promise<StageAnswer> {
-  for await (const octets of changes.openContent()) {
-    for (let at = 0; at < octets.length; at += bodyPieceOctets) {
-      const piece = octets.subarray(at, at + bodyPieceOctets);
-      const answer = await session.ask(commands.body, [piece], 'silentBody', signal);
-      // Skip: the filter has seen enough of the body.
-      if (answer.kind === 'skip') return { kind: 'continue' };
-      if (answer.kind !== 'continue') return answer;
-    }
+  const piecesMax = bodyPieceOctets(session.agreement.has);
+  for await (const piece of piecesOf(changes.openContent(), piecesMax)) {
+    const answer = await session.ask(commands.body, piece, 'silentBody', signal);
+    // Skip: the filter has seen enough of the body.
+    if (answer.kind === 'skip') return { kind: 'continue' };
+    if (answer.kind !== 'continue') return answer;
   }
   return { kind: 'continue' };
+}
+
+/** The octets in pieces as large as they may be: the fewer there are, the fewer answers are waited for. */
+async function* piecesOf(
+  content: AsyncIterable<Uint8Array>,
+  piecesMax: number,
+): AsyncGenerator<readonly Uint8Array[]> {
+  let piece: Uint8Array[] = [];
+  let room = piecesMax;
+  for await (const octets of content) {
+    for (let at = 0; at < octets.length; ) {
+      const part = octets.subarray(at, at + room);
+      piece.push(part);
+      at += part.length;
+      room -= part.length;
+      if (room > 0) continue;
+      yield piece;
+      piece = [];
+      room = piecesMax;
+    }
+  }
+  if (piece.length > 0) yield piece;
 }
 
 async function endMessage(options: SendOptions): Promise<StageAnswer> {
@@ -164,7 +184,7 @@ function changeEnvelope(
       return true;
     case '2':
       agreed('addRecipientWithParameters');
-      changes.addRecipient(text());
+      changes.addRecipient(text(), data.toString('utf8').split('\0')[1] ?? '');
       return true;
     case '-':
       agreed('deleteRecipient');

@@ -90,6 +90,14 @@ export class MilterSession {
     return this.#stage('data', commands.data, [], ['noData', 'silentData'], facts, signal);
   }
 
+  /** A line that is no command; the server has refused it already, whatever the filter answers. */
+  async unknown(line: string, signal: AbortSignal): Promise<void> {
+    // The command came with version 3.
+    if (this.agreement.version < 3 || this.agreement.has('noUnknown')) return;
+    const octets = Buffer.from(`${line}\0`, 'latin1');
+    await this.ask(commands.unknown, [octets], 'silentUnknown', signal);
+  }
+
   /** Sends macros when there are any. */
   async macros(stage: MacroStage, command: string, facts: MacroFacts): Promise<void> {
     const texts = macrosFor(stage, this.agreement.macros, facts);

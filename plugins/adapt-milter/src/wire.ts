@@ -7,6 +7,7 @@ import { MailError, type PeerConnection } from '@postroad/core';
 /** What the server says. */
 export const commands = {
   negotiate: 'O',
+  unknown: 'U',
   macros: 'D',
   connect: 'C',
   hello: 'H',
@@ -57,6 +58,8 @@ export const steps = {
   silentEndOfHeader: 0x40000,
   silentBody: 0x80000,
   leadingSpace: 0x100000,
+  pieces256K: 0x10000000,
+  pieces1M: 0x20000000,
 } as const;
 
 /** All changes can be made. */
@@ -65,8 +68,11 @@ export const offeredActions = Object.values(actions).reduce((all, bit) => all | 
 export const offeredSteps =
   Object.values(steps).reduce((all, bit) => all | bit, 0) & ~steps.refusedRecipients;
 
-/** The most that a piece of a body may have. */
-export const bodyPieceOctets = 65_535;
+/** The most that a piece of a body may have, as agreed (`SMFIP_MDS_1M` and its like). */
+export function bodyPieceOctets(has: (step: keyof typeof steps) => boolean): number {
+  if (has('pieces1M')) return 1_048_575;
+  return has('pieces256K') ? 262_143 : 65_535;
+}
 /** The most that a packet of a filter may have: a whole piece of a body and then some. */
 const packetOctetsMax = 1_100_000;
 

@@ -5,6 +5,7 @@ import Milter
 
 class Filter(Milter.Base):
     def connect(self, hostname, family, hostaddr):
+        self.line = "-"
         self.client = "%s %s" % (hostname, hostaddr[0])
         return Milter.CONTINUE
 
@@ -20,6 +21,10 @@ class Filter(Milter.Base):
         if "refused" in path:
             self.setreply("550", "5.7.1", "not to this one")
             return Milter.REJECT
+        return Milter.CONTINUE
+
+    def unknown(self, line):
+        self.line = line
         return Milter.CONTINUE
 
     def header(self, name, value):
@@ -42,6 +47,9 @@ class Filter(Milter.Base):
             self.delrcpt("<bob@example.org>")
             self.chgfrom("<other@example.net>")
             self.quarantine("asked for")
+        if "tell" in self.subject:
+            self.addheader("X-Line", self.line)
+            self.addrcpt("<dave@example.org>", "NOTIFY=NEVER")
         if "later" in self.subject:
             return Milter.TEMPFAIL
         if "drop" in self.subject:
@@ -51,6 +59,6 @@ class Filter(Milter.Base):
 
 Milter.factory = Filter
 Milter.set_flags(
-    Milter.ADDHDRS | Milter.CHGHDRS | Milter.CHGBODY | Milter.ADDRCPT | Milter.DELRCPT | Milter.QUARANTINE | Milter.CHGFROM
+    Milter.ADDHDRS | Milter.CHGHDRS | Milter.CHGBODY | Milter.ADDRCPT | Milter.ADDRCPT_PAR | Milter.DELRCPT | Milter.QUARANTINE | Milter.CHGFROM
 )
 Milter.runmilter("postroad", sys.argv[1], 60)

@@ -4,7 +4,15 @@ import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { adaptMilter } from '@postroad/adapt-milter';
 import { accept, definePlugin, formatAddress, formatReversePath, readBody } from '@postroad/core';
-import { freePort, type Program, sendMessage, startProgram, startTestMta } from '@postroad/core/testing';
+import {
+  freePort,
+  type Program,
+  playDialogue,
+  type SentMessage,
+  sendMessage,
+  startProgram,
+  startTestMta,
+} from '@postroad/core/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const missing = existsSync('/usr/lib/python3/dist-packages/Milter/__init__.py')
@@ -31,7 +39,7 @@ beforeAll(async () => {
 }, 90_000);
 afterAll(() => program?.stop());
 
-async function send(subject: string, to = ['bob@example.org']) {
+async function send(subject: string, to = ['bob@example.org'], noise?: string) {
   const queued: object[] = [];
   const watch = definePlugin({
     name: 'test-watch',
@@ -41,7 +49,9 @@ async function send(subject: string, to = ['bob@example.org']) {
         queued.push({
           text: (await readBody(message.body, 1_000_000)).toString(),
           sender: formatReversePath(message.reversePath),
-          recipients: recipients.map(({ address }) => formatAddress(address)),
+          recipients: recipients.map(({ address, notify }) =>
+            [formatAddress(address), ...(notify === undefined ? [] : [notify])].join(' '),
+          ),
           quarantine: message.quarantine,
         });
       });
@@ -49,16 +59,30 @@ async function send(subject: string, to = ['bob@example.org']) {
   });
   const plugin = adaptMilter({ milters: [`127.0.0.1:${port}`], lookUpName: false });
   const server = await startTestMta({ plugins: [plugin, watch()] });
-  const answers = await sendMessage({
+  const message = {
     port: server.port('relay'),
     to,
     content: `Subject: ${subject}\r\n\r\nthe body\r\n`,
-  });
+  };
+  const answers = noise === undefined ? await sendMessage(message) : await sendWithNoise(message, noise);
   const isDiscarded = () => server.logged.some(({ event }) => event === 'message discarded');
   if (answers.outcome.startsWith('250'))
     await expect.poll(() => queued.length > 0 || isDiscarded()).toBe(true);
   await server.stop();
   return { ...answers, queued: queued[0] };
+}
+
+/** Says something that is no command before the message. */
+async function sendWithNoise(
+  { port: relay, to, content }: Required<Pick<SentMessage, 'port' | 'to' | 'content'>>,
+  noise: string,
+) {
+  await playDialogue(
+    { port: relay },
+    `S: 220 ...\nC: HELO client.example.net\nS: 250 ...\nC: ${noise}\nS: 500 ...\nC: MAIL FROM:<alice@example.net>\nS: 250 ...\n` +
+      `C: RCPT TO:<${to[0]}>\nS: 250 ...\nC: DATA\nS: 354 ...\nC: ${content.trimEnd().replaceAll('\r\n', '\nC: ')}\nC: .\nS: 250 ...`,
+  );
+  return { outcome: '250', recipients: [] };
 }
 
 const seen = 'X-Seen: [127.0.0.1] 127.0.0.1 client.example.net <alice@example.net> 10';
@@ -77,6 +101,12 @@ describe.skipIf(missing !== undefined)(`libmilter (${missing ?? 'here'})`, () =>
       recipients: ['carol@example.org'],
       quarantine: 'milter: asked for',
     });
+  });
+
+  it('hears unknown commands, and adds a recipient with parameters', async () => {
+    const { queued } = await send('tell', undefined, 'XNOISE now');
+    expect(queued).toMatchObject({ recipients: ['bob@example.org', 'dave@example.org never'] });
+    expect((queued as { text: string }).text).toContain('X-Line: XNOISE now');
   });
 
   it('refuses a recipient, defers, and discards', async () => {
