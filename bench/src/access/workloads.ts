@@ -36,6 +36,9 @@ const onInbox = (name: string, run: (client: LoadClient, place: Place, at: numbe
 /** A message of the mailbox, by a number that may be anything. */
 const pick = ({ messages }: Place, at: number) => 1 + (at % messages);
 
+/** Connections whose STORE commands do not meet. */
+const strideOfConnections = 100;
+
 const appended = messageOf(1_000_000, 10_240);
 
 /** All workloads, those that change mailboxes last. */
@@ -76,9 +79,21 @@ export const workloads: readonly Workload[] = [
       };
     },
   },
-  onInbox('store flags', (client, place, at) =>
-    client.run(`STORE ${pick(place, at)} ${at % 2 === 0 ? '+' : '-'}FLAGS (\\Flagged)`),
-  ),
+  {
+    name: 'store flags',
+    async prepare(place, connection): Promise<Worker> {
+      const client = await logIn(place.imap, place.account);
+      return {
+        // A flag is set and taken away again, so that each command changes something; connections have messages of
+        // their own while there are enough.
+        once(at) {
+          const message = pick(place, connection + strideOfConnections * (at >> 1));
+          return client.run(`STORE ${message} ${at % 2 === 0 ? '+' : '-'}FLAGS (\\Flagged)`);
+        },
+        close: () => client.close(),
+      };
+    },
+  },
   {
     name: 'idle notice',
     async prepare({ imap, account }, connection): Promise<Worker> {

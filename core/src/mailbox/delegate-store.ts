@@ -16,6 +16,7 @@ export function delegateStore(current: () => MailboxStore): MailboxStore {
     deleteMailbox: async (mailboxId) => current().deleteMailbox(mailboxId),
     setSubscribed: async (mailboxId, isSubscribed) => current().setSubscribed(mailboxId, isSubscribed),
     file: async (message, filings) => current().file(message, filings),
+    fileAll: async (place, messages) => current().fileAll?.(place, messages),
     entries: async (mailboxId, range) => current().entries(mailboxId, range),
     changeFlags: async (mailboxId, uids, change) => current().changeFlags(mailboxId, uids, change),
     copy: async (mailboxId, uids, target) => current().copy(mailboxId, uids, target),

@@ -161,6 +161,14 @@ export interface MailboxStore {
 
   /** Stores a message once and files it in each place, all in one commit. Results in order of `filings`. */
   file(message: NewMessage, filings: readonly Filing[]): Promise<readonly Filed[]>;
+  /**
+   * Left out, or resolving to `undefined`, by stores that can't. Otherwise files several messages in one place in one
+   * commit: all of them, in order, or none when one is not taken.
+   */
+  fileAll?(
+    place: Omit<Filing, 'flags'>,
+    messages: readonly { readonly message: NewMessage; readonly flags: readonly string[] }[],
+  ): Promise<readonly Extract<Filed, { status: 'filed' }>[] | 'quota' | 'missing' | undefined>;
   /** All entries, or those with UIDs from `first` to `last` inclusive, ascending. The result may be shared: don't change it. */
   entries(
     mailboxId: string,

@@ -87,7 +87,8 @@ export function threadOf(
 
 function holdBody(change: Change, body: PreparedBody): boolean {
   const { bodies, files } = change.environment.tables;
-  if (bodies.doesExist(body.key)) {
+  const name = `body ${body.key}`;
+  if (change.read(name, () => bodies.doesExist(body.key))) {
     setShares(change, body.key, sharesOf(change, body.key) + 1);
     // The file that was made for it is not needed.
     if (body.file !== undefined) change.freedFiles.push(body.file);
@@ -96,6 +97,7 @@ function holdBody(change: Change, body: PreparedBody): boolean {
   const { encoded, file, key } = body;
   if (encoded === undefined) return false;
   change.write(() => void bodies.put(key, encoded));
+  change.remember(name, true);
   if (file !== undefined) change.write(() => void files.put(file, key));
   return true;
 }

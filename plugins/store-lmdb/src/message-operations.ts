@@ -17,11 +17,14 @@ import {
 } from '@postroad/core';
 import { type Change, mailboxIdOf } from './change.js';
 import type { Engine } from './engine.js';
+import { fileAll } from './file-all.js';
 import { createMailbox, findName, openAccount, requireMailbox, requirePair } from './mailbox-changes.js';
 import { addMessage, holdMessage, letGoMessage, type PreparedBody, threadOf } from './message-changes.js';
 import { type AccountRecord, formatId, type MailboxRecord, parseId } from './records.js';
 
-type MessageOperations = Pick<MailboxStore, 'file' | 'changeFlags' | 'copy' | 'move' | 'expunge'>;
+type MessageOperations = Required<
+  Pick<MailboxStore, 'file' | 'fileAll' | 'changeFlags' | 'copy' | 'move' | 'expunge'>
+>;
 
 /** Changing messages. */
 export function messageOperations(engine: Engine): MessageOperations {
@@ -34,6 +37,7 @@ export function messageOperations(engine: Engine): MessageOperations {
       // The last message with the same body was removed between the look and the commit.
       return filed ?? ((await fileOnce(engine, message, parsed, filings, true)) as readonly Filed[]);
     },
+    fileAll: (place, messages) => fileAll(engine, place, messages),
     changeFlags(mailboxId, uids, wanted) {
       return engine.run((change) => {
         const mailbox = requireMailbox(change, mailboxId);
@@ -125,7 +129,8 @@ async function fileOnce(
   }
 }
 
-function fileMessage(
+/** Files a message in the change at hand; `undefined`, and the change given up, when the body's file is needed after all. */
+export function fileMessage(
   change: Change,
   message: NewMessage,
   { envelope, structure, ...threads }: ParsedMessage,

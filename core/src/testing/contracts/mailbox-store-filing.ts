@@ -16,6 +16,7 @@ import { alice, bob, fileMany, fileOne, mailboxNamed, messageOf, textOf } from '
 export function filingTests(use: () => OpenMailboxStore): void {
   describe('filing', () => {
     filing(use);
+    together(use);
     contents(use);
   });
 }
@@ -119,6 +120,49 @@ function filing(use: () => OpenMailboxStore): void {
     expect(entries, 'what was handed out stays as it was').toHaveLength(count);
     expect(entries[0]?.flags).toEqual([]);
   }, 60_000);
+}
+
+function together(use: () => OpenMailboxStore): void {
+  const some = (...subjects: readonly string[]) =>
+    subjects.map((subject) => ({ message: messageOf(subject), flags: [subject] }));
+
+  it('files several messages in one commit, equal ones too', async (context) => {
+    const { store } = use();
+    const { id: mailboxId, ...before } = await mailboxNamed(store, 'INBOX');
+    const place = { accountId: alice, mailbox: { id: mailboxId } };
+    const filed = await store.fileAll?.(place, some('a', 'b', 'a'));
+    if (filed === undefined) return context.skip();
+    const { uidValidity } = before;
+    expect(filed).toEqual([1, 2, 3].map((uid) => ({ status: 'filed', mailboxId, uidValidity, uid })));
+    const entries = await store.entries(mailboxId);
+    expect(entries.map(({ flags }) => flags)).toEqual([['a'], ['b'], ['a']]);
+    await store.expunge(mailboxId, [1]);
+    expect(await textOf(store, entries[2]?.messageId ?? '')).toContain('body of a');
+    await store.expunge(mailboxId, [2, 3]);
+    expect(await store.quota(alice)).toMatchObject({ usedBytes: 0, messages: 0 });
+    expect(
+      await store.fileAll?.({ accountId: alice, mailbox: { name: 'new' } }, some('c', 'd')),
+    ).toHaveLength(2);
+    expect(await mailboxNamed(store, 'new')).toMatchObject({ messages: 2, unseen: 2 });
+  });
+
+  it('files none of them when one is not taken', async (context) => {
+    const { store } = use();
+    const { id, uidNext } = await mailboxNamed(store, 'INBOX');
+    const place = { accountId: alice, mailbox: { id } };
+    const size = messageOf('a').prefix.length + messageOf('a').body.sizeBytes;
+    await store.setQuota(alice, 2 * size);
+    const filed = await store.fileAll?.(place, some('a', 'b', 'c'));
+    if (filed === undefined) return context.skip();
+    expect(filed).toBe('quota');
+    expect(await store.fileAll?.({ accountId: bob, mailbox: { id } }, some('a', 'b'))).toBe('missing');
+    expect(await store.entries(id)).toEqual([]);
+    expect(await store.quota(alice)).toMatchObject({ usedBytes: 0, messages: 0 });
+    expect(await store.fileAll?.(place, some('a', 'b'))).toMatchObject([
+      { uid: uidNext },
+      { uid: uidNext + 1 },
+    ]);
+  });
 }
 
 function contents(use: () => OpenMailboxStore): void {

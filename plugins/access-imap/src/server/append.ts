@@ -1,5 +1,5 @@
 /** APPEND (RFC 9051 section 6.3.12, RFC 4315): messages are streamed to the spool while they arrive. */
-import type { Body, BodyWriter, Filed, Mailbox, NewMessage } from '@postroad/core';
+import type { Body, BodyWriter, Mailbox } from '@postroad/core';
 import { type AppendCommand, type AppendMessage, formatSet, type LiteralEvent } from '../protocol/index.js';
 import { catenate } from './catenate.js';
 import { wantMailbox } from './find-mailbox.js';
@@ -93,62 +93,83 @@ export async function append(session: Session, command: AppendCommand, arrivals:
   const wanted = await wantMailbox(session, command.mailbox, 'i', 'TRYCREATE');
   if (wanted.refusal !== undefined) return wanted.refusal;
   const { mailbox, rights } = wanted;
-  const uids: number[] = [];
-  const bodies = [...arrivals.bodies];
-  for (const message of command.messages) {
-    // RFC 4314 section 4: flags that one may not set are left out.
-    const flags = message.flags.filter((flag) => rights.includes(rightOfFlag(flag)));
-    const filed = await fileOne(session, mailbox, { ...message, flags }, bodies);
-    if (filed.status === 'filed') {
-      uids.push(filed.uid);
-      continue;
+  // RFC 4314 section 4: flags that one may not set are left out.
+  const messages = command.messages.map((message) => ({
+    ...message,
+    flags: message.flags.filter((flag) => rights.includes(rightOfFlag(flag))),
+  }));
+  const made: Body[] = [];
+  try {
+    const bodies = [...arrivals.bodies];
+    const whole: Body[] = [];
+    for (const message of messages) {
+      const body = await bodyOf(session, message, bodies, made);
+      if ('status' in body) return body;
+      whole.push(body);
     }
-    await takeBack(session, mailbox, uids);
-    if ('text' in filed) return filed;
-    return filed.status === 'quota'
-      ? no('the quota is exceeded', 'OVERQUOTA')
-      : no('there is no such mailbox', 'TRYCREATE');
+    const uids = await fileAll(session, mailbox, messages, whole);
+    if (!Array.isArray(uids)) return uids;
+    if (session.view?.mailboxId === mailbox.id) session.view.isStale = true;
+    return ok('appended', `APPENDUID ${mailbox.uidValidity} ${formatSet(uids)}`);
+  } finally {
+    for (const body of made) await body.release();
   }
-  if (session.view?.mailboxId === mailbox.id) session.view.isStale = true;
-  return ok('appended', `APPENDUID ${mailbox.uidValidity} ${formatSet(uids)}`);
 }
 
-/** Files one message; a CATENATE is put together first. */
-async function fileOne(
+/** The content of one message; a CATENATE is put together first and noted in `made`. */
+async function bodyOf(
   session: Session,
-  mailbox: Mailbox,
   message: AppendMessage,
   bodies: Body[],
-): Promise<Filed | Outcome> {
+  made: Body[],
+): Promise<Body | Outcome> {
   const [first] = message.parts;
   if (message.parts.length === 1 && first?.part === 'literal') {
     const body = bodies.shift();
     if (body === undefined) throw new Error('a message of APPEND is missing');
-    return fileBody(session, mailbox, message, body);
+    return body;
   }
   const catenated = await catenate(session, message.parts, bodies);
   if ('refusal' in catenated) return catenated.refusal;
-  try {
-    return await fileBody(session, mailbox, message, catenated.body);
-  } finally {
-    await catenated.body.release();
-  }
+  made.push(catenated.body);
+  return catenated.body;
 }
 
-async function fileBody(
+/** Files them all in one commit where the store can, else one after another; the UIDs, or why there are none. */
+async function fileAll(
   session: Session,
   mailbox: Mailbox,
-  message: AppendMessage,
-  body: Body,
-): Promise<Filed> {
-  const stored: NewMessage = {
-    prefix: '',
-    body,
-    internalDateMs: message.internalDateMs ?? session.server.clock.now(),
-  };
-  const filing = { accountId: mailbox.accountId, mailbox: { id: mailbox.id }, flags: message.flags };
-  const [filed] = await session.server.store.file(stored, [filing]);
-  return filed ?? { status: 'missing' };
+  messages: readonly AppendMessage[],
+  bodies: readonly Body[],
+): Promise<number[] | Outcome> {
+  const { store, clock } = session.server;
+  const place = { accountId: mailbox.accountId, mailbox: { id: mailbox.id } };
+  const all = messages.map(({ flags, internalDateMs }, at) => ({
+    message: { prefix: '', body: bodies[at] as Body, internalDateMs: internalDateMs ?? clock.now() },
+    flags,
+  }));
+  if (all.length > 1) {
+    const filed = await store.fileAll?.(place, all);
+    if (typeof filed === 'string') return refusalFor(filed);
+    if (filed !== undefined) return filed.map(({ uid }) => uid);
+  }
+  const uids: number[] = [];
+  for (const { message, flags } of all) {
+    const [filed] = await store.file(message, [{ ...place, flags }]);
+    if (filed?.status === 'filed') {
+      uids.push(filed.uid);
+      continue;
+    }
+    await takeBack(session, mailbox, uids);
+    return refusalFor(filed?.status ?? 'missing');
+  }
+  return uids;
+}
+
+function refusalFor(status: 'quota' | 'missing'): Outcome {
+  return status === 'quota'
+    ? no('the quota is exceeded', 'OVERQUOTA')
+    : no('there is no such mailbox', 'TRYCREATE');
 }
 
 /** Removes the messages of a MULTIAPPEND that could not be carried out whole. */

@@ -3,6 +3,7 @@ import {
   type Command,
   type CommandName,
   type NotifyCommand,
+  type StoreCommand,
   usesSequenceNumbers,
 } from '../protocol/index.js';
 import { getAccess, listRights, myRights, setAccess } from './access.js';
@@ -36,7 +37,7 @@ import { close, select, unselect } from './select.js';
 import type { Session } from './session.js';
 import { sort } from './sort.js';
 import { status } from './status.js';
-import { storeFlags } from './store-flags.js';
+import { startStore, storeFlags } from './store-flags.js';
 import { thread } from './thread-messages.js';
 
 /** In which state a command may be given (RFC 9051 section 3). */
@@ -168,6 +169,36 @@ export async function carryOut(
     if (failure !== undefined && failure !== outcome) session.isOver = true;
   }
   if (outcome !== undefined) session.wire.output.write(formatOutcome(tag, outcome));
+}
+
+/** A STORE that was started, with its tag. */
+export interface TaggedStore {
+  readonly tag: string;
+  readonly command: StoreCommand;
+  finish(): Promise<Outcome>;
+}
+
+/** Starts a STORE that came with others behind it; `undefined` when it has to be carried out by itself. */
+export function startTagged(session: Session, tag: string, command: Command): TaggedStore | undefined {
+  if (command.name !== 'STORE' || session.accountId === undefined) return undefined;
+  if (refusalOfNumbers(session, command) !== undefined) return undefined;
+  const started = startStore(session, command);
+  return started === undefined ? undefined : { tag, command, finish: () => started.finish() };
+}
+
+/** Answers STORE commands that were started together, in their order; what else is new is told at the last of them. */
+export async function finishStores(session: Session, stores: readonly TaggedStore[]): Promise<void> {
+  for (const [at, { tag, command, finish }] of stores.entries()) {
+    const outcome = await guard(session, command, finish);
+    if (at === stores.length - 1 && session.view !== undefined) {
+      const failure = await guard(session, command, async () => {
+        await tellNews(session, command.isUid);
+        return undefined;
+      });
+      if (failure !== undefined) session.isOver = true;
+    }
+    if (outcome !== undefined) session.wire.output.write(formatOutcome(tag, outcome));
+  }
 }
 
 /** Runs a step; what goes wrong becomes its outcome, so that one broken command does not end the connection. */

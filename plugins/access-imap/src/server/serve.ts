@@ -1,9 +1,15 @@
 /** Serving one connection from greeting to BYE. */
 import type { ClientSocket, Timer } from '@postroad/core';
-import { type LiteralEvent, literalPurpose, parseCommand, type RawCommand } from '../protocol/index.js';
+import {
+  type LiteralEvent,
+  literalPurpose,
+  parseCommand,
+  type RawCommand,
+  type ReaderEvent,
+} from '../protocol/index.js';
 import { type Arrivals, dropArrivals, mayAppend, newArrivals, receiveMessage } from './append.js';
 import { capabilities } from './capabilities.js';
-import { carryOut } from './dispatch.js';
+import { carryOut, finishStores, startTagged, type TaggedStore } from './dispatch.js';
 import type { ListenConfig } from './options.js';
 import { bad, formatOutcome, no, type Outcome } from './outcome.js';
 import { type ServerContext, Session } from './session.js';
@@ -56,13 +62,15 @@ async function readCommands(session: Session): Promise<void> {
   const { wire } = session;
   const arrivals = newArrivals();
   try {
+    let ahead: ReaderEvent | undefined;
     while (!session.isOver) {
-      const event = await wire.next();
+      const event = ahead ?? (await wire.next());
+      ahead = undefined;
       if (event === undefined) return;
       session.lastActivityMs = session.server.clock.monotonic();
       session.isBusy = true;
       await session.pump.idle();
-      if (event.kind === 'command') await runCommand(session, event.command, arrivals);
+      if (event.kind === 'command') ahead = await runCommands(session, event.command, arrivals);
       else if (event.kind === 'literal') await answerLiteral(session, event, arrivals);
       else if (event.kind === 'fault') {
         await dropArrivals(arrivals);
@@ -76,6 +84,39 @@ async function readCommands(session: Session): Promise<void> {
     await dropArrivals(arrivals);
   }
 }
+
+/**
+ * Runs a command; STORE commands that the client sent one behind the other are started together, so that they share a
+ * commit. Returns what was read beyond them.
+ */
+async function runCommands(
+  session: Session,
+  first: RawCommand,
+  arrivals: Arrivals,
+): Promise<ReaderEvent | undefined> {
+  const stores: TaggedStore[] = [];
+  let raw = first;
+  for (;;) {
+    const parsed = storePattern.test(raw.texts[0] ?? '') ? parseCommand(raw, session) : undefined;
+    const started =
+      parsed?.status === 'command' ? startTagged(session, parsed.tag, parsed.command) : undefined;
+    if (started === undefined) break;
+    stores.push(started);
+    const event = stores.length < storesMax ? session.wire.reader.next() : undefined;
+    if (event?.kind !== 'command') {
+      await finishStores(session, stores);
+      return event;
+    }
+    raw = event.command;
+  }
+  await finishStores(session, stores);
+  if (!session.isOver) await runCommand(session, raw, arrivals);
+  return undefined;
+}
+
+/** STORE and UID STORE without a literal; most STOREs of one commit. */
+const storePattern = /^\S+ (?:UID )?STORE /i;
+const storesMax = 100;
 
 async function runCommand(session: Session, raw: RawCommand, arrivals: Arrivals): Promise<void> {
   try {

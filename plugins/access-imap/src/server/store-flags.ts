@@ -12,31 +12,69 @@ import { rightOfFlag, type View } from './view.js';
 const keywordsMax = 1000;
 const keywordLengthMax = 100;
 
+/** A STORE whose change is under way; `finish` tells the client what it did. */
+export interface StartedStore {
+  finish(): Promise<Outcome>;
+}
+
 /** STORE. */
 export async function storeFlags(session: Session, command: StoreCommand): Promise<Outcome> {
   const view = session.selected;
+  const refusal = refusalOf(view, command);
+  if (refusal !== undefined) return refusal;
+  const indexes = view.resolve(command.set, command.isUid, session.savedResult);
+  if (indexes === undefined) return bad('there are no such messages');
+  if (view.isStale) await refresh(session, view);
+  if (session.view !== view) return no('the mailbox is gone');
+  if (command.unchangedSince !== undefined) enableCondstore(session);
+  return start(session, view, command, indexes).finish();
+}
+
+/**
+ * Starts a STORE of which others come right behind, so that their changes share a commit; `undefined` for one that must
+ * be carried out alone. They are finished in their order, and nothing else is told in between.
+ */
+export function startStore(session: Session, command: StoreCommand): StartedStore | undefined {
+  const { view } = session;
+  if (view === undefined || view.isStale || command.unchangedSince !== undefined) return undefined;
+  if (refusalOf(view, command) !== undefined) return undefined;
+  const indexes = view.resolve(command.set, command.isUid, session.savedResult);
+  return indexes === undefined ? undefined : start(session, view, command, indexes);
+}
+
+function start(
+  session: Session,
+  view: View,
+  command: StoreCommand,
+  indexes: readonly number[],
+): StartedStore {
+  const uids = indexes.map((index) => (view.entries[index] as MailboxEntry).uid);
+  const { mode, unchangedSince } = command;
+  const flags = allowedFlags(view, command) ?? [];
+  const change: FlagChange = unchangedSince === undefined ? { mode, flags } : { mode, flags, unchangedSince };
+  const changed = session.server.store.changeFlags(view.mailboxId, uids, change);
+  // Whoever finishes it hears of a failure; until then nobody needs to.
+  changed.catch(() => undefined);
+  return {
+    async finish() {
+      const result = await changed;
+      if (session.view !== view) return no('the mailbox is gone');
+      const before = indexes.map((index) => view.entries[index] as MailboxEntry);
+      for (const entry of result.entries) view.replaceQuietly(entry);
+      tellChanged(session, view, command, before, new Set(result.refused));
+      return finish(view, command, result.refused);
+    },
+  };
+}
+
+function refusalOf(view: View, command: StoreCommand): Outcome | undefined {
   if (view.isReadOnly) return no('the mailbox is open for reading only');
   if (command.flags.some((flag) => flag.length > keywordLengthMax))
     return no('a keyword is too long', 'LIMIT');
   if (command.mode !== 'remove' && newKeywords(view, command.flags) + view.keywords.size > keywordsMax) {
     return no('the mailbox has too many keywords', 'LIMIT');
   }
-  const allowed = allowedFlags(view, command);
-  if (allowed === undefined) return notAllowed();
-  const indexes = view.resolve(command.set, command.isUid, session.savedResult);
-  if (indexes === undefined) return bad('there are no such messages');
-  if (view.isStale) await refresh(session, view);
-  if (session.view !== view) return no('the mailbox is gone');
-  if (command.unchangedSince !== undefined) enableCondstore(session);
-  const uids = indexes.map((index) => (view.entries[index] as MailboxEntry).uid);
-  const before = indexes.map((index) => view.entries[index] as MailboxEntry);
-  const { mode, unchangedSince } = command;
-  const flags = allowed;
-  const change: FlagChange = unchangedSince === undefined ? { mode, flags } : { mode, flags, unchangedSince };
-  const result = await session.server.store.changeFlags(view.mailboxId, uids, change);
-  for (const entry of result.entries) view.replaceQuietly(entry);
-  tellChanged(session, view, command, before, new Set(result.refused));
-  return finish(view, command, result.refused);
+  return allowedFlags(view, command) === undefined ? notAllowed() : undefined;
 }
 
 /** RFC 4314 section 4: of several flags those that one may change; `undefined` when there is none. */
