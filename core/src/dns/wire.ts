@@ -3,7 +3,7 @@ import { type Answer, type DecodedPacket, decode, encode, type Packet, type Ques
 import type { SrvRecord, TlsaRecord } from '../services/resolver.js';
 
 /** The record types that are asked for. */
-export type DnsType = 'A' | 'AAAA' | 'MX' | 'TXT' | 'PTR' | 'SRV' | 'TLSA';
+export type DnsType = 'A' | 'AAAA' | 'CNAME' | 'MX' | 'TXT' | 'PTR' | 'SRV' | 'TLSA';
 
 /** One record of an answer, by its type. Names are lower case and without a final dot. */
 export type DnsRecord = { readonly name: string; readonly ttlSeconds: number } & (

@@ -78,6 +78,10 @@ function dnssecResolver(ask: Ask): DnssecResolver {
       const records = [...valuesOf(four.records, 'A'), ...valuesOf(six.records, 'AAAA')];
       return { records, isAuthentic: four.isAuthentic && six.isAuthentic };
     },
+    async alias(name, signal) {
+      const { records, isAuthentic } = await ask(name, 'CNAME', signal);
+      return { records: valuesOf(records, 'CNAME'), isAuthentic };
+    },
     async tlsa(name, signal) {
       const { records, isAuthentic } = await ask(name, 'TLSA', signal);
       return {
@@ -105,7 +109,10 @@ function mxOf(records: readonly DnsRecord[]): readonly MxRecord[] {
   return found;
 }
 
-function valuesOf(records: readonly DnsRecord[], type: 'A' | 'AAAA' | 'TXT' | 'PTR'): readonly string[] {
+function valuesOf(
+  records: readonly DnsRecord[],
+  type: 'A' | 'AAAA' | 'CNAME' | 'TXT' | 'PTR',
+): readonly string[] {
   const values: string[] = [];
   for (const record of records) if (record.type === type) values.push(record.value);
   return values;

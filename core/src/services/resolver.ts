@@ -34,6 +34,8 @@ export interface DnssecResolver {
   mx(domain: string, signal?: AbortSignal): Promise<Vouched<MxRecord>>;
   addresses(name: string, signal?: AbortSignal): Promise<Vouched<string>>;
   tlsa(name: string, signal?: AbortSignal): Promise<Vouched<TlsaRecord>>;
+  /** What a name is an alias of (CNAME), one step; absent where it can't be looked up. */
+  alias?(name: string, signal?: AbortSignal): Promise<Vouched<string>>;
 }
 
 /**

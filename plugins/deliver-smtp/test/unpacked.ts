@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -27,8 +27,10 @@ export interface UnpackedServer {
 /** What can be started, with the reason when it can't. */
 export interface Unpacked {
   readonly name: string;
-  /** Whether it is set up with TLS. */
-  readonly isEncrypted: boolean;
+  /** What it can do beside what both can. */
+  readonly offers: { readonly pipelining: boolean; readonly chunking: boolean; readonly smtpUtf8: boolean };
+  /** Whether it may be that it offers TLS and can't do it, as Debian 12's OpenSMTPD with OpenSSL 3. */
+  readonly mayFailAtTls: boolean;
   readonly missing: string | undefined;
   start(): Promise<UnpackedServer>;
 }
@@ -37,13 +39,15 @@ export interface Unpacked {
 export const unpackedServers: readonly Unpacked[] = [
   {
     name: 'Exim',
-    isEncrypted: true,
+    offers: { pipelining: true, chunking: true, smtpUtf8: true },
+    mayFailAtTls: false,
     missing: whyMissing('usr/sbin/exim4', ['Debian-exim']),
     start: () => start('Debian-exim', eximFiles, eximCommand),
   },
   {
     name: 'OpenSMTPD',
-    isEncrypted: false,
+    offers: { pipelining: false, chunking: false, smtpUtf8: false },
+    mayFailAtTls: true,
     missing: whyMissing('usr/sbin/smtpd', ['opensmtpd', 'opensmtpq']),
     start: () => start('opensmtpd', opensmtpdFiles, opensmtpdCommand),
   },
@@ -141,6 +145,8 @@ tls_advertise_hosts = *
 tls_certificate = ${directory}/etc/cert.pem
 tls_privatekey = ${directory}/etc/key.pem
 dsn_advertise_hosts = *
+smtputf8_advertise_hosts = *
+chunking_advertise_hosts = *
 host_lookup =
 rfc1413_query_timeout = 0s
 keep_environment =
@@ -189,9 +195,21 @@ function opensmtpdCommand(directory: string): string {
 
 function opensmtpdFiles(directory: string, port: number): Readonly<Record<string, string>> {
   const configuration = `table users { "bob" = nobody, "carol" = nobody }
-listen on 127.0.0.1 port ${port} hostname opensmtpd.test
+pki opensmtpd.test cert "${directory}/etc/cert.pem"
+pki opensmtpd.test key "${directory}/etc/key.pem"
+listen on 127.0.0.1 port ${port} hostname opensmtpd.test tls pki opensmtpd.test
 action "box" maildir "${directory}/mail/box" virtual <users>
 match from any for domain "example.net" action "box"
 `;
-  return { 'smtpd.conf': configuration };
+  const { certificate, key } = rsaCertificate(directory);
+  return { 'smtpd.conf': configuration, 'cert.pem': certificate, 'key.pem': key };
+}
+
+function rsaCertificate(directory: string): { readonly certificate: string; readonly key: string } {
+  const [key, certificate] = [join(directory, 'rsa.key'), join(directory, 'rsa.crt')];
+  const made = ['-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', certificate];
+  execFileSync('openssl', ['req', '-x509', '-days', '2', '-subj', '/CN=opensmtpd.test', ...made], {
+    stdio: 'ignore',
+  });
+  return { certificate: readFileSync(certificate, 'utf8'), key: readFileSync(key, 'utf8') };
 }

@@ -119,6 +119,7 @@ class Transaction {
       'envelope',
     );
     if (chunk !== undefined) {
+      connection.transcript.sent(String(chunk[0]));
       for (const piece of chunk) connection.write(piece);
       connection.endMessage(Buffer.alloc(0), 1);
       connection.uncork();

@@ -1,5 +1,6 @@
 /** How a mail exchanger must prove itself: by DANE (RFC 7672), by MTA-STS (RFC 8461), or as the configuration has it. */
 import {
+  type DnssecResolver,
   isMailError,
   type Reply,
   type Resolver,
@@ -91,17 +92,12 @@ async function daneOf(
   try {
     const exchangers = await dnssec.mx(of.domain, signal);
     if (!exchangers.isAuthentic) return undefined;
-    if (!(await dnssec.addresses(of.host, signal)).isAuthentic) return undefined;
-    const found = await dnssec.tlsa(`_${of.port}._tcp.${of.host}`, signal);
-    if (!found.isAuthentic || found.records.length === 0) return undefined;
-    const tlsa = usableTlsa(found.records);
-    const names = [of.host, of.domain];
-    // RFC 7672 section 2.2: records that are there but not usable ask for TLS without proof.
-    if (tlsa.length === 0) {
-      const tls = of.wished === 'verified' ? 'verified' : 'required';
-      return { tls, by: 'tlsa', names, policyFailure: { type: 'tlsa', failure: 'tlsa-invalid' } };
+    for (const base of await baseDomains(of.host, dnssec, signal)) {
+      const found = await dnssec.tlsa(`_${of.port}._tcp.${base}`, signal);
+      if (!found.isAuthentic || found.records.length === 0) continue;
+      return daneSecurity(of, base, usableTlsa(found.records));
     }
-    return { tls: 'verified', by: 'tlsa', tlsa, names };
+    return undefined;
   } catch (error) {
     if (!isMailError(error, 'E_DNS')) throw error;
     // RFC 7672 section 2.1.2: an answer that is withheld must not turn TLS off.
@@ -110,4 +106,38 @@ async function daneOf(
       by: 'tlsa',
     };
   }
+}
+
+function daneSecurity(of: SecuredHost, base: string, tlsa: readonly TlsaRecord[]): Security {
+  // RFC 7672 section 3.2.2: the names that a certificate may have when an authority is named.
+  const names = [...new Set([base, of.host, of.domain])];
+  if (tlsa.length > 0) return { tls: 'verified', by: 'tlsa', tlsa, names };
+  // RFC 7672 section 2.2: records that are there but not usable ask for TLS without proof.
+  const tls = of.wished === 'verified' ? 'verified' : 'required';
+  return { tls, by: 'tlsa', names, policyFailure: { type: 'tlsa', failure: 'tlsa-invalid' } };
+}
+
+const aliasesMax = 8;
+
+/**
+ * The names whose TLSA records count (RFC 7672 section 2.1.3): where the way to the address is signed, the name at the end
+ * of the aliases and then the host's own; where it leads out of what is signed, the own name if its alias is signed.
+ */
+async function baseDomains(
+  host: string,
+  dnssec: DnssecResolver,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const { isAuthentic } = await dnssec.addresses(host, signal);
+  const first = await dnssec.alias?.(host, signal);
+  const [target] = first?.records ?? [];
+  if (target === undefined) return isAuthentic ? [host] : [];
+  if (!isAuthentic) return first?.isAuthentic === true ? [host] : [];
+  let end = target;
+  for (let step = 1; step < aliasesMax; step++) {
+    const [next] = (await dnssec.alias?.(end, signal))?.records ?? [];
+    if (next === undefined) break;
+    end = next;
+  }
+  return [end, host];
 }
