@@ -7,6 +7,7 @@ import {
   hashPassword,
   messageOf,
 } from '@postroad/core';
+import { applicationPasswordCommands } from './commands.js';
 import { createDatabase } from './database.js';
 import { compileQueries, createSqlDirectory, type Renewal } from './directory.js';
 import { config } from './options.js';
@@ -17,6 +18,7 @@ export const authSql = definePlugin({
   description: 'Accounts from SQLite or PostgreSQL.',
   config,
   needs: { clock: Clock },
+  commands: applicationPasswordCommands,
   provides: [Directory],
   setup({ config, services, provide, onStart, defer, log }) {
     const { clock } = services;

@@ -1,4 +1,5 @@
 /** The two databases behind one face. */
+import { stat } from 'node:fs/promises';
 import { type Clock, type Logger, MailError, messageOf } from '@postroad/core';
 import { openPostgres } from '@postroad/postgres';
 import Sqlite from 'libsql';
@@ -58,6 +59,8 @@ function createSqlite(file: string): Database {
     kind: 'sqlite',
     open: () =>
       guarded(async () => {
+        // The library makes a missing file by itself, and accounts of nobody look like a wrong password.
+        if (!(await stat(file)).isFile()) throw new Error(`${file} is no file`);
         database = new Sqlite(file, { fileMustExist: true } as never);
         database.exec('PRAGMA busy_timeout = 2000');
       }),

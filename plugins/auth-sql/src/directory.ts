@@ -1,16 +1,21 @@
 /** The `Directory` over a database. */
 import {
   type Account,
+  type ApplicationPassword,
   addressQuestion,
+  applicationPasswordsMax,
   type Directory,
   domainKey,
+  type KeptLogin,
   MailError,
   type PasswordVerifier,
   parseScramKeys,
-  preparePassword,
   readAccountRecord,
   type ScramDirectory,
+  type VerifiedLogins,
+  verifyLogin,
 } from '@postroad/core';
+import { z } from 'zod';
 import type { Database, Row } from './database.js';
 import { queryNames } from './options.js';
 import { type CompiledQuery, compileQuery, defaultQueries, type Queries } from './queries.js';
@@ -33,6 +38,15 @@ export interface Renewal {
 }
 
 const loginOctetsMax = 255;
+/** Each question is a query, so that what changes in the database holds at once. */
+const remembersNothing: VerifiedLogins = { has: () => false, add: () => undefined };
+const protocols = z.union([
+  z.array(z.string()),
+  z.string().transform((text) => text.split(/[\s,]+/).filter((one) => one !== '')),
+]);
+const applicationPasswords = z
+  .array(z.object({ name: z.string(), sha256: z.string(), protocols: protocols.nullish() }))
+  .max(applicationPasswordsMax);
 const pagesMax = 100_000;
 
 type Compiled = { readonly [K in keyof Queries]: CompiledQuery };
@@ -52,6 +66,8 @@ export function compileQueries({
     id: compiled('id'),
     list: compiled('list'),
     setPassword: compiled('setPassword'),
+    addAppPassword: compiled('addAppPassword'),
+    removeAppPassword: compiled('removeAppPassword'),
   };
 }
 
@@ -65,14 +81,19 @@ export function createSqlDirectory(options: SqlDirectoryOptions): Directory {
   return {
     async verifyPassword(login, password, signal) {
       const row = await byLogin(login);
-      const prepared = preparePassword(password);
-      const kept = typeof row?.password === 'string' && row.password !== '' ? row.password : undefined;
-      const { isRight, needsRehash } = await passwords.verify(kept, prepared ?? '', signal);
-      if (!isRight || row === undefined || kept === undefined) return undefined;
-      const account = accountOf(row);
-      if (account.isDisabled) return undefined;
-      if (needsRehash) renew({ id: account.id, old: kept, password });
-      return account;
+      const kept = row === undefined ? undefined : keptOf(row);
+      return await verifyLogin(
+        {
+          passwords,
+          verified: remembersNothing,
+          onRight({ account: { id }, passwordHash: old = '' }, right, needsRehash) {
+            if (needsRehash) renew({ id, old, password: right });
+          },
+        },
+        kept,
+        password,
+        signal,
+      );
     },
     async byAddress(address) {
       const { localPart } = address;
@@ -124,6 +145,34 @@ async function* listAll(database: Database, query: CompiledQuery): AsyncGenerato
 function accountOf(row: Row): Account {
   const { id, login, addresses, disabled, quota, protocols } = row;
   return readAccountRecord({ id, login, addresses, disabled, quotaBytes: quota, protocols });
+}
+
+/** The account with its passwords. */
+export function keptOf(row: Row): KeptLogin {
+  const { password } = row;
+  return {
+    account: accountOf(row),
+    passwordHash: typeof password === 'string' && password !== '' ? password : undefined,
+    applicationPasswords: applicationPasswordsOf(row.app_passwords),
+  };
+}
+
+/** A list, or as JSON; what is no application password makes the whole row a fault. */
+function applicationPasswordsOf(value: unknown): readonly ApplicationPassword[] {
+  if (value === undefined || value === null || value === '') return [];
+  const list = typeof value === 'string' ? parsed(value) : value;
+  const found = applicationPasswords.safeParse(list);
+  if (!found.success) throw new MailError('E_DIRECTORY', 'the application passwords of an account are none');
+  return found.data.map(({ protocols, ...one }) => (protocols == null ? one : { ...one, protocols }));
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // What is no JSON is no list either, and said so.
+    return text;
+  }
 }
 
 function accountOrNone(row: Row | undefined): Account | undefined {

@@ -41,6 +41,8 @@ export const queryNames: { readonly [K in keyof Queries]: readonly string[] } = 
   id: ['id'],
   list: ['after'],
   setPassword: ['id', 'old', 'password'],
+  addAppPassword: ['id', 'name', 'sha256', 'protocols'],
+  removeAppPassword: ['id', 'name'],
 };
 
 function query(name: keyof Queries) {
@@ -68,6 +70,8 @@ const schema = z
         id: query('id'),
         list: query('list'),
         setPassword: query('setPassword'),
+        addAppPassword: query('addAppPassword'),
+        removeAppPassword: query('removeAppPassword'),
       })
       .prefault({}),
     waitingMax: z.number().int().min(1).max(1_000_000).default(1_000),

@@ -12,16 +12,24 @@ export interface Queries {
   readonly list: string;
   /** `:id`, `:old`, `:password`; keeps a password anew. Empty: never. */
   readonly setPassword: string;
+  /** `:id`, `:name`, `:sha256`, `:protocols` (divided by commas, or nothing); keeps an application password. */
+  readonly addAppPassword: string;
+  /** `:id`, `:name`. */
+  readonly removeAppPassword: string;
 }
 
-const columns = (addresses: string) =>
-  `SELECT a.id, a.login, a.password, a.disabled, a.quota, a.protocols, a.scram, ${addresses} AS addresses FROM accounts a`;
+const columns = (addresses: string, appPasswords: string) =>
+  `SELECT a.id, a.login, a.password, a.disabled, a.quota, a.protocols, a.scram, ${addresses} AS addresses, ${appPasswords} AS app_passwords FROM accounts a`;
 
 const selects = {
   sqlite: columns(
     '(SELECT json_group_array(address) FROM (SELECT address FROM addresses WHERE account = a.id ORDER BY place))',
+    "(SELECT json_group_array(json_object('name', name, 'sha256', sha256, 'protocols', protocols)) FROM app_passwords WHERE account = a.id)",
   ),
-  postgres: columns('(SELECT json_agg(address ORDER BY place)::text FROM addresses WHERE account = a.id)'),
+  postgres: columns(
+    '(SELECT json_agg(address ORDER BY place)::text FROM addresses WHERE account = a.id)',
+    "(SELECT json_agg(json_build_object('name', name, 'sha256', sha256, 'protocols', protocols))::text FROM app_passwords WHERE account = a.id)",
+  ),
 } as const;
 
 const byOctets = { sqlite: '', postgres: ' COLLATE "C"' } as const;
@@ -36,6 +44,9 @@ export function defaultQueries(kind: 'sqlite' | 'postgres'): Queries {
     id: `${select} WHERE a.id = :id`,
     list: `${select} WHERE ${id} > :after ORDER BY ${id} LIMIT 500`,
     setPassword: 'UPDATE accounts SET password = :password WHERE id = :id AND password = :old',
+    addAppPassword:
+      'INSERT INTO app_passwords (account, name, sha256, protocols) VALUES (:id, :name, :sha256, :protocols)',
+    removeAppPassword: 'DELETE FROM app_passwords WHERE account = :id AND name = :name',
   };
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { access, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -16,6 +16,7 @@ import { type ContractAccount, directoryContract, startTestMta } from '@postroad
 import { postgresMissing, startTestPostgres, type TestPostgres } from '@postroad/postgres/testing';
 import Sqlite from 'libsql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { applicationPasswordCommands } from '../src/commands.js';
 import { type AuthSqlOptions, authSql } from '../src/index.js';
 import { compileQuery } from '../src/queries.js';
 
@@ -25,6 +26,8 @@ const tables = [
   'CREATE UNIQUE INDEX accounts_by_login ON accounts (lower(login))',
   `CREATE TABLE addresses (key TEXT PRIMARY KEY, address TEXT NOT NULL,
     account TEXT NOT NULL REFERENCES accounts, place INTEGER NOT NULL DEFAULT 0)`,
+  `CREATE TABLE app_passwords (account TEXT NOT NULL REFERENCES accounts, name TEXT NOT NULL,
+    sha256 TEXT NOT NULL, protocols TEXT, PRIMARY KEY (account, name))`,
 ];
 
 /** The statements that put accounts into the tables. */
@@ -158,6 +161,57 @@ describe('auth-sql', () => {
     expect(ids).toEqual(['7', '8', '9']);
     await opened.close();
     await made.remove();
+  });
+
+  it('takes application passwords for what they are for, made and removed by commands', async () => {
+    const hash = await hashPassword('secret');
+    const made = await sqliteFile([
+      `INSERT INTO accounts (id, login, password, protocols) VALUES ('a', 'a@example.org', '${hash}', 'imap,pop3')`,
+    ]);
+    const opened = await open({ sqlite: { file: made.file } });
+    const { directory } = opened;
+    const run = async (name: string, args: Record<string, string>) => {
+      const rows: Record<string, unknown>[] = [];
+      const command = applicationPasswordCommands.find((one) => one.name === name);
+      const config = { sqlite: { file: made.file }, queries: {}, waitingMax: 10 };
+      const terminal = { result: (found: typeof rows) => void rows.push(...found) };
+      await command?.run({ config, args: { login: 'A@example.org', ...args }, terminal } as never);
+      return rows;
+    };
+    const [phone] = await run('app-password add', { name: 'phone', protocols: 'imap,submission' });
+    const password = String(phone?.password);
+    expect(await directory.verifyPassword('a@example.org', password)).toMatchObject({ protocols: ['imap'] });
+    expect(await directory.verifyPassword('a@example.org', 'secret')).toMatchObject({
+      protocols: ['imap', 'pop3'],
+    });
+    expect(await directory.verifyPassword('a@example.org', `${password}x`)).toBeUndefined();
+    await expect(run('app-password add', { name: 'phone' })).rejects.toMatchObject({ code: 'E_USAGE' });
+    await run('app-password add', { name: 'desk' });
+    expect(await run('app-password list', {})).toEqual([
+      { name: 'desk', protocols: 'all' },
+      { name: 'phone', protocols: 'imap,submission' },
+    ]);
+    made.database.exec("UPDATE accounts SET disabled = TRUE WHERE id = 'a'");
+    expect(await directory.verifyPassword('a@example.org', password)).toBeUndefined();
+    made.database.exec("UPDATE accounts SET disabled = FALSE WHERE id = 'a'");
+    await run('app-password remove', { name: 'phone' });
+    expect(await directory.verifyPassword('a@example.org', password)).toBeUndefined();
+    await expect(run('app-password remove', { name: 'phone' })).rejects.toMatchObject({
+      code: 'E_NOT_FOUND',
+    });
+    made.database.exec("UPDATE app_passwords SET sha256 = ''");
+    expect(await directory.verifyPassword('a@example.org', 'x')).toBeUndefined();
+    await opened.close();
+    await made.remove();
+  });
+
+  it('refuses to start when the SQLite file is not there, and makes none', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'postroad-auth-sql-'));
+    const file = join(folder, 'missing.db');
+    await expect(open({ sqlite: { file } })).rejects.toMatchObject({ code: 'E_DIRECTORY' });
+    await expect(open({ sqlite: { file: folder } })).rejects.toMatchObject({ code: 'E_DIRECTORY' });
+    await expect(access(file)).rejects.toThrow(/ENOENT/);
+    await rm(folder, { recursive: true });
   });
 
   it('gives SCRAM keys', async () => {
