@@ -9,7 +9,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const text = readFileSync(join(root, 'docs', 'receiving.md'), 'utf8');
 
 it('lists every limit with its default', () => {
-  const listed = [...text.matchAll(/^\| `(\w+)` \| (\d+) \|/gm)].map(([, name, value]) => [
+  const listed = [...text.matchAll(/^\| `(\w+)` \| ([\d.]+) \|/gm)].map(([, name, value]) => [
     name,
     Number(value),
   ]);

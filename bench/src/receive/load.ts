@@ -164,6 +164,7 @@ class Client {
 
   /** The data of one message and the envelope of the next leave together. */
   #nextPipelined() {
+    if (this.#shared.order.waitsBehindData === true) return this.#nextInTurns();
     if (this.#step > 1) this.#count();
     const hasMore = !this.#isLast && this.#take();
     if (this.#step === 0 && hasMore) return this.#write(envelope, 3);
@@ -176,6 +177,15 @@ class Client {
   #content(): Contents {
     const { contents, latenciesMs } = this.#shared;
     return contents[latenciesMs.length % contents.length] as Contents;
+  }
+
+  /** An envelope at once, then the data of its message alone. */
+  #nextInTurns() {
+    if (this.#step === 1) return this.#write(this.#content().alone, 1);
+    if (this.#step === 2) this.#count();
+    this.#step = 0;
+    if (this.#take()) this.#write(envelope, 3);
+    else this.#quit();
   }
 
   #count(): void {

@@ -6,7 +6,7 @@ import type { LoadOrder, LoadResult } from './messages.js';
 import type { BenchServer } from './servers.js';
 
 /** What is measured: a load by its name. */
-export interface Point extends Omit<LoadOrder, 'port'> {
+export interface Point extends Omit<LoadOrder, 'port' | 'waitsBehindData'> {
   readonly name: string;
 }
 
@@ -47,7 +47,7 @@ function stop(process: ChildProcess): void {
 /** A program costs two or three times as much before it has been compiled. */
 export async function warmUp(load: Load, servers: readonly BenchServer[], points: readonly Point[]) {
   for (const server of servers) {
-    for (const point of points) await load.order({ ...point, port: server.port, durationMs: 1_500 });
+    for (const point of points) await load.order({ ...orderFor(server, point), durationMs: 1_500 });
   }
 }
 
@@ -82,7 +82,7 @@ const refused: Sample = {
 /** One slice on one server; not a number where it refused something. */
 export async function measureOnce(load: Load, server: BenchServer, point: Point): Promise<Sample> {
   const before = await server.use();
-  const result = await load.order({ ...point, port: server.port });
+  const result = await load.order(orderFor(server, point));
   await wait(settleMs);
   const after = await server.use();
   // A peer may not bear the load: that is its own result.
@@ -93,6 +93,10 @@ export async function measureOnce(load: Load, server: BenchServer, point: Point)
     latencyMs: result.latencyMs,
     isLoadBound: result.cpuSeconds / result.seconds > loadBoundPart,
   };
+}
+
+function orderFor({ port, waitsBehindData = false }: BenchServer, point: Point): LoadOrder {
+  return { ...point, port, waitsBehindData };
 }
 
 function medians(samples: readonly Sample[]): Sample {

@@ -15,6 +15,8 @@ export interface LoadOrder {
   readonly isDotted: boolean;
   /** Bodies to send in turn, with CRLF at their end and no line that begins with a dot; in place of lines all alike. */
   readonly texts?: readonly string[];
+  /** Pipelined, the next envelope leaves only when the message before it has been answered. */
+  readonly waitsBehindData?: boolean;
 }
 
 /** What it did. */

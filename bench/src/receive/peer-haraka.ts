@@ -39,6 +39,8 @@ async function start(program: string, mode: 'discard' | 'durable'): Promise<Benc
   return {
     name: 'Haraka',
     port,
+    // "503 Bad sequence of commands - pipelined after end of DATA".
+    waitsBehindData: true,
     use: async () => useOfTree(child.pid ?? 0),
     async stop() {
       child.kill('SIGKILL');

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- receive`: our receiver beside a bare smtp-server, Postfix and Haraka where they are installed, and
- * a sink that does nothing else, which is what the runtime allows; then the post office up to its queue on disk, beside
+ * `npm run bench -- receive`: our receiver beside a bare smtp-server, Postfix, Haraka and OpenSMTPD where they are
+ * installed, and a sink that does nothing else, which is what the runtime allows; then the post office up to its queue on disk, beside
  * theirs. Each point is measured in short slices on each server in turn, and the medians are compared: only such ratios
  * mean anything on a machine that does other work too. CPU is that of all of a server's processes.
  */
@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { measureIdle } from './idle.js';
 import { type Load, measurePoint, type Point, type Sample, startLoad, warmUp } from './measure.js';
 import { harakaPeer } from './peer-haraka.js';
+import { opensmtpdPeer } from './peer-opensmtpd.js';
 import { postfixPeer } from './peer-postfix.js';
 import { type BenchServer, type Candidate, ownServer } from './servers.js';
 import { headerLine, pointLine, targetLine } from './table.js';
@@ -42,7 +43,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const setting: Setting = {
     rounds: Number(values.rounds),
     isWanted: (name) => name.includes(values.only),
-    peers: (mode) => (values['no-peers'] ? [] : [postfixPeer(mode), harakaPeer(mode)]),
+    peers: (mode) => (values['no-peers'] ? [] : [postfixPeer(mode), harakaPeer(mode), opensmtpdPeer(mode)]),
   };
   const load = startLoad();
   const measured: Record<'discard' | 'durable', Measured> = { discard: new Map(), durable: new Map() };

@@ -10,6 +10,8 @@ import type { TreeUse } from './process-tree.js';
 export interface BenchServer {
   readonly name: string;
   readonly port: number;
+  /** It refuses what is sent on behind a message (RFC 2920 allows it). */
+  readonly waitsBehindData?: boolean;
   use(): Promise<TreeUse>;
   stop(): Promise<void>;
 }

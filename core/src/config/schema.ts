@@ -23,7 +23,10 @@ const plugins = z.array(z.unknown());
 
 const limits = z.strictObject(
   Object.fromEntries(
-    Object.keys(defaultReceiverLimits).map((name) => [name, z.number().int().min(0).optional()]),
+    Object.keys(defaultReceiverLimits).map((name) => [
+      name,
+      (name.endsWith('ShareMax') ? z.number().min(0).max(1) : z.number().int().min(0)).optional(),
+    ]),
   ),
 );
 

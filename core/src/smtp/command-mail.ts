@@ -58,6 +58,8 @@ function outOfOrder(session: Conversation): Reply | undefined {
     session.end();
     return replies.tooManyMessages;
   }
+  // RFC 5321 section 4.2.3: told before the message is sent.
+  if (session.shared.isShortOfMemory()) return replies.shortOfMemory;
   return undefined;
 }
 

@@ -2,6 +2,7 @@
 
 import type { Timer } from '../services/clock.js';
 import type { ClientSocket } from '../services/listeners.js';
+import type { Reply } from '../values/reply.js';
 import { ConnectionCounts } from './connection-counts.js';
 import type { Receiver, ReceiverOptions } from './receiver.js';
 import { createShared, type ReceiverShared } from './receiver-shared.js';
@@ -32,13 +33,12 @@ class SessionKeeper implements Receiver {
   serve(client: ClientSocket, signal: AbortSignal): void {
     const shared = this.#shared;
     const address = client.connection.remoteAddress;
-    const overload = this.#counts.enter(address, shared.options.limits);
-    if (overload !== undefined) {
+    const refusal = this.#overload(address);
+    if (refusal !== undefined) {
       shared.counters.overloads.increase();
       // An overloaded server spends nothing on the connection: one line, no half-close to wait for.
-      const answer = renderReply(overload === 'all' ? replies.overload : replies.overloadAddress);
       client.socket.on('error', () => client.socket.destroy());
-      client.socket.end(answer, () => client.socket.destroy());
+      client.socket.end(renderReply(refusal), () => client.socket.destroy());
       return;
     }
     shared.counters.connections.increase();
@@ -55,6 +55,15 @@ class SessionKeeper implements Receiver {
     shared.counters.open.add(1);
     this.#sweep ??= shared.options.clock.after(sweepMs, () => this.#lookAround());
     session.begin();
+  }
+
+  /** Counts the connection, or says why there is no room for it. */
+  #overload(address: string): Reply | undefined {
+    const { isShortOfMemory, options } = this.#shared;
+    if (isShortOfMemory()) return replies.overloadMemory;
+    const reached = this.#counts.enter(address, options.limits);
+    if (reached === undefined) return undefined;
+    return reached === 'all' ? replies.overload : replies.overloadAddress;
   }
 
   /** One listener for each signal, however many connections share it. */

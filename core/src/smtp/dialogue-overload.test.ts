@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createMetrics } from '../services/metrics-registry.js';
+import { playDialogue } from '../testing/dialogue.js';
 import { startTestReceiver, type TestReceiver } from '../testing/test-receiver.js';
 import type { ReceiverLimits } from './receiver.js';
 
@@ -58,4 +59,27 @@ describe('connections over a limit are told 421 before anything else, and counte
     await expect.poll(() => opened.connections.closed).toBe(1);
     expect(await first('127.0.0.1')).toMatch(/^220 /);
   });
+});
+
+it('while memory is short new connections hear 421, open ones 452 at MAIL, and both go on when there is some', async () => {
+  const metrics = createMetrics();
+  const memory = { used: 0.5, share: () => memory.used };
+  const opened = await startTestReceiver({ metrics, memory, limits: { memoryShareMax: 0.8 } });
+  receiver = opened;
+  const value = (name: string) => metrics.samples().find((sample) => sample.name === name)?.value;
+  const client = connect(opened.port, '127.0.0.1');
+  sockets.push(client);
+  let text = '';
+  client.on('data', (chunk) => (text += chunk.toString()));
+  client.write('EHLO c.example\r\n');
+  await expect.poll(() => text).toMatch(/250 .*\r\n$/);
+  memory.used = 0.81;
+  await playDialogue({ port: opened.port }, 'S: 421 4.3.2 short of memory, try again later\nS: <closed>');
+  client.write('MAIL FROM:<>\r\n');
+  await expect.poll(() => text).toMatch(/452 4\.3\.1 short of memory, try again later\r\n$/);
+  expect([value('receive_memory_share'), value('receive_overloads_total')]).toEqual([0.81, 1]);
+  memory.used = 0.8;
+  client.write('MAIL FROM:<>\r\n');
+  await expect.poll(() => text).toMatch(/250 2\.0\.0 ok\r\n$/);
+  await playDialogue({ port: opened.port }, 'S: 220 ...');
 });

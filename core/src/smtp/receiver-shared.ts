@@ -1,4 +1,5 @@
 /** What all sessions of one receiver share, made once. */
+import { createMemoryShare } from '../services/memory-share.js';
 import type { Counter, Gauge } from '../services/metrics.js';
 import { createReadBuffer } from './read-socket.js';
 import type { ReceiverOptions, ReceiverPolicy } from './receiver.js';
@@ -13,6 +14,7 @@ export interface ReceiverCounters {
   readonly chunks: Counter;
   readonly timeouts: Counter;
   readonly open: Gauge;
+  readonly memory: Gauge;
 }
 
 /** The surroundings of a session. `nowMs` is monotonic time as of the last sweep: good enough for deadlines. */
@@ -26,6 +28,8 @@ export interface ReceiverShared {
   /** What the sockets of all sessions are read into, where that can be done. */
   readonly readBuffer: Buffer | undefined;
   nowMs: number;
+  /** Whether there is too little memory for something new. */
+  isShortOfMemory(): boolean;
 }
 
 /** Makes what the sessions of a receiver share. */
@@ -34,8 +38,9 @@ export function createShared(options: ReceiverOptions): ReceiverShared {
     protocol: options.protocol,
     ...(options.name === undefined ? {} : { listener: options.name }),
   };
+  const memory = options.memory ?? createMemoryShare(options.clock);
   const counter = (name: string, help: string): Counter => options.metrics.counter(name, help, labels);
-  return {
+  const shared: ReceiverShared = {
     options,
     policy: options.policy,
     host: createConnectionHost(options.hostname),
@@ -46,11 +51,22 @@ export function createShared(options: ReceiverOptions): ReceiverShared {
       messages: counter('receive_messages_total', 'Messages received whole'),
       chunks: counter('receive_chunks_total', 'Pieces of messages received by BDAT'),
       timeouts: counter('receive_timeouts_total', 'Connections ended by a deadline'),
+      memory: options.metrics.gauge(
+        'receive_memory_share',
+        'Part of the memory in use when it was looked at last',
+        labels,
+      ),
       open: options.metrics.gauge('receive_connections_open', 'Connections open now', labels),
     },
     isLmtp: options.protocol === 'lmtp',
     isStrict: options.profile === 'strict',
     readBuffer: createReadBuffer(),
     nowMs: options.clock.monotonic(),
+    isShortOfMemory() {
+      const share = memory.share();
+      shared.counters.memory.set(share);
+      return share > options.limits.memoryShareMax;
+    },
   };
+  return shared;
 }

@@ -11,6 +11,7 @@ import type { Authenticator } from '../services/authenticator.js';
 import type { Clock } from '../services/clock.js';
 import type { ClientSocket, ListenerTls } from '../services/listeners.js';
 import type { Logger } from '../services/logger.js';
+import type { MemoryShare } from '../services/memory-share.js';
 import type { Metrics } from '../services/metrics.js';
 import type { BodyWriter } from '../services/spool.js';
 import type { ReversePath } from '../values/address.js';
@@ -107,6 +108,8 @@ export interface ReceiverLimits {
   /** Per client address, and per network (/24, /64). */
   readonly connectionsPerAddressMax: number;
   readonly connectionsPerNetworkMax: number;
+  /** Part of the memory that the process may use, above which new connections and messages are put off; 1 never. */
+  readonly memoryShareMax: number;
 }
 
 /** The defaults of `ReceiverLimits`. */
@@ -129,6 +132,7 @@ export const defaultReceiverLimits: ReceiverLimits = Object.freeze({
   connectionsMax: 10_000,
   connectionsPerAddressMax: 1_000,
   connectionsPerNetworkMax: 2_000,
+  memoryShareMax: 0.85,
 });
 
 /** What other processes count on the same port. Theirs is a moment old: a limit may be passed by a few. */
@@ -163,6 +167,8 @@ export interface ReceiverOptions {
   readonly limits: ReceiverLimits;
   /** What other processes count on the same port, when there are any. */
   readonly countShare?: CountShare;
+  /** How full the memory is; the process's own when absent. */
+  readonly memory?: MemoryShare;
   readonly policy: ReceiverPolicy;
   readonly clock: Clock;
   readonly log: Logger;

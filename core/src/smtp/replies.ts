@@ -58,6 +58,8 @@ export const replies = {
   tooSlow: reply(421, '4.2', 'data comes too slowly'),
   shutdown: reply(421, '3.2', 'shutting down'),
   overload: reply(421, '3.2', 'too many connections'),
+  overloadMemory: reply(421, '3.2', 'short of memory, try again later'),
+  shortOfMemory: reply(452, '3.1', 'short of memory, try again later'),
   overloadAddress: reply(421, '7.0', 'too many connections from your address'),
   talksFirst: reply(554, '5.1', 'the server speaks first'),
   localError: reply(451, '3.0', 'try again later'),
