@@ -33,6 +33,7 @@ export { createSeededRandom } from './seeded-random.js';
 export { type SentAnswers, type SentMessage, sendMessage } from './send-message.js';
 export { BrokenPromise } from './simulation/ledger.js';
 export { type SimulationOptions, type SimulationResult, simulateQueue } from './simulation/simulate-queue.js';
+export type { SimulatedProcess, SimulatedStorage } from './simulation/storage.js';
 export {
   type LoggedLine,
   startTestMta,

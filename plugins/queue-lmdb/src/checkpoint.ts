@@ -27,7 +27,8 @@ export function readMark(tables: Tables): JournalMark | undefined {
 }
 
 /**
- * Moves the lower layer to the tables. The last transaction says with the mark that it is whole, and writes `last` with it;
+ * Moves the lower layer to the tables, at most `partMax` changes in a transaction: with several, the frames of the layer must
+ * be synced. The last transaction says with the mark that it is whole, and writes `last` with it;
  * before that a crash leaves parts that the journal's frames write again. Rejects with `E_QUEUE_STORE` when the tables
  * can't be written; the layer is kept then and can be moved again.
  */
@@ -44,7 +45,7 @@ export async function moveLowered(
   for (const change of young.lowered?.changes() ?? []) {
     part.push(change);
     bytes += change.value?.length ?? 0;
-    if (part.length < partMax && bytes < bytesMax) continue;
+    if (part.length < partMax && (bytes < bytesMax || partMax === Infinity)) continue;
     await tables.commit(part);
     crashPoint?.('checkpoint-part');
     part = [];

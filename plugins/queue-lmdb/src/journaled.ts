@@ -70,17 +70,21 @@ export function createJournaled(options: JournaledOptions): Journaled {
   let epoch: Buffer = newEpoch(random);
   let moving = Promise.resolve();
   let isOld = false;
+  /** There is no room for more until something has been moved. */
+  let isRefusing = false;
   let timer: Timer | undefined;
   /** What the lower layer's last transaction says. */
   let last: { readonly appliedSequence: number; readonly counters: Change } | undefined;
 
+  const isAtLimit = (): boolean => journal.isFull || young.sizeBytes >= limits.youngBytesMax;
+
   /** Moves the lower layer. Never rejects; the layer stays when it could not be moved. */
-  async function move(): Promise<void> {
+  async function move(partMax: number): Promise<void> {
     if (last === undefined) return;
     const { appliedSequence, counters: counted } = last;
     try {
       await moveLowered(young, tables, { epoch, appliedSequence }, counted, {
-        partMax: limits.partMax,
+        partMax,
         crashPoint,
       });
       journal.free(appliedSequence);
@@ -109,11 +113,13 @@ export function createJournaled(options: JournaledOptions): Journaled {
   /** Begins to move what is young; waits only for what is being moved already. */
   async function turn(): Promise<void> {
     await moving;
-    if (young.lowered !== undefined) await move();
+    if (young.lowered !== undefined) await move(limits.partMax);
     if (young.lowered !== undefined) return;
+    // A part in the tables whose frames are lost with the power would stay a part.
+    if (!(await isSynced(journal, log))) return;
     lower();
     if (journal.isFull) await beginSegment(journal, log);
-    moving = move().then(arm);
+    moving = move(limits.partMax).then(arm);
   }
 
   /** After a failed write everything goes to the tables, and with it an epoch to which nothing of the old files belongs. */
@@ -121,11 +127,12 @@ export function createJournaled(options: JournaledOptions): Journaled {
     await moving;
     const before = epoch;
     try {
-      if (young.lowered !== undefined) await move();
+      if (young.lowered !== undefined) await move(Infinity);
       if (young.lowered !== undefined) return;
       lower();
       epoch = newEpoch(random);
-      await move();
+      // In one transaction: what the frames say may not be synced, and can't be any more.
+      await move(Infinity);
       if (young.lowered !== undefined) {
         epoch = before;
         return;
@@ -155,11 +162,12 @@ export function createJournaled(options: JournaledOptions): Journaled {
       return found.damaged;
     },
     async ready() {
-      if (journal.isBroken) return repair();
-      if (isOld || journal.isFull || young.sizeBytes >= limits.youngBytesMax) await turn();
+      if (journal.isBroken) await repair();
+      else if (isOld || isAtLimit()) await turn();
+      isRefusing = isAtLimit();
     },
     async commit(changes, isLazy) {
-      if (journal.isFull || young.sizeBytes >= 2 * limits.youngBytesMax) {
+      if (isRefusing) {
         throw new MailError('E_QUEUE_STORE', 'what is young could not be moved to the tables');
       }
       await journal.append(changes, counterList(counters), isLazy);
@@ -182,6 +190,16 @@ async function readContent({ disk, log }: JournaledOptions, mark: ReturnType<typ
   for (const file of content.damaged)
     log.error('queue journal is damaged; what could be read goes on', { file });
   return content;
+}
+
+async function isSynced(journal: Journal, log: Logger): Promise<boolean> {
+  try {
+    await journal.sync();
+    return true;
+  } catch (error) {
+    log.error('queue could not sync its journal', { error });
+    return false;
+  }
 }
 
 /** A full segment refuses the next commit; then this is tried again. */

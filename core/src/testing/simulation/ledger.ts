@@ -28,6 +28,8 @@ export interface Ledger {
   dsnMade(dsn: NewQueuedMessage, kind: DsnDraft['kind'], subject: DsnSubject): void;
   /** The store has written this. */
   committed(settlements: readonly Settlement[], additions: readonly NewQueuedMessage[]): void;
+  /** Whether it is known that the store has written this, or a part of it. */
+  isWritten(settlements: readonly Settlement[], additions: readonly NewQueuedMessage[]): boolean;
   /** Checks at the end what is still in the store. */
   finish(left: readonly QueuedRecipient[]): void;
   readonly counts: {
@@ -146,6 +148,9 @@ export function createLedger(): Ledger {
         }
       }
     },
+    isWritten: (settlements, additions) =>
+      settlements.some((one) => fates.get(keyOf(one))?.isEnded === true) ||
+      additions.some(({ id }) => fates.has(keyOf({ messageId: id, index: 0 }))),
     finish(left) {
       const held = new Set(left.filter((one) => one.state === 'held').map(keyOf));
       const there = new Map(left.map((one) => [keyOf(one), one]));

@@ -3,24 +3,25 @@
  * everything peers do, and a process that dies at any write and starts again. The same seed is the same run.
  */
 import { bodyFromBytes } from '../../body/inline-body.js';
-import { createMemoryQueueStore } from '../../memory/memory-queue-store.js';
+import { isMailError } from '../../errors.js';
 import type { QueueOptions } from '../../mta-options.js';
 import type { Clock } from '../../services/clock.js';
 import type { Logger } from '../../services/logger.js';
 import { createMetrics } from '../../services/metrics-registry.js';
-import type { NewQueuedMessage, QueueStore } from '../../services/queue-store.js';
+import type { NewQueuedMessage, QueuedRecipient, QueueStore } from '../../services/queue-store.js';
 import type { Random } from '../../services/random.js';
 import { createScheduler, type Scheduler } from '../../stages/queue/scheduler.js';
 import { schedulerOptions } from '../../stages/queue/scheduler-options.js';
 import type { SchedulerPolicy } from '../../stages/queue/scheduler-policy.js';
-import { defaultEnvelopeParameters, type Notify } from '../../values/envelope.js';
 import { reply } from '../../values/reply.js';
 import { sampleMessage } from '../sample-message.js';
 import { createSeededRandom } from '../seeded-random.js';
 import { createVirtualClock, type VirtualClock } from '../virtual-clock.js';
-import { createCrashingStore, type Faults } from './crashing-store.js';
 import { BrokenPromise, createLedger, type Ledger } from './ledger.js';
 import { createPeers, type PeerKind, type Peers, peerKinds } from './peers.js';
+import { lifetimeMs, randomMessage } from './random-message.js';
+import { createMemoryStorage, type SimulatedProcess, type SimulatedStorage } from './storage.js';
+import { createWitness, type Witness } from './witness.js';
 
 /** What a run did. */
 export interface SimulationResult {
@@ -34,29 +35,27 @@ export interface SimulationResult {
 /** How to run. */
 export interface SimulationOptions {
   readonly seed: number;
-  /** The disk; in memory by default. Closed at the end. */
-  openStore?(): Promise<QueueStore>;
+  /** Where the queue is kept; in memory by default. */
+  storage?(random: Random): SimulatedStorage;
 }
 
 const minute = 60_000;
 const startMs = 1_700_000_000_000;
-const lifetimeMs = 60 * minute;
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 
 /** Runs the simulation; rejects with a `BrokenPromise` when the queue breaks one. */
 export async function simulateQueue(options: SimulationOptions): Promise<SimulationResult> {
   const world = await createWorld(options);
-  await world.boot();
+  // Not waited for: the process may die before it has begun.
+  void world.boot().catch(report(world));
   const arrivals = scheduleArrivals(world);
   // Everything ends by its lifetime; DSNs about that have one of their own.
   for (let at = 0; at < 3 * lifetimeMs && world.broken === undefined; at += 5 * minute) {
     await world.clock.advance(5 * minute);
-    if (at > 15 * minute && arrivals.left === 0 && (await world.disk.count()).recipients === 0) break;
+    if (at > 15 * minute && arrivals.left === 0 && (await isEmpty(world))) break;
   }
   if (world.broken !== undefined) throw world.broken;
-  const left = await world.disk.range({}, { limit: 100_000 });
-  world.ledger.finish(left.recipients);
-  await world.disk.close();
+  world.ledger.finish(await whatIsLeft(world));
   if (!world.hasFaults && !world.isRated && world.peers.longestWaitMs > minute) {
     throw new BrokenPromise(`a good peer waited ${world.peers.longestWaitMs} ms for its first try`);
   }
@@ -64,12 +63,36 @@ export async function simulateQueue(options: SimulationOptions): Promise<Simulat
   return { seed: options.seed, counts, longestWaitMs: world.peers.longestWaitMs, hasFaults: world.hasFaults };
 }
 
+async function isEmpty({ store }: World): Promise<boolean> {
+  return store !== undefined && (await store.count()).recipients === 0;
+}
+
+/** All that is still there, read by a process that nothing happens to any more. */
+async function whatIsLeft(world: World): Promise<readonly QueuedRecipient[]> {
+  world.faults = { crash: 0, refusal: 0 };
+  // Who is dead is started again within a minute; what is being recovered takes its time.
+  for (let waits = 0; world.store === undefined && waits < 10; waits++) await world.clock.advance(minute);
+  const page = world.store?.range({}, { limit: 100_000 });
+  await world.clock.advance(minute);
+  if (page === undefined) throw new BrokenPromise('the queue does not start any more');
+  return (await page).recipients;
+}
+
+/** How often what goes wrong; parts of one. */
+interface Faults {
+  readonly crash: number;
+  /** The disk refuses a write: it is full, or a sync fails. */
+  readonly refusal: number;
+}
+
 interface World {
   readonly clock: VirtualClock;
   readonly random: Random;
   readonly ledger: Ledger;
   readonly peers: Peers;
-  readonly disk: QueueStore;
+  readonly storage: SimulatedStorage;
+  readonly witness: Witness;
+  faults: Faults;
   readonly domains: readonly string[];
   readonly hasFaults: boolean;
   readonly isRated: boolean;
@@ -81,7 +104,7 @@ interface World {
 
 async function createWorld(options: SimulationOptions): Promise<World> {
   const random = createSeededRandom(options.seed);
-  const clock = createVirtualClock(startMs, options.openStore === undefined ? 0 : 4);
+  const clock = createVirtualClock(startMs, 0);
   const ledger = createLedger();
   const between = (from: number, to: number): number => from + Math.floor(random.number() * (to - from + 1));
   const domains = ['sender.test', ...Array.from({ length: between(2, 7) }, (_, at) => `d${at}.test`)];
@@ -104,7 +127,9 @@ async function createWorld(options: SimulationOptions): Promise<World> {
     random,
     ledger,
     peers: createPeers({ kinds, clock, random, ledger, startMs, limits }),
-    disk: (await options.openStore?.()) ?? createMemoryQueueStore(),
+    storage: options.storage?.(random) ?? createMemoryStorage(),
+    witness: createWitness(ledger),
+    faults,
     domains,
     hasFaults,
     isRated: ratePerMinute !== undefined,
@@ -112,7 +137,7 @@ async function createWorld(options: SimulationOptions): Promise<World> {
     scheduler: undefined,
     store: undefined,
     boot: () =>
-      boot(world, faults, {
+      boot(world, {
         deliveriesMax: limits.deliveriesMax,
         deliveriesPerSiteMax: limits.deliveriesPerSiteMax,
         retryDelaysMs: [minute, 2 * minute, 5 * minute, 10 * minute],
@@ -126,33 +151,25 @@ async function createWorld(options: SimulationOptions): Promise<World> {
 }
 
 /** Starts a process; when it dies, the next one starts a while later. */
-async function boot(world: World, faults: Faults, options: QueueOptions): Promise<void> {
-  const { clock, random, ledger } = world;
-  let isAlive = true;
+async function boot(world: World, options: QueueOptions): Promise<void> {
+  const { clock, random, ledger, witness } = world;
   const owner = `run-${ledger.counts.crashes}`;
-  const store = createCrashingStore({
-    disk: world.disk,
-    clock,
-    random,
-    ledger,
-    faults,
-    isAlive: () => isAlive,
-    die() {
-      if (!isAlive) return;
-      isAlive = false;
-      world.scheduler = undefined;
-      ledger.crashed();
-      world.peers.cut();
-      clock.after(
-        Math.floor(random.number() * minute),
-        () => void boot(world, faults, options).catch(report(world)),
-      );
-    },
-  });
+  const process = beginProcess(world, () => void boot(world, options).catch(report(world)));
+  const opened = world.storage.open(process);
+  try {
+    await opened.start(owner, clock.now());
+  } catch (error) {
+    // It can't be written for now: the process ends, and whoever started it tries again.
+    if (!isMailError(error)) throw error;
+    process.die();
+    return;
+  }
+  await witness.recovered(opened);
+  const store = witness.watch(opened);
   const scheduler = createScheduler({
     store: reporting(store, world),
-    policy: policyOf(world, () => isAlive),
-    clock: mortal(clock, () => isAlive),
+    policy: policyOf(world, process.isAlive),
+    clock: process.clock,
     random,
     options: schedulerOptions({ ...options, lifetimeMs, delayWarningMs: 20 * minute, leaseMs: 30 * minute }),
     log: silent,
@@ -162,6 +179,33 @@ async function boot(world: World, faults: Faults, options: QueueOptions): Promis
   await scheduler.start();
   world.scheduler = scheduler;
   world.store = store;
+}
+
+function beginProcess(world: World, startNext: () => void): SimulatedProcess {
+  const { random, ledger } = world;
+  let isAlive = true;
+  const clock = mortal(world.clock, () => isAlive);
+  return {
+    clock,
+    random,
+    isAlive: () => isAlive,
+    fate() {
+      const chance = random.number() * (world.storage.callsPerWrite ?? 1);
+      if (chance < world.faults.crash) return 'death';
+      return chance < world.faults.crash + world.faults.refusal ? 'refused' : 'done';
+    },
+    pause: () => clock.sleep(Math.floor(random.number() * 20)),
+    die() {
+      if (!isAlive) return;
+      isAlive = false;
+      world.scheduler = undefined;
+      world.store = undefined;
+      ledger.crashed();
+      world.peers.cut();
+      world.storage.died();
+      world.clock.after(Math.floor(random.number() * minute), startNext);
+    },
+  };
 }
 
 /** What the scheduler would survive must not hide a broken promise. */
@@ -216,7 +260,7 @@ function scheduleArrivals(world: World): { readonly left: number } {
   for (let number = arrivals.left; number > 0; number--) {
     clock.after(Math.floor(random.number() * 15 * minute), () => {
       arrivals.left--;
-      void handIn(world, randomMessage(world, `m${number}`)).catch(report(world));
+      void handIn(world, randomMessage(`m${number}`, world)).catch(report(world));
     });
   }
   return arrivals;
@@ -233,39 +277,6 @@ async function handIn(world: World, message: NewQueuedMessage): Promise<void> {
     // The client gets a 4yz: nothing was promised.
     if (error instanceof BrokenPromise) throw error;
   }
-}
-
-function randomMessage(world: World, id: string): NewQueuedMessage {
-  const { random, domains, clock } = world;
-  const notifies: readonly (Notify | undefined)[] = [undefined, undefined, 'never', ['success'], ['failure']];
-  const pick = <T>(list: readonly T[]): T => list[Math.floor(random.number() * list.length)] as T;
-  const recipients = Array.from({ length: 1 + Math.floor(random.number() * 5) }, (_, at) => {
-    const notify = pick(notifies);
-    const wait = random.number() < 0.1 ? { dueAtMs: clock.now() + 10 * minute } : {};
-    const name = 'dueAtMs' in wait ? 'later' : 'user';
-    return { to: `${name}${at}@${pick(domains)}`, ...(notify === undefined ? {} : { notify }), ...wait };
-  });
-  const tenant = pick(['', 'eve', 'bob', 'shop']);
-  const deliverBy =
-    random.number() < 0.15
-      ? {
-          atMs: clock.now() + Math.floor((2 + random.number() * 30) * minute),
-          mode: random.number() < 0.5 ? ('return' as const) : ('notify' as const),
-          trace: false,
-        }
-      : undefined;
-  const { origin } = sampleMessage('x', []);
-  return sampleMessage(id, recipients, {
-    ...(tenant === '' ? {} : { origin: { ...origin, accountId: tenant } }),
-    parameters: {
-      ...defaultEnvelopeParameters,
-      priority: Math.floor(random.number() * 5) - 2,
-      ...(deliverBy === undefined ? {} : { deliverBy }),
-    },
-    receivedAtMs: clock.now(),
-    expiresAtMs: clock.now() + lifetimeMs,
-    reversePath: random.number() < 0.15 ? null : { localPart: 'alice', domain: 'sender.test' },
-  });
 }
 
 /** A clock whose timers do not outlive their process. */

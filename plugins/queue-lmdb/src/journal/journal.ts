@@ -37,6 +37,8 @@ export interface Journal {
   readonly isFull: boolean;
   /** A write has failed. */
   readonly isBroken: boolean;
+  /** What was lazy is durable when it resolves; when it rejects the journal is broken. */
+  sync(): Promise<void>;
   /** Goes on in another segment. */
   beginSegment(): Promise<void>;
   /** Frames up to this one are in the tables: their segments can be used again. */
@@ -143,6 +145,18 @@ export function createJournal({ disk, segmentBytesMax, crashPoint }: JournalOpti
     crashPoint?.('journal-synced');
   }
 
+  async function sync(): Promise<void> {
+    const segment = current;
+    if (segment === undefined || syncedSequence === sequence) return;
+    try {
+      await segment.file.sync();
+    } catch (error) {
+      await fail(segment);
+      throw error;
+    }
+    syncedSequence = sequence;
+  }
+
   return {
     async append(changes, counters, isLazy) {
       const segment = current;
@@ -168,16 +182,11 @@ export function createJournal({ disk, segmentBytesMax, crashPoint }: JournalOpti
     get isBroken() {
       return current === undefined;
     },
+    sync,
     async beginSegment() {
       const before = current;
-      if (before !== undefined && syncedSequence < sequence) {
-        // What is lazy in the old segment would not be synced with the new one.
-        await before.file.sync().catch(async (error: unknown) => {
-          await fail(before);
-          throw error;
-        });
-        syncedSequence = sequence;
-      }
+      // What is lazy in the old segment would not be synced with the new one.
+      await sync();
       await begin();
       if (before !== undefined) full.push(before);
     },
