@@ -143,6 +143,20 @@ describe('deadlines', () => {
     expect(said()).toContain('421 4.4.2 time is up');
   });
 
+  it.each([86_400_000, -86_400_000, -1_700_000_000_000, 460_000_000_000])(
+    'is not fooled by a clock that jumps by %d ms',
+    async (byMs) => {
+      const { clock, socket, said } = await opened('EHLO c.example\r\n');
+      await expect.poll(said).toContain('250 LIMITS');
+      clock.jump(1_700_000_000_000 + byMs);
+      await clock.advance(290_000);
+      socket.write('NOOP\r\n');
+      await expect.poll(said).toMatch(/250 2\.0\.0 ok\r\n$/);
+      await clock.advance(305_000);
+      await expect.poll(said).toMatch(/421 4\.4\.2 time is up\r\n$/);
+    },
+  );
+
   it('waits for policy for as long as it takes', async () => {
     let answer: (value: undefined) => void = () => {};
     const { clock, said } = await opened('EHLO c.example\r\n', {

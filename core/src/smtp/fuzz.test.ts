@@ -135,6 +135,16 @@ describe('the stream of octets', () => {
     60_000,
   );
 
+  it('takes no first line of dots for the end, wherever it is cut', async () => {
+    const octets = Buffer.from(
+      'EHLO c.example\r\nMAIL FROM:<>\r\nRCPT TO:<b@c.example>\r\nDATA\r\n..\r\nMAIL FROM:<e@f.example>\r\n.\r\nQUIT\r\n',
+    );
+    for (let cut = octets.indexOf('..'); cut < octets.length; cut++) {
+      const { messages } = await converse(octets, [cut], 'strict');
+      expect(messages.map(({ content }) => content)).toEqual(['.\r\nMAIL FROM:<e@f.example>\r\n']);
+    }
+  });
+
   it('gives the same when every octet comes alone', async () => {
     await fc.assert(
       fc.asyncProperty(script, async (octets) => {
