@@ -3,17 +3,28 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { accept, createMta, definePlugin, queueMemory, reply } from '@postroad/core';
 
-const messages = 4000;
-const perSecond = 400;
+const messages = 1500;
+const perSecond = 250;
+const rounds = 3;
 
-/** Prints p50 and p99 for healthy destinations without and with slow ones. */
+/** Prints p50 and p99 for healthy destinations without and with slow ones, turn by turn; the first turn warms up. */
 export async function slowDestination(): Promise<void> {
-  const without = await latencies(0);
-  const one = await latencies(1);
-  const many = await latencies(30);
-  console.log(`healthy destinations alone: ${without.text}`);
-  console.log(`beside 1 that hangs: ${one.text}, p99 x ${(one.p99 / without.p99).toFixed(2)}`);
-  console.log(`beside 30 that hang: ${many.text}, p99 x ${(many.p99 / without.p99).toFixed(2)}`);
+  await latencies(0);
+  const ratios: { readonly one: number[]; readonly many: number[] } = { one: [], many: [] };
+  for (let round = 0; round < rounds; round++) {
+    const without = await latencies(0);
+    const one = await latencies(1);
+    const many = await latencies(30);
+    ratios.one.push(one.p99 / without.p99);
+    ratios.many.push(many.p99 / without.p99);
+    console.log(
+      `healthy destinations alone: ${without.text}; beside 1 that hangs: ${one.text}; beside 30: ${many.text}`,
+    );
+  }
+  const median = (of: number[]): string => (of.sort((a, b) => a - b)[rounds >> 1] ?? 0).toFixed(2);
+  console.log(
+    `p99 beside 1 that hangs x ${median(ratios.one)}, beside 30 x ${median(ratios.many)} (median of ${rounds})`,
+  );
 }
 
 async function latencies(slow: number): Promise<{ readonly p99: number; readonly text: string }> {

@@ -37,6 +37,13 @@ describe('with a running server', { timeout: timeoutMs }, () => {
     await expect
       .poll(async () => (await postroadHere(['queue', 'show', id])).stdout, { timeout: timeoutMs })
       .toContain('451 4.4.1 not now');
+    expect(
+      (await postroadHere(['queue', 'count', '--by', 'domain', '--json'])).stdout.trim().split('\n').sort(),
+    ).toEqual(['{"domain":"first.example","recipients":1}', '{"domain":"second.example","recipients":1}']);
+    expect((await postroadHere(['queue', 'count', '--domain', 'first.example'])).stdout).toMatch(
+      /^1 recipients of 1 messages: /,
+    );
+    expect(await postroadHere(['queue', 'count', '--by', 'toString'])).toMatchObject({ status: 64 });
     expect((await postroadHere(['queue', 'hold', id, '--reason', 'asked'])).stdout).toBe(
       'Held: 1 recipient.\n',
     );

@@ -8,6 +8,7 @@ import { checkCommand, explainCommand, schemaCommand } from './commands/check.js
 import { migrateCommand } from './commands/migrate.js';
 import { queueCommands } from './commands/queue.js';
 import { archiveCommands } from './commands/queue-archive.js';
+import { queueCountCommands } from './commands/queue-count.js';
 import { resolveCommands } from './commands/resolve.js';
 import { reloadCommand, stopCommand } from './commands/server.js';
 import { startCommand } from './commands/start.js';
@@ -26,6 +27,7 @@ const coreCommands: readonly CliCommand[] = [
   tryCommand,
   migrateCommand,
   ...queueCommands,
+  ...queueCountCommands,
   ...archiveCommands,
   ...suspendCommands,
   ...resolveCommands,

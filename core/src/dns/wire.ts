@@ -1,6 +1,7 @@
 /** DNS messages (RFC 1035 section 4) as values; the one importer of dns-packet. */
 import { type Answer, type DecodedPacket, decode, encode, type Packet, type Question } from 'dns-packet';
 import type { SrvRecord, TlsaRecord } from '../services/resolver.js';
+import { isWellFramed } from './framing.js';
 
 /** The record types that are asked for. */
 export type DnsType = 'A' | 'AAAA' | 'CNAME' | 'MX' | 'TXT' | 'PTR' | 'SRV' | 'TLSA';
@@ -61,6 +62,7 @@ export function encodeQuery(id: number, name: string, type: DnsType, edns: boole
 
 /** Reads a response; `undefined` when it is not a DNS message. */
 export function decodeResponse(bytes: Buffer): DnsResponse | undefined {
+  if (!isWellFramed(bytes)) return undefined;
   let packet: DecodedPacket;
   try {
     packet = decode(bytes);

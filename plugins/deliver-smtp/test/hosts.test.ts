@@ -49,6 +49,28 @@ describe('hosts', () => {
     expect([...first].sort()).toEqual(['a.example.net', 'b.example.net']);
   });
 
+  test('are asked up to a limit, the best ones, when a domain names thousands', async () => {
+    const asked: string[] = [];
+    const port = await dead();
+    const { deliver } = harness({
+      port,
+      hostsMax: 5,
+      resolver: {
+        mx: async () =>
+          Array.from({ length: 5_000 }, (_, at) => ({
+            preference: 5_000 - at,
+            exchange: `mx${at}.example.net`,
+          })),
+        addresses: async (name) => {
+          asked.push(name);
+          return Array<string>(2_000).fill('127.0.0.1');
+        },
+      },
+    });
+    expect(told(await deliver(mx))).toEqual(['deferred 451 4.4.1 no answer from the server']);
+    expect(asked).toEqual([4_999, 4_998, 4_997, 4_996, 4_995].map((at) => `mx${at}.example.net`));
+  });
+
   test('without MX records are the domain itself', async () => {
     const server = await serve(polite());
     const report = await harness({ port: server.port }).deliver(mx);
