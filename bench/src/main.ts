@@ -27,6 +27,10 @@ const benches: Readonly<
     load: () => import('./auth/run.js'),
   },
   checks: { about: 'what the built-in checks cost', load: () => import('./checks/run.js') },
+  texts: {
+    about: 'searches of texts over IMAP, with the index complete',
+    load: () => import('./texts.js'),
+  },
   access: { about: 'IMAP and POP3 beside Dovecot', load: () => import('./access/run.js') },
 };
 

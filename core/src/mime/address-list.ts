@@ -107,6 +107,10 @@ function readBracketed(draft: Draft, reader: PieceReader): void {
 function readDomain(reader: PieceReader): string {
   let host = '';
   for (let piece = reader.peek(); piece !== undefined; piece = reader.peek()) {
+    if (piece.kind === 'comment' && host === '') {
+      reader.next();
+      continue;
+    }
     const isDomain =
       piece.kind === 'word' &&
       (host === '' || !piece.isApart || host.endsWith('.') || piece.text.startsWith('.'));

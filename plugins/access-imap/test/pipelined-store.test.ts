@@ -1,7 +1,7 @@
 /** STORE commands that come one behind the other share a commit, and are answered in their order. */
 import { createStoreMemory, type MailboxStore } from '@postroad/core';
 import { expect, test } from 'vitest';
-import { connectClient } from './client.js';
+import { connectClient, logIn } from './client.js';
 import { startHost } from './host.js';
 import { systemClock } from './system-clock.js';
 
@@ -44,11 +44,12 @@ test('what changed is told before the answer of its own command', async () => {
   expect(await answers(client, 'p5')).toEqual([
     '* 1 FETCH (FLAGS (\\Seen))',
     'p1 OK stored',
+    expect.stringMatching(/^\* FLAGS \(.* a\)$/),
     'p2 OK stored',
     '* 1 FETCH (FLAGS ())',
     'p3 OK stored',
+    expect.stringMatching(/^\* FLAGS \(.* a b\)$/),
     '* 2 FETCH (FLAGS (b))',
-    expect.stringMatching(/^\* FLAGS \(.*a b\)$/),
     'p4 OK stored',
     'p5 OK nothing done',
   ]);
@@ -107,4 +108,20 @@ test('hundreds at once are all carried out', async () => {
   expect((await host.store.entries(id)).map(({ flags }) => flags)).toEqual([['n348'], ['n349'], ['n347']]);
   client.close();
   await host[Symbol.asyncDispose]();
+});
+
+test('a new keyword is listed before a message shows it, and nothing is told behind BYE', async () => {
+  await using host = await startHost();
+  await host.deliver('Subject: one\r\n\r\nx\r\n');
+  const client = await logIn(host.port, 'INBOX');
+  const other = await logIn(host.port, 'INBOX');
+  const [flags, fetched] = await client.ok('STORE 1 +FLAGS (Fresh)');
+  expect(flags).toMatch(/^\* FLAGS \(.* Fresh\)$/);
+  expect(fetched).toBe('* 1 FETCH (FLAGS (Fresh))');
+  const [first, second] = await other.ok('NOOP');
+  expect(first).toMatch(/^\* FLAGS \(.* Fresh\)$/);
+  expect(second).toBe('* 1 FETCH (UID 1 FLAGS (Fresh))');
+  await client.ok('STORE 1 +FLAGS (\\Deleted)');
+  await client.ok('EXPUNGE');
+  expect(await other.ok('LOGOUT')).toEqual([expect.stringMatching(/^\* BYE/), expect.stringMatching(/^OK/)]);
 });

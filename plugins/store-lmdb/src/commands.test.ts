@@ -81,3 +81,9 @@ it('makes no account for a slip of the pen', async () => {
   });
   expect(await run('mailbox list', {})).toHaveLength(6);
 });
+
+it('brings the index of texts up to date, and tells how far it is', async () => {
+  await expect(run('mailbox index', {})).rejects.toMatchObject({ code: 'E_USAGE' });
+  config = { ...config, hasTextIndex: true };
+  expect(await run('mailbox index', {})).toEqual([{ indexed: 5, all: 5 }]);
+});

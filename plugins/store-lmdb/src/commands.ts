@@ -14,8 +14,10 @@ import {
 import { checkStore } from './check-store.js';
 import type { StoreLmdbConfig } from './config.js';
 import { importImapCommand } from './import-imap-command.js';
+import { indexCommand } from './index-command.js';
 import type { OpenStore } from './mailbox-store-lmdb.js';
 import { openStoreLmdb } from './open-store-lmdb.js';
+import { textIndexState } from './text-index.js';
 import { importMessages } from './transfer/import-messages.js';
 import { countMaildir, readMaildir, writeMaildir } from './transfer/maildir.js';
 import { readMbox, writeMbox } from './transfer/mbox.js';
@@ -52,7 +54,7 @@ export const mailboxCommands: readonly PluginCommand<StoreLmdbConfig>[] = [
       repair: { kind: 'boolean', description: 'repair what is found' },
       contents: { kind: 'boolean', description: 'compare every body with its digest' },
     },
-    run: ({ config, args, terminal }) => withStore(config, (open) => check(open, args, terminal)),
+    run: ({ config, args, terminal }) => withStore(config, (open) => check(open, config, args, terminal)),
   },
   {
     name: 'mailbox export',
@@ -105,10 +107,12 @@ export const mailboxCommands: readonly PluginCommand<StoreLmdbConfig>[] = [
       }),
   },
   importImapCommand,
+  indexCommand,
 ];
 
 async function check(
   open: OpenStore,
+  { hasTextIndex }: StoreLmdbConfig,
   args: Readonly<Record<string, unknown>>,
   terminal: CommandTerminal,
 ): Promise<void> {
@@ -118,6 +122,8 @@ async function check(
     onProgress: (done, all) => progress(terminal, 'looked at', done, all),
   });
   terminal.print(`${report.mailboxes} mailboxes, ${report.messages} messages, ${report.bodies} bodies`);
+  const { indexed, all } = textIndexState(open.engine);
+  if (hasTextIndex) terminal.print(`index of texts: ${indexed} of ${all} messages ever filed`);
   terminal.result(report.findings.map((finding) => ({ ...finding })));
   const left = report.findings.filter((finding) => !finding.isRepaired).length;
   if (left > 0) throw new MailError('E_MAILBOX_STORE', `${left} things are not as they should be`);

@@ -18,12 +18,14 @@ import { namesOf } from './mailbox-changes.js';
 import type { OpenStore } from './mailbox-store-lmdb.js';
 import { openStoreLmdb } from './open-store-lmdb.js';
 import { accountKey, formatId } from './records.js';
-import { indexTexts } from './text-index.js';
+import { indexTexts, textIndexState } from './text-index.js';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 /** How long a new message may wait for its place in the index of texts. */
 const indexEveryMs = 2_000;
+/** An index that is so many messages behind is worth a line in the log, and again after as many more. */
+const tellEvery = 10_000;
 
 /**
  * Provides `MailboxStore` on LMDB: nothing to install, one directory. The environment is opened at the start and
@@ -36,7 +38,7 @@ export const storeLmdb = definePlugin({
   needs: { clock: Clock, changes: Changes },
   provides: [MailboxStore],
   commands: mailboxCommands,
-  setup({ config, services, log, provide, onStart, defer, keep }) {
+  setup({ config, services, log, metrics, provide, onStart, defer, keep }) {
     const { clock, changes } = services;
     let opened: OpenStore | undefined;
     const onError = (what: string, error: unknown) => log.error(what, { error: messageOf(error) });
@@ -58,9 +60,22 @@ export const storeLmdb = definePlugin({
       if (!closing.signal.aborted) timer = clock.after(hourMs, () => void expire(open));
     };
     let indexing: Timer | undefined;
+    const behind = metrics.gauge('store_lmdb_texts_behind', 'Messages that the index of texts does not know');
+    let nextTold = 0;
+    const tellProgress = ({ engine }: OpenStore): void => {
+      const { indexed, all } = textIndexState(engine);
+      behind.set(all - indexed);
+      const isWorthIt = nextTold === 0 ? all - indexed >= tellEvery : indexed >= nextTold && indexed < all;
+      if (isWorthIt) log.info('the index of texts is being built', { indexed, messages: all });
+      if (isWorthIt) nextTold = indexed + tellEvery;
+      if (nextTold === 0 || indexed < all) return;
+      log.info('the index of texts is complete', { messages: all });
+      nextTold = 0;
+    };
     const indexOn = async (open: OpenStore): Promise<void> => {
       let passed = 0;
       try {
+        tellProgress(open);
         passed = await indexTexts(open.engine, closing.signal);
       } catch (error) {
         if (!closing.signal.aborted) onError('the index of texts could not be brought up to date', error);

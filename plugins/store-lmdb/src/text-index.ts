@@ -48,6 +48,14 @@ export async function indexTexts(engine: Engine, signal: AbortSignal): Promise<n
   return to - from + 1;
 }
 
+/** How many message numbers the index has passed, and how many there are. Searches look at the others one by one. */
+export function textIndexState(engine: Engine): { readonly indexed: number; readonly all: number } {
+  return engine.read((tables) => ({
+    indexed: indexedUpTo(tables),
+    all: (tables.meta.get('counters') as Counters | undefined)?.message ?? 0,
+  }));
+}
+
 /** Tells which messages may contain a text; `undefined` when the index can't say anything of it. */
 export function textCandidates(
   engine: Engine,

@@ -57,7 +57,8 @@ export async function receiveMessage(
   literal: LiteralEvent,
 ): Promise<boolean> {
   const writer: BodyWriter = session.server.spool.writer();
-  const mend = lineEndFilter();
+  // What is sent as binary is kept as it is (RFC 3516 section 4.4).
+  const mend = literal.isBinary ? (octets: Uint8Array) => octets : lineEndFilter();
   arrivals.sizeBytes += literal.sizeOctets;
   for (;;) {
     const event = await session.wire.next();

@@ -160,7 +160,8 @@ export async function carryOut(
     return;
   }
   const outcome = await guard(session, command, () => row.run(session, command, { tag, arrivals }));
-  if (session.view !== undefined) {
+  // Behind BYE there is nothing to tell.
+  if (session.view !== undefined && !session.isOver) {
     const mayExpunge = row.keepsNumbers !== true || ('isUid' in command && command.isUid);
     const failure = await guard(session, command, async () => {
       await tellNews(session, mayExpunge);

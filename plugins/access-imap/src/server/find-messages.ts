@@ -3,7 +3,14 @@ import type { MailboxEntry, StoredMessage } from '@postroad/core';
 import { type SearchKey, writeString } from '../protocol/index.js';
 import { breathe } from './breathe.js';
 import { matchesContent, textKeys } from './match-content.js';
-import { type Candidate, foldProgram, matchMessage, type SearchContext } from './match-message.js';
+import {
+  type Candidate,
+  foldProgram,
+  isEnvelopeField,
+  matchMessage,
+  type SearchContext,
+  type TextKey,
+} from './match-message.js';
 import type { Session } from './session.js';
 import type { View } from './view.js';
 
@@ -43,9 +50,9 @@ export async function findMessages(
   const open = await matchEntries(search, isUid, found, scope.among);
   if (open.length === 0) return found;
   const isOnlyOpen = found.length === 0;
-  await askIndex(search);
-  for (let from = 0; from < open.length && !session.wire.isEnded; from += batchSize) {
-    await matchBatch(search, open.slice(from, from + batchSize), found);
+  const left = await askIndex(search, open);
+  for (let from = 0; from < left.length && !session.wire.isEnded; from += batchSize) {
+    await matchBatch(search, left.slice(from, from + batchSize), found);
     await breathe();
   }
   return isOnlyOpen ? found : found.sort((a, b) => a - b);
@@ -70,14 +77,39 @@ interface Search {
   readonly mayContain: Map<string, (messageId: string) => boolean>;
 }
 
-/** Asks the store's index of texts, so that messages without them need not be opened. */
-async function askIndex({ session, view, program, mayContain }: Search): Promise<void> {
-  for (const { text, fuzzy } of textKeys(program)) {
+/**
+ * Asks the store's index of texts. Most messages are ruled out by it alone: only the others are returned, and have
+ * their structure read and their content opened.
+ */
+async function askIndex(search: Search, open: readonly number[]): Promise<readonly number[]> {
+  const { session, view, program, mayContain } = search;
+  const keys = textKeys(program);
+  for (const { text, fuzzy } of keys) {
     // The index knows texts as they are, not what is nearly the same.
     if (text === '' || fuzzy !== undefined || mayContain.has(text)) continue;
     const told = await session.server.store.textCandidates?.(view.mailboxId, text);
     if (told !== undefined) mayContain.set(text, told);
   }
+  if (mayContain.size === 0) return open;
+  const left: number[] = [];
+  for (const [at, index] of open.entries()) {
+    if (at % breathEvery === breathEvery - 1) await breathe();
+    if (!isRuledOut(search, keys, index)) left.push(index);
+  }
+  return left;
+}
+
+/** Whether a message can not fit, whatever its structure and content are. */
+function isRuledOut({ view, program, context, mayContain }: Search, keys: readonly TextKey[], index: number) {
+  const entry = view.entries[index] as MailboxEntry;
+  const content = new Map<SearchKey, boolean>();
+  for (const key of keys) {
+    // The texts of the envelope are put together from the header, and need not stand in it as they are.
+    if (key.fuzzy !== undefined || (key.key === 'header' && isEnvelopeField(key.field))) continue;
+    if (mayContain.get(key.text)?.(entry.messageId) === false) content.set(key, false);
+  }
+  if (content.size === 0) return false;
+  return matchMessage(program, { entry, number: index + 1, message: undefined, content }, context) === false;
 }
 
 /** Decides what the entries alone can decide; returns the indexes of the others. */

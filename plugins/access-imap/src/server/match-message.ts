@@ -213,7 +213,8 @@ const envelopeFields: ReadonlySet<string> = new Set<EnvelopeField>([
   'in-reply-to',
 ]);
 
-function isEnvelopeField(field: string): field is EnvelopeField {
+/** Whether the envelope holds a header field. */
+export function isEnvelopeField(field: string): field is EnvelopeField {
   return envelopeFields.has(field);
 }
 

@@ -39,6 +39,7 @@ export async function refresh(session: Session, view: View): Promise<void> {
     const changes = await store.changes(view.mailboxId, view.modSeq);
     if (changes.isComplete) view.apply(changes);
     else view.applyAll(await store.entries(view.mailboxId), changes.highestModSeq);
+    tellKeywords(session, view);
   } catch (error) {
     view.isStale = true;
     if (!isMailError(error, 'E_NOT_FOUND')) throw error;
@@ -46,6 +47,11 @@ export async function refresh(session: Session, view: View): Promise<void> {
     session.isOver = true;
     session.untagged('BYE the selected mailbox has been deleted');
   }
+}
+
+/** Tells new keywords: FLAGS lists them before a FETCH shows them. */
+export function tellKeywords(session: Session, view: View): void {
+  if (view.takeNewKeywords()) session.untagged(`FLAGS (${flagList(view)})`);
 }
 
 /** The keywords and system flags of a view, for FLAGS. */

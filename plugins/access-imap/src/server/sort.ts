@@ -105,7 +105,7 @@ function sortKey(
     case 'DATE':
       return sentAtMs(entry, envelope);
     case 'SUBJECT':
-      return foldedSubject(envelope).subject;
+      return collated(foldedSubject(envelope).subject);
     case 'FROM':
       return mailboxKey(envelope?.from);
     case 'TO':
@@ -125,6 +125,11 @@ export function sentAtMs(entry: MailboxEntry, envelope: MessageEnvelope | undefi
   return (date === null ? undefined : parseHeaderDate(date)?.atMs) ?? entry.internalDateMs;
 }
 
+/** Collations compare capitals (RFC 5051): `[` and `_` stand behind the letters. */
+function collated(folded: string): string {
+  return folded.toUpperCase();
+}
+
 /** The folded base subject. */
 export function foldedSubject(envelope: MessageEnvelope | undefined): { subject: string; isReply: boolean } {
   const { base, isReply } = baseSubject(decodeHeaderValue(envelope?.subject ?? ''));
@@ -132,7 +137,7 @@ export function foldedSubject(envelope: MessageEnvelope | undefined): { subject:
 }
 
 function mailboxKey(addresses: readonly EnvelopeAddress[] | null | undefined): string {
-  return foldText(addresses?.[0]?.mailbox ?? '');
+  return collated(foldText(addresses?.[0]?.mailbox ?? ''));
 }
 
 /** RFC 5957: the name as people see it, else the address. */
@@ -140,6 +145,7 @@ function displayKey(addresses: readonly EnvelopeAddress[] | null | undefined): s
   const first = addresses?.[0];
   if (first === undefined) return '';
   const name = first.name === null ? '' : decodeHeaderValue(first.name);
-  if (name !== '') return foldText(name);
-  return foldText(first.host === null ? (first.mailbox ?? '') : `${first.mailbox ?? ''}@${first.host}`);
+  if (name !== '') return collated(foldText(name));
+  const address = first.host === null ? (first.mailbox ?? '') : `${first.mailbox ?? ''}@${first.host}`;
+  return collated(foldText(address));
 }

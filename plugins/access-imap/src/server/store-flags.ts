@@ -3,7 +3,7 @@ import type { FlagChange, MailboxEntry } from '@postroad/core';
 import { formatSet, type StoreCommand } from '../protocol/index.js';
 import { enableCondstore } from './condstore.js';
 import { notAllowed } from './find-mailbox.js';
-import { fetchHead, refresh, uidText, writeFlags } from './news.js';
+import { fetchHead, refresh, tellKeywords, uidText, writeFlags } from './news.js';
 import { bad, no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 import { rightOfFlag, type View } from './view.js';
@@ -61,6 +61,7 @@ function start(
       if (session.view !== view) return no('the mailbox is gone');
       const before = indexes.map((index) => view.entries[index] as MailboxEntry);
       for (const entry of result.entries) view.replaceQuietly(entry);
+      tellKeywords(session, view);
       tellChanged(session, view, command, before, new Set(result.refused));
       return finish(view, command, result.refused);
     },

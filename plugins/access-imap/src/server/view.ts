@@ -180,9 +180,15 @@ export class View {
     const changed = isChanged ? this.#takeChanged() : [];
     const newFrom = Math.min(this.#told, this.#entries.length);
     this.#told = this.#entries.length;
+    const hasNewKeywords = this.takeNewKeywords();
+    return { expunged, expungedUids, exists, changed, newFrom, hasNewKeywords };
+  }
+
+  /** Whether there are keywords that FLAGS has not told yet; from now on it has. */
+  takeNewKeywords(): boolean {
     const hasNewKeywords = this.#hasNewKeywords;
     this.#hasNewKeywords = false;
-    return { expunged, expungedUids, exists, changed, newFrom, hasNewKeywords };
+    return hasNewKeywords;
   }
 
   #takeChanged(): number[] {
