@@ -41,6 +41,9 @@ async function serverWith(options: CheckAuthOptions, names: FixedNames, more: Te
       tap(
         'header',
         (message, _findings, prefix) => {
+          // A report that nobody could be reached may follow.
+          const { protocol, identity } = message.transaction.connection;
+          if (protocol === 'code' && identity === undefined) return undefined;
           const lines = prefix.map(({ name, value }) => `${name}: ${value}\r\n`).join('');
           const header = parseHeader(Buffer.concat([Buffer.from(lines), message.body.headerBytes]));
           taken.push({ header, findings, authentication: message.get(messageAuthentication) });

@@ -115,7 +115,8 @@ async function send(
         { order: 'early' },
       );
       tap('header', async (message) => {
-        queued = (await readBody(message.body, 100_000)).toString();
+        // The first: a report that nobody could be reached may follow.
+        queued ||= (await readBody(message.body, 100_000)).toString();
         return undefined;
       });
     },

@@ -1,11 +1,9 @@
-/** Postfix's own smtp client delivers to our receiver, over TLS and with CHUNKING offered. */
+/**
+ * Postfix's own smtp client delivers to our receiver, over TLS and with CHUNKING offered, which it does not use: Postfix
+ * knows BDAT as a server only. Exim's client does (`from-exim.test.ts`).
+ */
 import type { ConnectionState, TransactionState } from '@postroad/core';
-import {
-  createTestMetrics,
-  playDialogue,
-  startTestReceiver,
-  type TestReceiver,
-} from '@postroad/core/testing';
+import { playDialogue, startTestReceiver, type TestReceiver } from '@postroad/core/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testCertificate, testKey } from './certificate.js';
 import { type Postfix, postfixMissing, startPostfix } from './postfix.js';
@@ -23,14 +21,11 @@ describe.skipIf(postfixMissing !== undefined)(`Postfix delivers (${postfixMissin
   let starting: Promise<Postfix> | undefined;
   let receiver: TestReceiver;
   const tls: (string | undefined)[] = [];
-  const metrics = createTestMetrics();
-  const chunks = () => metrics.samples().find(({ name }) => name === 'receive_chunks_total')?.value ?? 0;
 
   beforeAll(async () => {
     receiver = await startTestReceiver({
       certificate: { key: testKey, cert: testCertificate },
       isTlsRequired: true,
-      metrics,
       policy: {
         dataStart(transaction: TransactionState) {
           tls.push((transaction.connection as ConnectionState).tls?.version);
@@ -75,9 +70,8 @@ describe.skipIf(postfixMissing !== undefined)(`Postfix delivers (${postfixMissin
   }
 
   test.each(Object.entries(cases))(
-    '%s, unchanged, over TLS, by BDAT',
+    '%s, unchanged, over TLS',
     async (_name, body) => {
-      const before = chunks();
       const message = await relayed('alice@example.org> BODY=8BITMIME', 'bob@example.net>', body);
       const expected = body.replaceAll(/\\x([0-9a-f]{2})/g, (_, hex) =>
         String.fromCharCode(Number.parseInt(hex, 16)),
@@ -86,7 +80,6 @@ describe.skipIf(postfixMissing !== undefined)(`Postfix delivers (${postfixMissin
       expect(message?.content).toMatch(/^Received: from client\.example/);
       expect(message?.envelope.reversePath).toEqual({ localPart: 'alice', domain: 'example.org' });
       expect(tls.at(-1)).toBe('TLSv1.3');
-      expect(chunks()).toBeGreaterThan(before);
       expect(receiver.refusals).toEqual([]);
     },
     120_000,

@@ -35,13 +35,22 @@ export interface Unpacked {
   start(): Promise<UnpackedServer>;
 }
 
+const eximMissing = whyMissing('usr/sbin/exim4', ['Debian-exim']);
+
+/** Exim as the server before ours: what it takes for example.org it sends on to a port, over TLS and by BDAT. */
+export const eximBefore = {
+  missing: eximMissing,
+  start: (onwardPort: number) =>
+    start('Debian-exim', (directory, port) => eximFiles(directory, port, onwardPort), eximCommand),
+};
+
 /** Both of them. */
 export const unpackedServers: readonly Unpacked[] = [
   {
     name: 'Exim',
     offers: { pipelining: true, chunking: true, smtpUtf8: true },
     mayFailAtTls: false,
-    missing: whyMissing('usr/sbin/exim4', ['Debian-exim']),
+    missing: eximMissing,
     start: () => start('Debian-exim', eximFiles, eximCommand),
   },
   {
@@ -134,7 +143,7 @@ function eximCommand(directory: string): string {
   return `mkdir -p /etc/exim4 && mount --bind ${directory}/etc /etc/exim4 && exec ${root}/usr/sbin/exim4 -bdf`;
 }
 
-function eximFiles(directory: string, port: number): Readonly<Record<string, string>> {
+function eximFiles(directory: string, port: number, onwardPort = 1): Readonly<Record<string, string>> {
   const configuration = `primary_hostname = exim.test
 exim_path = ${root}/usr/sbin/exim4
 spool_directory = ${directory}/spool
@@ -159,15 +168,26 @@ acl_rcpt:
  deny local_parts = nobody
       message = 550 5.1.1 no such user
  defer local_parts = later
- accept domains = example.net
+ accept domains = example.net : example.org
  deny message = 550 5.7.1 not here
 acl_data:
  accept
 begin routers
+onward:
+ driver = manualroute
+ domains = example.org
+ transport = onward
+ route_list = * 127.0.0.1
+ self = send
 box:
  driver = accept
  transport = box
 begin transports
+onward:
+ driver = smtp
+ port = ${onwardPort}
+ hosts_require_tls = *
+ hosts_try_chunking = *
 box:
  driver = appendfile
  directory = ${directory}/mail/box
