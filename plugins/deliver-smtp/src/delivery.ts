@@ -163,6 +163,7 @@ class DeliveryRun {
       route: this.#route,
       tls: this.#tls,
       isRelaxed: this.#isRelaxed,
+      isTlsRequired: this.#message.parameters.requireTls,
       signal,
       note: (trouble) => this.#note(trouble),
       noteTls: (result) => this.#noteTls(result),

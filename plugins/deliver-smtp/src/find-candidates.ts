@@ -1,5 +1,5 @@
 /** From the hosts of a route to addresses that may be connected to, each with what the session must fulfil. */
-import type { TlsPolicy, TlsSessionResult } from '@postroad/core';
+import { isMailError, reply, type TlsPolicy, type TlsSessionResult } from '@postroad/core';
 import { type Candidate, Candidates } from './candidates.js';
 import type { Deliverer } from './deliverer.js';
 import type { SmtpRoute, Trouble } from './session-maker.js';
@@ -14,6 +14,8 @@ export interface FindOptions {
   readonly tls: TlsPolicy | 'implicit';
   /** The sender wants it delivered whatever the domain asks for (RFC 8689 section 5, TLS-Required: No). */
   readonly isRelaxed: boolean;
+  /** The sender wants it protected all the way (REQUIRETLS). */
+  readonly isTlsRequired: boolean;
   readonly signal: AbortSignal;
   /** Told why a host can't be used. */
   note(trouble: Trouble): void;
@@ -41,20 +43,46 @@ async function lookUp(target: Target, options: FindOptions): Promise<readonly Ca
   }
   const security = await securityFor(target, options);
   if ('refusal' in security) {
-    if (route.transport === 'mx') options.noteTls(refusedResult(route.domain, target.host, security));
-    options.note({ status: 'deferred', reply: security.refusal });
+    const isOfPolicy = route.transport === 'mx' && security.refusal !== unvouched;
+    if (isOfPolicy) options.noteTls(refusedResult(route.domain, target.host, security));
+    const status = security.refusal.code >= 500 ? 'failed' : 'deferred';
+    options.note({ status, reply: security.refusal });
     return [];
   }
   return found.addresses.map((address) => ({ target, address, port: target.port, security }));
 }
 
 /** What the host must prove; only mail exchangers have policies of their own. */
-async function securityFor({ host, port }: Target, options: FindOptions): Promise<Security | RefusedHost> {
-  const { deliverer, route, tls, isRelaxed, signal } = options;
+async function securityFor(target: Target, options: FindOptions): Promise<Security | RefusedHost> {
+  const { deliverer, route, tls, isRelaxed, isTlsRequired, signal } = options;
+  const { host, port } = target;
   if (route.transport !== 'mx' || tls === 'implicit' || isRelaxed) {
     return { tls, by: 'policy', names: [host] };
   }
   const { resolver, mtaSts, config } = deliverer;
   const of = { domain: route.domain, host, port, wished: tls };
-  return await securityOf(of, { resolver, mtaSts, useDane: config.dane, signal });
+  const security = await securityOf(of, { resolver, mtaSts, useDane: config.dane, signal });
+  if (!isTlsRequired || 'refusal' in security || target.isImplicit === true) return security;
+  return (await isVouchedFor(security, route.domain, options)) ? security : { refusal: unvouched, by: 'sts' };
 }
+
+/** RFC 8689 section 2: DNSSEC or an MTA-STS policy must say that the host is the domain's. */
+async function isVouchedFor(
+  security: Security,
+  domain: string,
+  { deliverer: { resolver }, signal }: FindOptions,
+): Promise<boolean> {
+  if (security.by !== 'policy' && security.isTesting !== true) return true;
+  try {
+    return (await resolver.dnssec?.mx(domain, signal))?.isAuthentic === true;
+  } catch (error) {
+    if (!isMailError(error, 'E_DNS')) throw error;
+    return false;
+  }
+}
+
+const unvouched = reply(
+  550,
+  '7.30',
+  'nothing vouches for the mail exchangers of the domain, which the sender requires with TLS',
+);

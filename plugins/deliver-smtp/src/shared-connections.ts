@@ -28,5 +28,7 @@ export async function findShared(
     isRelaxed = isTlsNotRequired(message);
     scope = isRelaxed ? `${route.domain} relaxed` : route.domain;
   }
+  // Who is vouched for is a matter of the domain too (RFC 8689 section 2).
+  if (route.transport === 'mx' && message.parameters.requireTls) scope = `${route.domain} REQUIRETLS`;
   return { key: JSON.stringify([site, scope, tls, helloName, ...who]), isRelaxed };
 }

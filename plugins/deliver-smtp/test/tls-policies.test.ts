@@ -188,3 +188,65 @@ describe('MTA-STS', () => {
     await expect(fetch('example.net', signal)).rejects.toThrow(/text\/html/);
   });
 });
+
+describe('REQUIRETLS', () => {
+  const requiring = { parameters: { requireTls: true } } as const;
+  const able = () => serveScript(polite({ offers: ['PIPELINING', 'STARTTLS', 'REQUIRETLS'] }));
+  const signed = (isAuthentic: boolean): Partial<Resolver> => ({
+    mx: async () => exchangers,
+    dnssec: {
+      mx: async () => ({ records: exchangers, isAuthentic }),
+      addresses: async () => ({ records: ['127.0.0.1'], isAuthentic: false }),
+      tlsa: async () => ({ records: [], isAuthentic: false }),
+    },
+  });
+  const sts: Partial<Resolver> = { mx: async () => exchangers, txt: async () => ['v=STSv1; id=1;'] };
+  const policyOf = (mode: string) => async () =>
+    `version: STSv1\nmode: ${mode}\nmx: mx.example.net\nmax_age: 86400\n`;
+  const unvouched = [
+    'failed 550 5.7.30 nothing vouches for the mail exchangers of the domain, which the sender requires with TLS',
+  ];
+
+  test.each([
+    ['signed MX records', signed(true), undefined, delivered],
+    ['MX records that are not signed', signed(false), undefined, unvouched],
+    ['a resolver that nobody trusts', { mx: async () => exchangers }, undefined, unvouched],
+    ['a policy of MTA-STS', sts, policyOf('enforce'), delivered],
+    ['a policy in testing', sts, policyOf('testing'), unvouched],
+    [
+      'signatures that can not be looked up',
+      {
+        ...signed(true),
+        dnssec: { ...signed(true).dnssec, mx: () => Promise.reject(new MailError('E_DNS', 'no')) },
+      } as Partial<Resolver>,
+      undefined,
+      unvouched,
+    ],
+  ])('goes to the servers of a domain with %s', async (_name, resolver, fetchPolicy, expected) => {
+    const server = await able();
+    const made = harness({
+      port: server.port,
+      trusted: true,
+      dane: false,
+      resolver,
+      ...(fetchPolicy && { fetchPolicy }),
+    });
+    expect(told(await made.deliver(mx, requiring))).toEqual(expected);
+    if (expected === delivered) expect(server.lines.join()).toContain('> REQUIRETLS');
+  });
+
+  test('goes over no connection that was opened for less', async () => {
+    const server = await able();
+    const { deliver } = harness({
+      port: server.port,
+      trusted: true,
+      tls: 'verified',
+      resolver: signed(false),
+      dane: false,
+    });
+    expect(told(await deliver(mx))).toEqual(delivered);
+    expect(told(await deliver(mx, requiring))).toEqual(unvouched);
+    expect(told(await deliver(mx))).toEqual(delivered);
+    expect(server.connections).toBe(1);
+  });
+});
