@@ -102,6 +102,9 @@ describe.skipIf(isMissing)(
       const late = createClientAuthorities(own.file, createVirtualClock(systemClock.now() + 3 * 86_400_000));
       await late.start();
       expect(late.read(new X509Certificate(alice.cert))).toBeUndefined();
+      const early = createClientAuthorities(own.file, createVirtualClock(systemClock.now() - 3 * 86_400_000));
+      await early.start();
+      expect(early.read(new X509Certificate(alice.cert))).toBeUndefined();
     });
 
     it('refuse the start without authorities', async () => {

@@ -41,6 +41,7 @@ export {
   type TestMtaOptions,
 } from './start-test-mta.js';
 export { testAuthenticator } from './test-authenticator.js';
+export { makeTestCertificate } from './test-certificate.js';
 export {
   startTestReceiver,
   type TakenMessage,

@@ -85,6 +85,36 @@ test('the message of RFC 8463 appendix A verifies with both of its keys', async 
   ]);
 });
 
+/** RFC 6376 appendix A.2, with the key of its appendix C. */
+const signedByRfc6376 = [
+  'DKIM-Signature: v=1; a=rsa-sha256; s=brisbane; d=example.com;',
+  '      c=simple/simple; q=dns/txt; i=joe@football.example.com;',
+  '      h=Received : From : To : Subject : Date : Message-ID;',
+  '      bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;',
+  '      b=AuUoFEfDxTDkHlLXSZEpZj79LICEps6eda7W3deTVFOk4yAUoqOB',
+  '      4nujc7YopdG5dWLSdNg6xNAZpOPr+kHxt1IrE+NahM6L/LbvaHut',
+  '      KVdkLLkpVaVVQPzeRDI009SO2Il5Lu7rDNH6mZckBdrIx0orEtZV',
+  '      4bmp/YzhwvcubU4=;',
+  'Received: from client1.football.example.com  [192.0.2.1]',
+  '      by submitserver.example.com with SUBMISSION;',
+  '      Fri, 11 Jul 2003 21:01:54 -0700 (PDT)',
+  // The rest is that of RFC 8463, but for a blank.
+  signed.slice(signed.indexOf('From: Joe')).replace('game.  Are', 'game. Are'),
+].join('\r\n');
+
+test('the message of RFC 6376 appendix A verifies, with its fields as they are, and fails when one is unfolded', async () => {
+  const texts = {
+    'brisbane._domainkey.example.com':
+      'v=DKIM1; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDwIRP/UC3SBsEmGqZ9ZJW3/DkMoGeLnQg1fWn7/zYtIxN2SnFCjxOCKG9v3b4jYfcTNh5ijSsq631uBItLa7od+v/RtdC2UzJ1lWT947qR+Rcac2gbto/NMqJ0fzfVjH4OuKhitdY9tf6mcwGjaNBcWToIMmPSPDdQPNUYckcQ2QIDAQAB',
+  };
+  const { dkim } = await check(signedByRfc6376, texts);
+  expect(dkim).toMatchObject([
+    { result: 'pass', domain: 'example.com', selector: 'brisbane', algorithm: 'rsa-sha256', isWhole: true },
+  ]);
+  const unfolded = signedByRfc6376.replace('  [192.0.2.1]', ' [192.0.2.1]');
+  expect(await words(unfolded, texts)).toEqual(['fail: bad signature']);
+});
+
 test('what was changed fails, and what can not be known for now is a temperror', async () => {
   expect(await words(signed.replace('dinner', 'supper'))).toEqual(Array(2).fill('fail: bad signature'));
   expect(await words(signed.replace('hungry', 'thirsty'))).toEqual(

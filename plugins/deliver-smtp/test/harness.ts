@@ -57,7 +57,8 @@ const counter = { increase() {} };
 export function createHarness(
   options: DeliverSmtpOptions & {
     readonly resolver?: Partial<Resolver>;
-    readonly trusted?: boolean;
+    /** Whether the certificate of the tests is believed, or which other one. */
+    readonly trusted?: boolean | string;
     readonly fetchPolicy?: FetchStsPolicy;
   } = {},
 ): Harness {
@@ -89,7 +90,9 @@ export function createHarness(
     scopes: new PolicyScopes({ resolver: names, clock, mtaSts, useDane: config.dane }),
     sites: new SiteNames({ resolver: names, clock }),
     mtaSts,
-    secureContext: createSecureContext(trusted ? { ca: testCertificate } : {}),
+    secureContext: createSecureContext(
+      trusted === false ? {} : { ca: trusted === true ? testCertificate : trusted },
+    ),
     counters: { opened: counter, reused: counter },
   };
   return {

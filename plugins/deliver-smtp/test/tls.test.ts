@@ -1,3 +1,5 @@
+import { systemClock } from '@postroad/core';
+import { makeTestCertificate } from '@postroad/core/testing';
 import { describe, expect, test } from 'vitest';
 import { harness, serve, smtp, told } from './scene.js';
 import { polite, type ScriptedServer } from './scripted-server.js';
@@ -30,6 +32,23 @@ describe('TLS', () => {
     const report = await harness({ tls: 'verified', trusted: true }).deliver(smtp(server));
     expect(report.tls).toMatch(/ verified$/);
     expect(server.messages).toHaveLength(1);
+  });
+
+  test('that must be verified looks at when the certificate is valid', async () => {
+    const yearMs = 365 * 86_400_000;
+    const deliverTo = async (beginsMs: number, tls: 'verified' | 'opportunistic' = 'verified') => {
+      const nowMs = systemClock.now() + beginsMs;
+      const certificate = await makeTestCertificate({ hostname: 'mx.example.net', nowMs });
+      const server = await serve(polite({ offers, certificate }));
+      return told(await harness({ tls, trusted: certificate.cert }).deliver(smtp(server)));
+    };
+    const refused = ['deferred 451 4.7.5 the certificate of the server can not be verified'];
+    const taken = ['delivered 250 2.0.0 taken'];
+    expect(await deliverTo(-86_400_000)).toEqual(taken);
+    expect(await deliverTo(-20 * yearMs)).toEqual(refused);
+    expect(await deliverTo(2 * yearMs)).toEqual(refused);
+    // Who asks for no more than encryption gets it.
+    expect(await deliverTo(-20 * yearMs, 'opportunistic')).toEqual(taken);
   });
 
   test('from the first octet', async () => {

@@ -17,11 +17,7 @@ export const config = z.strictObject({
   organization: z.string().describe('our name in reports; the server’s by default').optional(),
   sends: z.boolean().describe('whether reports are sent').default(true),
   receives: z.array(address).describe('addresses that the reports of others come to').default([]),
-  flushMs: z
-    .int()
-    .min(100)
-    .describe('how long results stay in memory only')
-    .default(5 * second),
+  flushMs: z.int().min(100).describe('how long results stay in memory only').default(second),
   checkMs: z
     .int()
     .min(100)
