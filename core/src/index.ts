@@ -221,6 +221,7 @@ export {
   type OpenListener,
 } from './services/listeners.js';
 export { type LogFields, Logger } from './services/logger.js';
+export { createLoginFailures, LoginFailures } from './services/login-failures.js';
 export {
   type AnnotationPlace,
   type ChangeNotice,

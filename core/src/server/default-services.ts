@@ -16,6 +16,7 @@ import { createResolver } from '../services/dns-resolver.js';
 import { createCertificates, type OwnedCertificates } from '../services/file-certificates.js';
 import { Listeners } from '../services/listeners.js';
 import { Logger } from '../services/logger.js';
+import { LoginFailures } from '../services/login-failures.js';
 import { Metrics } from '../services/metrics.js';
 import { Outbox } from '../services/outbox.js';
 import type { GenerationListeners } from '../services/port-table.js';
@@ -78,6 +79,7 @@ export function bindDefaults(
   bind(Random, random);
   bind(Metrics, metrics);
   bind(Counters, house.counters);
+  bind(LoginFailures, house.loginFailures);
   bind(Changes, house.changes);
   bind(Worker, { index: house.worker?.index ?? 0, count: house.worker?.count ?? 1 });
   bind(Logger, log);

@@ -6,6 +6,7 @@ import type { Changes } from '../services/changes.js';
 import type { Clock } from '../services/clock.js';
 import type { Counters } from '../services/counters.js';
 import type { Logger } from '../services/logger.js';
+import { createLoginFailures, type LoginFailures } from '../services/login-failures.js';
 import type { Metrics } from '../services/metrics.js';
 import { createMetrics } from '../services/metrics-registry.js';
 import { openFilesMax } from '../services/open-files.js';
@@ -40,6 +41,7 @@ export interface House {
   /** What this process itself has counted. */
   readonly ownMetrics: Metrics;
   readonly counters: Counters;
+  readonly loginFailures: LoginFailures;
   readonly changes: Changes;
   readonly worker: WorkerLink | undefined;
   readonly keeper: Keeper;
@@ -69,6 +71,7 @@ export function createHouse(services: MtaServices): House {
     metrics: worker?.shareMetrics(own) ?? own,
     ownMetrics: own,
     counters: worker?.counters ?? createMemoryCounters({ clock }),
+    loginFailures: createLoginFailures(clock),
     changes: worker?.changes ?? nobodyElse,
     worker,
     keeper: createKeeper(),

@@ -6,12 +6,12 @@ import {
   definePlugin,
   isMailError,
   Listeners,
+  LoginFailures,
   MailboxStore,
   optional,
   Spool,
 } from '@postroad/core';
 import { ConnectionCounts } from './server/connection-counts.js';
-import { LoginFailures } from './server/login-failures.js';
 import { configSchema, type ListenConfig, listensOf } from './server/options.js';
 import { serveConnection } from './server/serve.js';
 import type { ServerContext } from './server/session.js';
@@ -27,13 +27,13 @@ export const accessImap = definePlugin({
     store: MailboxStore,
     spool: Spool,
     clock: Clock,
+    failures: LoginFailures,
     certificates: optional(Certificates),
   },
   setup({ config, services, hostname, log, onStart }) {
-    const { authenticator, store, spool, clock, certificates } = services;
+    const { authenticator, store, spool, clock, certificates, failures } = services;
     const { limits } = config;
     const counts = new ConnectionCounts();
-    const failures = new LoginFailures(clock, limits.loginFailureDelayMs);
     const server: ServerContext = {
       hostname,
       store,

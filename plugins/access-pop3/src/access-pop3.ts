@@ -7,11 +7,11 @@ import {
   definePlugin,
   Listeners,
   type ListenOptions,
+  LoginFailures,
   MailboxStore,
   MailError,
   optional,
 } from '@postroad/core';
-import { createLoginFailures } from './login-failures.js';
 import { createMaildropLocks } from './maildrop-locks.js';
 import { accessPop3Schema, listensOf, type Pop3ListenOptions } from './options.js';
 import { serveClient } from './serve-client.js';
@@ -28,10 +28,11 @@ export const accessPop3 = definePlugin({
     authenticator: Authenticator,
     store: MailboxStore,
     clock: Clock,
+    failures: LoginFailures,
     certificates: optional(Certificates),
   },
   setup({ config, services, log, metrics, onStart, keep }) {
-    const { authenticator, store, clock, listeners, certificates } = services;
+    const { authenticator, store, clock, failures, listeners, certificates } = services;
     const { limits, markSeen } = config;
     const retrieved = metrics.counter('pop3_messages_retrieved_total', 'Messages sent by RETR and TOP');
     const sessions = createSessionCounts(
@@ -46,7 +47,6 @@ export const accessPop3 = definePlugin({
         async () => createMaildropLocks(),
         async () => {},
       );
-      const failures = createLoginFailures(clock, limits.loginFailureDelayMs);
       const refusesUtf8Messages = config.utf8Messages === 'refuse';
       const shared = { authenticator, store, clock, log, limits, markSeen };
       const server = { ...shared, locks, failures, refusesUtf8Messages, retrieved };

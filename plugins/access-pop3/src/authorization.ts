@@ -165,7 +165,7 @@ async function enter(session: Session, mechanism: string, result: Authentication
 /** A failure costs time, and after a few the connection. */
 async function fail(session: Session, answer: string): Promise<void> {
   const { server, connection, wire } = session;
-  const delayMs = server.failures.add(connection.remoteAddress);
+  const delayMs = server.failures.add(connection.remoteAddress, server.limits.loginFailureDelayMs);
   if (delayMs > 0) {
     await wire.flush();
     // Aborted when the client leaves: then nobody waits for the answer.

@@ -6,9 +6,9 @@ import type {
   ConnectionState,
   Counter,
   Logger,
+  LoginFailures,
   MailboxStore,
 } from '@postroad/core';
-import type { LoginFailures } from './login-failures.js';
 import type { Maildrop } from './maildrop.js';
 import type { MaildropLocks } from './maildrop-locks.js';
 import type { Pop3Limits } from './options.js';

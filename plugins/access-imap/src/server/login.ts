@@ -84,7 +84,7 @@ async function enter(session: Session, mechanism: string, result: Authentication
 /** A wrong password costs time, more with each from that address, and after a few the connection. */
 async function fail(session: Session, outcome: Outcome): Promise<Outcome> {
   const { clock, limits, failures } = session.server;
-  const delayMs = failures.add(session.connection.remoteAddress);
+  const delayMs = failures.add(session.connection.remoteAddress, limits.loginFailureDelayMs);
   session.loginFailures++;
   if (delayMs > 0) await clock.sleep(delayMs, session.connection.signal).catch(() => undefined);
   if (session.loginFailures >= limits.loginFailuresMax) {

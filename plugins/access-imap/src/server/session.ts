@@ -7,13 +7,13 @@ import type {
   Clock,
   ConnectionState,
   Logger,
+  LoginFailures,
   Mailbox,
   MailboxStore,
   Spool,
 } from '@postroad/core';
 import type { NameEncoding, ReaderLimits, StringOptions } from '../protocol/index.js';
 import type { ConnectionCounts } from './connection-counts.js';
-import type { LoginFailures } from './login-failures.js';
 import { NewsPump } from './news-pump.js';
 import type { Notify } from './notify.js';
 import type { Limits, ListenConfig } from './options.js';
