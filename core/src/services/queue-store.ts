@@ -97,6 +97,10 @@ export interface NewQueuedRecipient {
   readonly holdReason?: string;
   /** The way it goes instead of what the `route` hook says. */
   readonly redirect?: Route;
+  /** Tries begun elsewhere, at the server that it was exported from. */
+  readonly attempts?: number;
+  /** The sender was told of the delay already. */
+  readonly isDelayTold?: boolean;
 }
 
 /** Who takes recipients for delivery, and for how long. */

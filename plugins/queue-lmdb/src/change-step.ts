@@ -2,7 +2,7 @@
 import { changedRecipient, type QueueChange } from '@postroad/core';
 import type { Batch } from './commit-queue.js';
 import { park, putLeased, type QueueState, recipientGone, unpark } from './queue-state.js';
-import type { StoredRecipient } from './record-codec.js';
+import type { StoredRecipient } from './recipient-codec.js';
 import { firstDueAtMs } from './site-cursor.js';
 
 /** Changes recipients as they were found in this very step; resolves with how many were changed. */

@@ -1,4 +1,5 @@
 /** Moves what is young to the tables: off the way of those who wait for an answer, a part at a time. */
+import type { Logger } from '@postroad/core';
 import type { CrashPoint } from './journal/journal.js';
 import { type Change, type Tables, table } from './tables/tables.js';
 import type { Young } from './young/young.js';
@@ -9,6 +10,8 @@ export interface JournalMark {
   readonly epoch: Buffer;
   /** Frames up to this one are in the tables. */
   readonly appliedSequence: number;
+  /** There are no others: it was closed in peace. */
+  readonly isClosed?: boolean;
 }
 
 const markKey = 'journal';
@@ -19,11 +22,12 @@ const bytesMax = 1024 * 1024;
 export function readMark(tables: Tables): JournalMark | undefined {
   const record = tables.get(table.facts, markKey);
   if (record === undefined) return undefined;
-  const { epoch, appliedSequence } = JSON.parse(record.toString()) as {
+  const mark = JSON.parse(record.toString()) as {
     epoch: string;
     appliedSequence: number;
+    isClosed?: boolean;
   };
-  return { epoch: Buffer.from(epoch, 'hex'), appliedSequence };
+  return { ...mark, epoch: Buffer.from(mark.epoch, 'hex') };
 }
 
 /**
@@ -56,7 +60,16 @@ export async function moveLowered(
   crashPoint?.('checkpoint-done');
 }
 
-function markChange({ epoch, appliedSequence }: JournalMark): Change {
-  const mark = { epoch: epoch.toString('hex'), appliedSequence };
-  return { table: table.facts, key: markKey, value: Buffer.from(JSON.stringify(mark)) };
+/** Says that the journal holds nothing more, so that nobody reads it. Never rejects: it would be read and found empty. */
+export async function closeMark(tables: Tables, mark: JournalMark, log: Logger): Promise<void> {
+  try {
+    await tables.commit([markChange({ ...mark, isClosed: true })]);
+  } catch (error) {
+    log.warn('queue could not note that it was closed', { error });
+  }
+}
+
+function markChange(mark: JournalMark): Change {
+  const record = JSON.stringify({ ...mark, epoch: mark.epoch.toString('hex') });
+  return { table: table.facts, key: markKey, value: Buffer.from(record) };
 }

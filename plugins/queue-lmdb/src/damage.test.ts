@@ -1,11 +1,22 @@
 import { mkdir, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Body, bodyFromBytes, type Logger, MailError, readBody } from '@postroad/core';
+import { crc32 } from 'node:zlib';
+import {
+  type Body,
+  bodyFromBytes,
+  type Logger,
+  MailError,
+  newRecipient,
+  type QueuedRecipient,
+  readBody,
+} from '@postroad/core';
 import { createSeededRandom, createVirtualClock, sampleMessage } from '@postroad/core/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { dueKey, recipientKey } from './keys.js';
 import { openLmdbQueueStore } from './lmdb-queue-store.js';
-import { decodeMessage, decodeRecipient, encodeMessage, encodeRecipient } from './record-codec.js';
+import { decodeRecipient, encodeRecipient } from './recipient-codec.js';
+import { decodeMessage, encodeMessage } from './record-codec.js';
 import { openLmdbTables } from './tables/lmdb-tables.js';
 import { table } from './tables/tables.js';
 
@@ -61,14 +72,66 @@ describe('records', () => {
       site: 'new',
       isDelayTold: false,
     } as const;
+    const key = recipientKey('m1', 0);
     const record = encodeRecipient({ recipient });
-    expect(decodeRecipient(record)).toEqual({ recipient });
+    expect(decodeRecipient(key, record)).toEqual({ recipient });
+    expect(() => decodeRecipient('m1', record)).toThrow(MailError);
     for (let at = 0; at < record.length; at++) {
       const changed = Buffer.from(record);
       changed[at] = (changed[at] as number) ^ 1;
-      expect(() => decodeRecipient(changed), `octet ${at}`).toThrow(MailError);
+      expect(() => decodeRecipient(key, changed), `octet ${at}`).toThrow(MailError);
     }
   });
+});
+
+it('of recipients keep every field', () => {
+  const recipient: QueuedRecipient = {
+    messageId: 'm1',
+    index: 12,
+    address: { localPart: 'j\u00f6rg', domain: 'b.test' },
+    notify: ['failure', 'delay'],
+    orcpt: 'rfc822;bob',
+    state: 'leased',
+    dueAtMs: 1_700_000_000_123,
+    leaseOwner: 'o',
+    leaseToken: 't',
+    attempts: 3,
+    unsettledAttempts: 1,
+    lastAttemptAtMs: 5,
+    lastReply: { code: 451, detail: '4.1', text: 'later' },
+    lastRemote: 'mx.b.test',
+    bounceReason: 'enough',
+    redirect: { transport: 'mx', domain: 'c.test' },
+    site: 'mx:b.test',
+    isDelayTold: true,
+  };
+  const stored = { recipient, ordered: { action: 'hold', reason: 'odd' }, isBodyInFile: true } as const;
+  expect(decodeRecipient(recipientKey('m1', 12), encodeRecipient(stored))).toEqual(stored);
+});
+
+it('opens a queue from before there was a journal', async () => {
+  const { recipients: _recipients, ...message } = sampleMessage('m1', [{ to: 'bob@b.test' }]);
+  const recipient = newRecipient(sampleMessage('m1', [{ to: 'bob@b.test' }]), 0);
+  const json = Buffer.from(`\u0001${JSON.stringify({ recipient })}`);
+  const crc = Buffer.alloc(4);
+  crc.writeUInt32BE(crc32(json));
+  const counted = { messages: 1, ready: 1, waiting: 0, leased: 0, held: 0 };
+  const tables = await openLmdbTables(directory);
+  await tables.commit([
+    { table: table.messages, key: 'm1', value: encodeMessage(message, false) },
+    { table: table.recipients, key: recipientKey('m1', 0), value: Buffer.concat([json, crc]) },
+    { table: table.due, key: dueKey(recipient), value: Buffer.alloc(0) },
+    { table: table.facts, key: 'counters', value: Buffer.from(JSON.stringify(counted)) },
+  ]);
+  await tables.close();
+  const store = await openLmdbQueueStore({ directory, ...services });
+  expect((await store.start('o', nowMs)).quarantined).toEqual([]);
+  expect(await store.count()).toMatchObject({ messages: 1, byState: { ready: 1 } });
+  const [leased] = await store.lease({ nowMs, lease, limit: 10 });
+  expect(leased).toMatchObject({ messageId: 'm1', address: { localPart: 'bob' }, attempts: 1 });
+  await store.settle('o', [{ messageId: 'm1', index: 0, to: 'done' }]);
+  expect((await store.count()).recipients).toBe(0);
+  await store.close();
 });
 
 describe('a damaged queue', () => {

@@ -4,7 +4,7 @@
  */
 import type { Clock, Logger, Random, Timer } from '@postroad/core';
 import { MailError } from '@postroad/core';
-import { moveLowered, readMark } from './checkpoint.js';
+import { closeMark, moveLowered, readMark } from './checkpoint.js';
 import { type Counters, counterList, countersChange, readCounters, setCounters } from './counters.js';
 import { epochBytes } from './journal/frame.js';
 import { type CrashPoint, createJournal, type Journal } from './journal/journal.js';
@@ -72,6 +72,7 @@ export function createJournaled(options: JournaledOptions): Journaled {
   let isOld = false;
   /** There is no room for more until something has been moved. */
   let isRefusing = false;
+  let isClosing = false;
   let timer: Timer | undefined;
   /** What the lower layer's last transaction says. */
   let last: { readonly appliedSequence: number; readonly counters: Change } | undefined;
@@ -102,7 +103,7 @@ export function createJournaled(options: JournaledOptions): Journaled {
   }
 
   function arm(): void {
-    if (timer !== undefined || (young.isEmpty && young.lowered === undefined)) return;
+    if (isClosing || timer !== undefined || (young.isEmpty && young.lowered === undefined)) return;
     timer = options.clock.after(limits.youngMsMax, () => {
       timer = undefined;
       isOld = true;
@@ -175,17 +176,20 @@ export function createJournaled(options: JournaledOptions): Journaled {
     },
     failed: () => (journal.isBroken ? repair() : Promise.resolve()),
     async close() {
-      await moving;
-      if (!journal.isBroken && !young.isEmpty) await turn();
-      await moving;
+      isClosing = true;
       timer?.cancel();
+      await moving;
+      if (!journal.isBroken) await turn();
+      await moving;
+      const isMoved = young.isEmpty && young.lowered === undefined && !journal.isBroken;
+      if (isMoved) await closeMark(tables, { epoch, appliedSequence: journal.sequence }, log);
       await journal.close();
     },
   };
 }
 
 async function readContent({ disk, log }: JournaledOptions, mark: ReturnType<typeof readMark>) {
-  if (mark === undefined) return { frames: [], damaged: [] };
+  if (mark === undefined || mark.isClosed) return { frames: [], damaged: [] };
   const content = await readJournal(disk, mark.epoch, mark.appliedSequence);
   for (const file of content.damaged)
     log.error('queue journal is damaged; what could be read goes on', { file });

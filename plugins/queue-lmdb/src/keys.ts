@@ -16,6 +16,14 @@ export function recipientKey(id: string, index: number): string {
   return `${id}/${index.toString().padStart(indexDigits, '0')}`;
 }
 
+/** What a recipient's key says; `undefined` when it is none. */
+export function readRecipientKey(key: string): { messageId: string; index: number } | undefined {
+  const slash = key.length - indexDigits - 1;
+  const index = Number(key.slice(slash + 1));
+  if (key[slash] !== '/' || !Number.isSafeInteger(index)) return undefined;
+  return { messageId: key.slice(0, slash), index };
+}
+
 /** The range of keys of one message's recipients. */
 export function recipientRange(id: string): { readonly start: string; readonly end: string } {
   // '0' is the character behind '/'.

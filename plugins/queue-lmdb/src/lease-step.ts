@@ -5,7 +5,7 @@ import { pop, push } from './heap.js';
 import { type DueEntry, recipientKey } from './keys.js';
 import { setAside } from './quarantine.js';
 import { putLeased, type QueueState, unpark } from './queue-state.js';
-import { decodeRecipient, type StoredRecipient } from './record-codec.js';
+import { decodeRecipient, type StoredRecipient } from './recipient-codec.js';
 import { openSiteCursor, type SiteCursor } from './site-cursor.js';
 import { table } from './tables/tables.js';
 
@@ -73,7 +73,7 @@ function readParked(state: QueueState, batch: Batch, entry: DueEntry): StoredRec
   const record = state.tables.get(table.recipients, key);
   if (record === undefined) return undefined;
   try {
-    const stored = decodeRecipient(record);
+    const stored = decodeRecipient(key, record);
     const isOfEntry = stored.recipient.site === entry.site && stored.recipient.dueAtMs === entry.dueAtMs;
     return isOfEntry ? stored : undefined;
   } catch {

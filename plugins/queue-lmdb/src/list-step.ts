@@ -4,7 +4,8 @@ import type { Batch } from './commit-queue.js';
 import { recipientKey, recipientRange } from './keys.js';
 import { setAside } from './quarantine.js';
 import type { QueueState } from './queue-state.js';
-import { decodeMessage, decodeRecipient, type StoredRecipient } from './record-codec.js';
+import { decodeRecipient, type StoredRecipient } from './recipient-codec.js';
+import { decodeMessage } from './record-codec.js';
 import { type Entry, table } from './tables/tables.js';
 
 /** Some recipients of a filter, and where to go on. */
@@ -77,7 +78,7 @@ function* leasedBetween(
 
 function read(state: QueueState, batch: Batch, key: string, value: Buffer): StoredRecipient | undefined {
   try {
-    return decodeRecipient(value);
+    return decodeRecipient(key, value);
   } catch {
     // The reason is in the report of the record that is set aside.
     setAside(state, batch, 'recipients', key, value);

@@ -4,7 +4,7 @@ import type { BodyFiles } from './body-files.js';
 import type { Batch } from './commit-queue.js';
 import type { Counters } from './counters.js';
 import { dueKey, recipientKey, recipientRange } from './keys.js';
-import { encodeRecipient, type StoredRecipient } from './record-codec.js';
+import { encodeRecipient, type StoredRecipient } from './recipient-codec.js';
 import type { SiteHeads } from './site-heads.js';
 import { empty, type TableReader, table } from './tables/tables.js';
 

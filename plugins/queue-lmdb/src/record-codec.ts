@@ -1,20 +1,12 @@
 /**
- * Records as octets. Every record ends with a checksum over what is not the body, so that a torn or foreign record is
+ * Messages as octets. Every record ends with a checksum over what is not the body, so that a torn or foreign record is
  * told from a good one; the body is covered by its length (LMDB writes whole pages, and a body is never rewritten).
  *
  * Message: version (1), length of facts (4), length of payload (4), facts as JSON, payload, CRC-32 of the rest (4).
- * The payload is the whole body when it is inline, else the header section. Recipient: version, JSON, CRC-32.
+ * The payload is the whole body when it is inline, else the header section.
  */
 import { crc32 } from 'node:zlib';
-import {
-  type Body,
-  bodyFromBytes,
-  bodyFromFile,
-  MailError,
-  type QueueChange,
-  type QueuedMessage,
-  type QueuedRecipient,
-} from '@postroad/core';
+import { type Body, bodyFromBytes, bodyFromFile, MailError, type QueuedMessage } from '@postroad/core';
 
 const version = 1;
 const headBytes = 9;
@@ -60,7 +52,7 @@ export function decodeMessage(record: Buffer, fileOf: (id: string) => string): Q
     throw unreadable('message');
   }
   const factsEnd = headBytes + factsBytes;
-  const { shared, file } = parse(record.subarray(headBytes, factsEnd), 'message') as {
+  const { shared, file } = parseRecord(record.subarray(headBytes, factsEnd), 'message') as {
     shared: Omit<QueuedMessage, 'body'>;
     file?: FileFacts;
   };
@@ -72,39 +64,12 @@ export function decodeMessage(record: Buffer, fileOf: (id: string) => string): Q
   return { ...shared, body };
 }
 
-/** A recipient's record. */
-export function encodeRecipient(stored: StoredRecipient): Buffer {
-  const json = JSON.stringify(stored);
-  const length = Buffer.byteLength(json);
-  const record = Buffer.allocUnsafe(1 + length + crcBytes);
-  record[0] = version;
-  record.write(json, 1);
-  record.writeUInt32BE(crc32(record.subarray(0, 1 + length)), 1 + length);
-  return record;
-}
-
-/** The recipient of a record. Throws `E_QUEUE_RECORD`. */
-export function decodeRecipient(record: Buffer): StoredRecipient {
-  const end = record.length - crcBytes;
-  if (end < 1 || record[0] !== version) throw unreadable('recipient');
-  if (record.readUInt32BE(end) !== crc32(record.subarray(0, end))) throw unreadable('recipient');
-  return parse(record.subarray(1, end), 'recipient') as StoredRecipient;
-}
-
-/** A recipient as it is kept. */
-export interface StoredRecipient {
-  readonly recipient: QueuedRecipient;
-  /** What an operator wants of it when its try has ended. */
-  readonly ordered?: QueueChange;
-  /** Whether the message's body is a file, which goes with its last recipient. */
-  readonly isBodyInFile?: boolean;
-}
-
 function crcOfMessage(record: Buffer, factsBytes: number): number {
   return crc32(record.subarray(0, headBytes + factsBytes));
 }
 
-function parse(bytes: Buffer, what: string): unknown {
+/** The JSON of a record. Throws `E_QUEUE_RECORD`. */
+export function parseRecord(bytes: Buffer, what: string): unknown {
   try {
     return JSON.parse(bytes.toString());
   } catch (cause) {
@@ -112,6 +77,7 @@ function parse(bytes: Buffer, what: string): unknown {
   }
 }
 
-function unreadable(what: string, cause?: unknown): MailError {
+/** The error for a record that can't be read. */
+export function unreadable(what: string, cause?: unknown): MailError {
   return new MailError('E_QUEUE_RECORD', `a ${what} record of the queue can't be read`, { cause });
 }

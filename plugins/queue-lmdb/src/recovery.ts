@@ -4,7 +4,7 @@ import type { Batch, CommitQueue } from './commit-queue.js';
 import { recipientRange } from './keys.js';
 import { setAside } from './quarantine.js';
 import { putLeased, type QueueState } from './queue-state.js';
-import { decodeRecipient, type StoredRecipient } from './record-codec.js';
+import { decodeRecipient, type StoredRecipient } from './recipient-codec.js';
 import { endLease } from './settle-step.js';
 import { sitesOfIndex } from './site-cursor.js';
 import { type Entry, table } from './tables/tables.js';
@@ -75,7 +75,7 @@ function recoverStep(
   const quarantined: string[] = [];
   const recovered: StoredRecipient[] = [];
   for (const { key, value } of entries) {
-    const stored = tryDecode(value);
+    const stored = tryDecode(key, value);
     if (stored === undefined) quarantined.push(setAside(state, batch, 'leased', key, value));
     else {
       putLeased(state, batch, stored);
@@ -87,9 +87,9 @@ function recoverStep(
   return { recovered: recovered.length, quarantined, next };
 }
 
-function tryDecode(record: Buffer): StoredRecipient | undefined {
+function tryDecode(key: string, record: Buffer): StoredRecipient | undefined {
   try {
-    return decodeRecipient(record);
+    return decodeRecipient(key, record);
   } catch {
     // The reason is in the report of the record that is set aside.
     return undefined;

@@ -9,7 +9,7 @@ import {
 } from '@postroad/core';
 import type { Batch } from './commit-queue.js';
 import { deactivate, park, type QueueState, recipientGone, removeLeased } from './queue-state.js';
-import type { StoredRecipient } from './record-codec.js';
+import type { StoredRecipient } from './recipient-codec.js';
 
 /** Applies the settlements of recipients that the owner holds; others are ignored. */
 export function settleStep(

@@ -131,8 +131,13 @@ describe('an exported queue', () => {
       ),
     );
     await from.put(sampleMessage('m2', [{ to: 'e@f.test' }]), { owner: 'run-1', untilMs: 9e15 });
+    await from.put(sampleMessage('m0', [{ to: 'g@h.test' }]));
+    const lease = { owner: 'run-1', untilMs: 9e15 };
+    await from.lease({ nowMs: 1_900_000_000_000, lease, limit: 1 });
+    const later = { to: 'waiting', dueAtMs: 2_000_000_000_000, isDelayTold: true } as const;
+    await from.settle('run-1', [{ messageId: 'm0', index: 0, ...later }]);
     const file = join(directory, 'queue.jsonl');
-    expect(await exportQueue(from, {}, file)).toEqual({ messages: 1, recipients: 2, skipped: 1 });
+    expect(await exportQueue(from, {}, file)).toEqual({ messages: 2, recipients: 3, skipped: 1 });
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     await expect(exportQueue(from, {}, file)).rejects.toMatchObject({ code: 'E_QUEUE_ARCHIVE' });
 
@@ -140,12 +145,13 @@ describe('an exported queue', () => {
     await to.start('run-2', 0);
     const spool = createSpool({ directory: join(directory, 'spool'), inlineOctetsMax: 1000 });
     await spool.open();
-    expect(await importQueue(to, spool, file)).toEqual({ messages: 1, recipients: 2, known: 0 });
-    expect(await importQueue(to, spool, file)).toEqual({ messages: 0, recipients: 0, known: 1 });
+    expect(await importQueue(to, spool, file)).toEqual({ messages: 2, recipients: 3, known: 0 });
+    expect(await importQueue(to, spool, file)).toEqual({ messages: 0, recipients: 0, known: 2 });
     const message = await to.message('m1');
     expect((await readBody(message?.body as never, 300_000)).equals(octets)).toBe(true);
     const { recipients } = await to.range({}, { limit: 10 });
     expect(recipients).toMatchObject([
+      { address: { localPart: 'g' }, state: 'waiting', attempts: 1, unsettledAttempts: 0, isDelayTold: true },
       { address: { localPart: 'a' }, state: 'waiting', dueAtMs: 2_000_000_000_000, attempts: 0 },
       { address: { localPart: 'c' }, state: 'held', holdReason: 'odd' },
     ]);

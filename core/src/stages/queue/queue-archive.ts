@@ -124,7 +124,7 @@ async function writeMessage(
   await write({ end: message.id });
 }
 
-/** What a recipient begins with at the other server: its tries count anew, what it waits for stays. */
+/** What a recipient begins with at the other server: what was tried counts, what it waits for stays. */
 function freshRecipient(one: QueuedRecipient): NewQueuedRecipient {
   return {
     address: one.address,
@@ -132,6 +132,8 @@ function freshRecipient(one: QueuedRecipient): NewQueuedRecipient {
     ...(one.orcpt === undefined ? {} : { orcpt: one.orcpt }),
     ...(one.redirect === undefined ? {} : { redirect: one.redirect }),
     site: 'new',
+    ...(one.attempts === 0 ? {} : { attempts: one.attempts }),
+    ...(one.isDelayTold ? { isDelayTold: true } : {}),
     ...(one.state === 'waiting' ? { dueAtMs: one.dueAtMs } : {}),
     ...(one.state === 'held' ? { holdReason: one.holdReason ?? 'held' } : {}),
   };

@@ -22,10 +22,10 @@ export function newRecipient(message: NewQueuedMessage, index: number, lease?: L
     ...(of.redirect === undefined ? {} : { redirect: of.redirect }),
     state: 'ready',
     dueAtMs: message.receivedAtMs,
-    attempts: 0,
+    attempts: of.attempts ?? 0,
     unsettledAttempts: 0,
     site: of.site,
-    isDelayTold: false,
+    isDelayTold: of.isDelayTold ?? false,
   };
   if (of.holdReason !== undefined) return { ...fresh, state: 'held', dueAtMs: 0, holdReason: of.holdReason };
   if (of.dueAtMs !== undefined && of.dueAtMs > message.receivedAtMs) {
