@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { simulateNodes } from './simulate-nodes.js';
+
+/** Set `SEED` to repeat one run; `SEEDS` to try more. */
+const { SEED, SEEDS } = process.env;
+const runs = SEED === undefined ? Math.min(Number(SEEDS ?? 100), 400) : 1;
+const first = SEED === undefined ? 1 : Number(SEED);
+
+describe('many nodes on one queue, simulated', () => {
+  it(`keeps its promises in ${runs} runs from seed ${first}`, { timeout: 300_000 }, async () => {
+    const sums = { acknowledged: 0, delivered: 0, copies: 0, troubles: 0, quietRuns: 0 };
+    for (let seed = first; seed < first + runs; seed++) {
+      const { counts, troubles } = await simulateNodes({ seed }).catch((cause: unknown) => {
+        throw new Error(`SEED=${seed} breaks a promise`, { cause });
+      });
+      const number = Object.values(troubles).reduce((sum, one) => sum + one, 0);
+      sums.acknowledged += counts.acknowledged;
+      sums.delivered += counts.delivered;
+      sums.copies += counts.copies;
+      sums.troubles += number;
+      if (number === 0) sums.quietRuns++;
+    }
+    if (runs < 100) return;
+    // Otherwise nothing was tested.
+    expect(sums.acknowledged).toBeGreaterThan(10 * runs);
+    expect(sums.delivered).toBeGreaterThan(5 * runs);
+    expect(sums.troubles).toBeGreaterThan(2 * runs);
+    expect(sums.copies).toBeGreaterThan(0);
+    expect(sums.quietRuns).toBeGreaterThan(0);
+  });
+
+  it('is the same run for the same seed', async () => {
+    expect(await simulateNodes({ seed: 7 })).toEqual(await simulateNodes({ seed: 7 }));
+  });
+});
