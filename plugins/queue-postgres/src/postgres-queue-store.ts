@@ -1,13 +1,11 @@
 /** The queue in PostgreSQL, shared by as many nodes as like. */
 import {
-  bodyFromBytes,
   type Clock,
   isMailError,
   type Lease,
   type Logger,
   MailError,
   type NewQueuedMessage,
-  type QueuedMessage,
   type QueuedRecipient,
   type QueueStore,
   type Settlement,
@@ -21,12 +19,12 @@ import {
   listen,
   type Postgres,
 } from '@postroad/postgres';
-import { openChunks, writeChunks } from './chunked-bodies.js';
+import { writeChunks } from './chunked-bodies.js';
 import { createLeaser } from './lease.js';
 import { change, count, range } from './list.js';
 import { createNodes, giveBackLapsed, type Nodes } from './nodes.js';
 import { type PreparedMessage, prepareMessage, putStatement } from './put.js';
-import { messageFacts, messageOf } from './rows.js';
+import { createMessageReader } from './read-messages.js';
 import { settle } from './settle.js';
 import { createSettlements, type Settlements } from './settlements.js';
 import { removeLeftovers } from './sweep.js';
@@ -169,8 +167,9 @@ function createNoticer({ database, clock, log, node }: PostgresQueueOptions): ()
 
 /** What only reads. */
 function readsOf(database: Postgres): Pick<QueueStore, 'message' | 'range' | 'count' | 'recall'> {
+  const read = createMessageReader(database);
   return {
-    message: (id) => guarded(() => readMessage(database, id)),
+    message: (id) => guarded(() => read(id)),
     range: (filter, page) => guarded(() => range(database, filter, page)),
     count: (filter = {}) => guarded(() => count(database, filter)),
     recall: (name) => guarded(() => recall(database, name)),
@@ -208,18 +207,6 @@ async function commitAgain(
     );
     if (rows.length < items.length) throw cause;
   }
-}
-
-async function readMessage(database: Postgres, id: string): Promise<QueuedMessage | undefined> {
-  const [row] = await database.query<{ facts: string; body: Buffer | null }>(
-    'SELECT facts, body FROM postroad_queue_messages WHERE id = $1 AND remaining > 0',
-    [id],
-  );
-  if (row === undefined) return undefined;
-  const { shared, chunked } = messageFacts(id, row.facts);
-  if (chunked !== undefined) return messageOf(shared, await openChunks(database, id, chunked));
-  if (row.body === null) throw new MailError('E_QUEUE_RECORD', `message ${id} has no body`);
-  return messageOf(shared, bodyFromBytes(row.body));
 }
 
 async function remember(database: Postgres, name: string, fact: string | undefined): Promise<void> {

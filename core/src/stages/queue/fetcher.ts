@@ -115,10 +115,14 @@ export function createFetcher(
       if (group === undefined) byMessage.set(recipient.messageId, [recipient]);
       else group.push(recipient);
     }
-    for (const [id, group] of byMessage) {
-      const message = of.dispatcher.message(id) ?? (await load(id, group));
-      if (message !== undefined) of.dispatcher.take(message, group);
-    }
+    // All at once, so that a store over a network may read them together; taken in their order.
+    const loaded = await Promise.all(
+      [...byMessage].map(async ([id, group]) => {
+        const message = of.dispatcher.message(id) ?? (await load(id, group));
+        return { message, group };
+      }),
+    );
+    for (const { message, group } of loaded) if (message !== undefined) of.dispatcher.take(message, group);
   }
 
   async function load(id: string, group: readonly QueuedRecipient[]): Promise<QueuedMessage | undefined> {

@@ -91,7 +91,8 @@ export function createNodeLedger(): NodeLedger {
       const since = begunAt.get(recipient) ?? counts.crashes;
       if (fate.takenSince !== undefined || fate.isEnded) {
         const first = Math.min(fate.takenSince ?? since, since);
-        if (!fate.isLie) requireLoss(first, `${key} of ${message.id} was delivered twice, and nothing was lost between`);
+        if (!fate.isLie)
+          requireLoss(first, `${key} of ${message.id} was delivered twice, and nothing was lost between`);
         counts.copies++;
       }
       fate.takenSince = Math.min(fate.takenSince ?? since, since);
@@ -128,7 +129,9 @@ export function createNodeLedger(): NodeLedger {
         if (!fate.isAcknowledged || fate.isEnded) continue;
         const state = there.get(key)?.state;
         if (state === 'held') continue;
-        throw new BrokenPromise(state === undefined ? `${key} is lost` : `${key} is ${state} after its lifetime`);
+        throw new BrokenPromise(
+          state === undefined ? `${key} is lost` : `${key} is ${state} after its lifetime`,
+        );
       }
     },
     get isDone() {

@@ -103,7 +103,9 @@ export function openNodeStore(options: NodeStoreOptions): QueueStore {
     message: (id) => ask(() => queue.message(id)),
     range: (filter, { limit }) =>
       ask(() => {
-        const all = queue.recipients().filter((one) => matchesFilter(filter, one, () => queue.message(one.messageId)));
+        const all = queue
+          .recipients()
+          .filter((one) => matchesFilter(filter, one, () => queue.message(one.messageId)));
         return { recipients: all.slice(0, limit) };
       }),
     change: async () => 0,

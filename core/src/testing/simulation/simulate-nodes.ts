@@ -3,12 +3,10 @@
  * stand still or say goodbye, and links to the database that are cut. The same seed is the same run.
  */
 import { bodyFromBytes } from '../../body/inline-body.js';
-import type { Clock } from '../../services/clock.js';
 import type { Logger } from '../../services/logger.js';
 import { createMetrics } from '../../services/metrics-registry.js';
-import type { QueueStore } from '../../services/queue-store.js';
 import type { Random } from '../../services/random.js';
-import { createScheduler, type Scheduler } from '../../stages/queue/scheduler.js';
+import { createScheduler } from '../../stages/queue/scheduler.js';
 import { schedulerOptions } from '../../stages/queue/scheduler-options.js';
 import type { SchedulerPolicy } from '../../stages/queue/scheduler-policy.js';
 import { sampleMessage } from '../sample-message.js';
@@ -19,6 +17,7 @@ import { createNodeLedger, type NodeLedger } from './node-ledger.js';
 import { openNodeStore } from './node-store.js';
 import { createPeers, type PeerKind, type Peers } from './peers.js';
 import { SharedQueue } from './shared-queue.js';
+import { type SimulatedNode as Node, nodeClock } from './simulated-node.js';
 
 /** What a run did. */
 export interface NodesSimulationResult {
@@ -38,7 +37,16 @@ const startMs = 1_700_000_000_000;
 const lifetimeMs = 60 * minute;
 const nodeTimeoutMs = minute;
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
-const kinds: readonly PeerKind[] = ['good', 'slow', 'refusing', 'greylisting', 'rising', 'flaky', 'throwing', 'silent'];
+const kinds: readonly PeerKind[] = [
+  'good',
+  'slow',
+  'refusing',
+  'greylisting',
+  'rising',
+  'flaky',
+  'throwing',
+  'silent',
+];
 
 interface World {
   readonly clock: VirtualClock;
@@ -51,24 +59,13 @@ interface World {
   broken: unknown;
 }
 
-interface Node {
-  readonly name: string;
-  runs: number;
-  scheduler: Scheduler | undefined;
-  store: QueueStore | undefined;
-  skewMs: number;
-  isAlive: boolean;
-  isPaused: boolean;
-  isCut: boolean;
-  /** What is to go on when it does not stand still any more. */
-  readonly held: (() => void)[];
-}
-
 /** Runs the simulation; rejects with a `BrokenPromise` when the queue breaks one. */
 export async function simulateNodes({ seed }: { readonly seed: number }): Promise<NodesSimulationResult> {
   const world = createWorld(seed);
   const { clock, random, ledger } = world;
-  const nodes = Array.from({ length: 2 + Math.floor(random.number() * 4) }, (_, at) => createNode(world, `n${at}`));
+  const nodes = Array.from({ length: 2 + Math.floor(random.number() * 4) }, (_, at) =>
+    createNode(world, `n${at}`),
+  );
   for (const node of nodes) void boot(world, node).catch(report(world));
   const arrivals = scheduleArrivals(world, nodes);
   // Some runs have none: then nothing may be done twice at all.
@@ -90,7 +87,10 @@ function createWorld(seed: number): World {
   const random = createSeededRandom(seed);
   const clock = createVirtualClock(startMs, 0);
   const ledger = createNodeLedger();
-  const domains = ['sender.test', ...Array.from({ length: 2 + Math.floor(random.number() * 4) }, (_, at) => `d${at}.test`)];
+  const domains = [
+    'sender.test',
+    ...Array.from({ length: 2 + Math.floor(random.number() * 4) }, (_, at) => `d${at}.test`),
+  ];
   const kindOf = new Map<string, PeerKind>([['sender.test', 'good']]);
   for (const domain of domains.slice(1)) {
     kindOf.set(domain, kinds[Math.floor(random.number() * kinds.length)] as PeerKind);
@@ -158,31 +158,6 @@ async function boot(world: World, node: Node): Promise<void> {
   node.store = store;
 }
 
-/** Time as the node sees it: shifted, and standing still with it. */
-function nodeClock(clock: Clock, node: Node, isAlive: () => boolean): Clock {
-  const gate = (run: () => void): void => {
-    if (!isAlive()) return;
-    if (node.isPaused) node.held.push(() => gate(run));
-    else run();
-  };
-  const after: Clock['after'] = (delayMs, run) => clock.after(delayMs, () => gate(run));
-  return {
-    now: () => clock.now() + node.skewMs,
-    monotonic: () => clock.monotonic(),
-    after,
-    sleep: (delayMs, signal) =>
-      new Promise((resolve, reject) => {
-        const timer = after(delayMs, resolve);
-        const abort = (): void => {
-          timer.cancel();
-          reject(signal?.reason as Error);
-        };
-        if (signal?.aborted === true) abort();
-        else signal?.addEventListener('abort', abort, { once: true });
-      }),
-  };
-}
-
 function policyOf(world: World, node: Node, isAlive: () => boolean, owner: string): SchedulerPolicy {
   const { random, ledger, clock } = world;
   return {
@@ -193,7 +168,9 @@ function policyOf(world: World, node: Node, isAlive: () => boolean, owner: strin
         // Whatever befell the node: it begins nothing that others may have.
         for (const one of request.recipients) {
           if (!world.queue.isLeasedBy(one, owner))
-            throw new BrokenPromise(`${node.name} began ${one.messageId}/${one.index}, which it does not hold`);
+            throw new BrokenPromise(
+              `${node.name} began ${one.messageId}/${one.index}, which it does not hold`,
+            );
         }
         // The peer does not stand still when we do; we hear of its answer later.
         return await world.peers.deliver(request, signal, isAlive);

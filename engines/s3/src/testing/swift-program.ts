@@ -2,7 +2,9 @@
 
 /** What `python3` runs; it prints the port when it answers, and ends with its standard input. */
 export const swiftProgram = String.raw`
-import json, os, sys
+import json, os, signal, sys
+# An interrupt at the keyboard is meant for whoever started us, who ends us.
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 import eventlet
 eventlet.monkey_patch()
 from eventlet import wsgi, listen

@@ -1,0 +1,58 @@
+/** Reading messages: those that are asked for in one turn of the loop come with one statement. */
+import { bodyFromBytes, MailError, type QueuedMessage } from '@postroad/core';
+import type { Postgres } from '@postroad/postgres';
+import { openChunks } from './chunked-bodies.js';
+import { messageFacts, messageOf } from './rows.js';
+
+/** Reads one message; `undefined` when it is gone. */
+export type MessageReader = (id: string) => Promise<QueuedMessage | undefined>;
+
+/** Most messages of one statement: their bodies are below the inline limit each, and in memory together. */
+const messagesMax = 64;
+
+interface Row {
+  readonly id: string;
+  readonly facts: string;
+  readonly body: Buffer | null;
+}
+
+interface Asked {
+  found(row: Row | undefined): void;
+  failed(error: unknown): void;
+}
+
+/** A reader over the tables. */
+export function createMessageReader(database: Postgres): MessageReader {
+  let asked = new Map<string, Asked[]>();
+
+  function flush(): void {
+    const all = [...asked];
+    asked = new Map();
+    for (let at = 0; at < all.length; at += messagesMax) void read(all.slice(at, at + messagesMax));
+  }
+
+  async function read(batch: readonly (readonly [id: string, asked: readonly Asked[]])[]): Promise<void> {
+    try {
+      const rows = await database.query<Row>(
+        'SELECT id, facts, body FROM postroad_queue_messages WHERE id = ANY ($1::text[]) AND remaining > 0',
+        [batch.map(([id]) => id)],
+      );
+      const byId = new Map(rows.map((row) => [row.id, row]));
+      for (const [id, all] of batch) for (const one of all) one.found(byId.get(id));
+    } catch (error) {
+      for (const [, all] of batch) for (const one of all) one.failed(error);
+    }
+  }
+
+  return async (id) => {
+    const row = await new Promise<Row | undefined>((found, failed) => {
+      if (asked.size === 0) queueMicrotask(flush);
+      asked.set(id, [...(asked.get(id) ?? []), { found, failed }]);
+    });
+    if (row === undefined) return undefined;
+    const { shared, chunked } = messageFacts(id, row.facts);
+    if (chunked !== undefined) return messageOf(shared, await openChunks(database, id, chunked));
+    if (row.body === null) throw new MailError('E_QUEUE_RECORD', `message ${id} has no body`);
+    return messageOf(shared, bodyFromBytes(row.body));
+  };
+}
