@@ -110,9 +110,12 @@ function createSchedulerOf(house: House, generation: Generation): Scheduler {
     random,
     log: generation.log,
   });
-  const options = shareOf(schedulerOptions(generation.options.queue), house.worker?.count ?? 1);
+  const store = container.get(QueueStore);
+  const whole = schedulerOptions(generation.options.queue);
+  // Those who share a queue are counted by it, workers of this machine among them.
+  const options = store.isShared === true ? whole : shareOf(whole, house.worker?.count ?? 1);
   return createScheduler({
-    store: container.get(QueueStore),
+    store,
     policy,
     clock,
     random,

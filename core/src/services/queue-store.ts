@@ -263,6 +263,11 @@ export interface QueueStore {
    */
   isHeld?(recipients: readonly QueuedRecipient[]): boolean;
   /**
+   * Left out by stores that one process has for itself. How many processes work the queue at the moment, as far as this
+   * one knows: limits of deliveries are divided by it, so that all together keep to them.
+   */
+  sharers?(): number;
+  /**
    * Left out by stores that one process has for itself. Calls `listener` when others may have put work in; returns how to
    * stop.
    */

@@ -17,6 +17,8 @@ export interface Nodes {
   /** Whether this node is known to be among the nodes, so that what it leases is left to it. */
   readonly isMember: boolean;
   readonly owner: string | undefined;
+  /** How many nodes there were when this one last said that it is there. */
+  readonly count: number;
   /** By how much the database's clock is ahead of ours. */
   readonly skewMs: number;
   /** Says goodbye and gives back what it holds. */
@@ -45,15 +47,17 @@ export function createNodes(options: NodesOptions): Nodes {
   let heardAtMs = Number.NEGATIVE_INFINITY;
   let lostAtMs = Number.NEGATIVE_INFINITY;
   let skewMs = 0;
+  let count = 1;
   const isMember = (): boolean => clock.monotonic() - heardAtMs < (nodeTimeoutMs * 3) / 4;
 
   async function beat(): Promise<void> {
     const beganMs = clock.monotonic();
     const askedAtMs = clock.now();
-    const [row] = await database.query<{ is_new: boolean; now_ms: number }>(
+    const [row] = await database.query<{ is_new: boolean; now_ms: number; others: number }>(
       `INSERT INTO postroad_queue_nodes AS n (owner, name, seen_at) VALUES ($1, $2, now())
        ON CONFLICT (owner) DO UPDATE SET seen_at = now()
-       RETURNING (xmax = 0) AS is_new, (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms`,
+       RETURNING (xmax = 0) AS is_new, (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms,
+         (SELECT count(*) FROM postroad_queue_nodes o WHERE o.owner <> n.owner) AS others`,
       [owner, name],
     );
     const isReturning = row?.is_new === true && heardAtMs > Number.NEGATIVE_INFINITY;
@@ -62,6 +66,7 @@ export function createNodes(options: NodesOptions): Nodes {
       log.warn('this node was away for too long: what it had leased is given to others', { owner });
     }
     skewMs = Math.round((row?.now_ms ?? askedAtMs) - (askedAtMs + clock.now()) / 2);
+    count = (row?.others ?? 0) + 1;
     heardAtMs = beganMs;
   }
 
@@ -94,6 +99,9 @@ export function createNodes(options: NodesOptions): Nodes {
     },
     get owner() {
       return owner;
+    },
+    get count() {
+      return count;
     },
     get skewMs() {
       return skewMs;

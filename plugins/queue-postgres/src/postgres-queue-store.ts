@@ -108,6 +108,7 @@ export function openPostgresQueueStore(options: PostgresQueueOptions): QueueStor
     remember: (name, fact) => guarded(() => remember(database, name, fact)),
     isShared: true,
     isHeld: (recipients) => nodes.isHeld(recipients),
+    sharers: () => nodes.count,
     onWork(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -76,6 +76,15 @@ describe.skipIf(postgresMissing !== undefined)('nodes that share a queue', () =>
     expect(new Set(all).size).toBe(100);
   });
 
+  it('count each other, so that all together keep to the limits', async () => {
+    const a = await node('a', { nodeTimeoutMs: 2_000 });
+    const b = await node('b', { nodeTimeoutMs: 2_000 });
+    expect([a.sharers?.(), b.sharers?.()]).toEqual([1, 2]);
+    await expect.poll(() => a.sharers?.()).toBe(2);
+    await stores.pop()?.close();
+    await expect.poll(() => a.sharers?.()).toBe(1);
+  });
+
   it('hear of work that another could not keep for itself', async () => {
     const [a, b] = [await node('a'), await node('b')];
     let heard = 0;

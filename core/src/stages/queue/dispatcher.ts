@@ -121,7 +121,7 @@ function createHands(
   const hands: Hands = {
     parts,
     messages: createActiveMessages(),
-    sites: createSiteTable(options),
+    sites: createSiteTable(options, () => parts.store.sharers?.() ?? 1),
     siteNames: createSiteNames(policy, options, failed),
     settler: createSettler({
       ...parts,

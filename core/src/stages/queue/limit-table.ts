@@ -53,8 +53,12 @@ const forgottenAfterMs = 86_400_000;
 /** How long those wait that are too many at once: an end of one of the others is not foreseen. */
 const atOnceWaitMs = 250;
 
-/** A table for the rules; all that fit a delivery count. */
-export function createLimitTable(rules: readonly LimitRule[]): LimitTable {
+/** A table for the rules; all that fit a delivery count. So many `sharers` keep to them together. */
+export function createLimitTable(rules: readonly LimitRule[], sharers: () => number = () => 1): LimitTable {
+  const mostOf = ({ deliveriesMax }: LimitRule): number =>
+    deliveriesMax === undefined
+      ? Number.POSITIVE_INFINITY
+      : Math.max(1, Math.ceil(deliveriesMax / Math.max(1, sharers())));
   const compiled = rules.map(compile);
   const buckets = new Map<string, Bucket>();
 
@@ -82,7 +86,7 @@ export function createLimitTable(rules: readonly LimitRule[]): LimitTable {
       if (compiled.length === 0) return undefined;
       let untilMs = nowMs;
       for (const bucket of bucketsOf(job, nowMs)) {
-        if (bucket.active >= (bucket.rule.deliveriesMax ?? Number.POSITIVE_INFINITY)) return {};
+        if (bucket.active >= mostOf(bucket.rule)) return {};
         for (const { limit } of bucket.rates) untilMs = Math.max(untilMs, limit.allowedAtMs(nowMs));
       }
       return untilMs > nowMs ? { untilMs } : undefined;
@@ -91,11 +95,10 @@ export function createLimitTable(rules: readonly LimitRule[]): LimitTable {
       let latestMs = nowMs;
       for (const bucket of bucketsOf(job, nowMs)) {
         let openMs = nowMs;
-        let spanMs =
-          bucket.active >= (bucket.rule.deliveriesMax ?? Number.POSITIVE_INFINITY) ? atOnceWaitMs : 0;
+        let spanMs = bucket.active >= mostOf(bucket.rule) ? atOnceWaitMs : 0;
         for (const { limit, unit, intervalMs } of bucket.rates) {
           openMs = Math.max(openMs, limit.allowedAtMs(nowMs));
-          spanMs = Math.max(spanMs, unitsOf(job, unit) * intervalMs);
+          spanMs = Math.max(spanMs, unitsOf(job, unit) * intervalMs * Math.max(1, sharers()));
         }
         bucket.backlogUntilMs = Math.max(bucket.backlogUntilMs, openMs) + spanMs;
         latestMs = Math.max(latestMs, bucket.backlogUntilMs);
@@ -106,7 +109,9 @@ export function createLimitTable(rules: readonly LimitRule[]): LimitTable {
     begin(job, nowMs) {
       for (const bucket of bucketsOf(job, nowMs)) {
         bucket.active++;
-        for (const { limit, unit } of bucket.rates) limit.take(nowMs, unitsOf(job, unit));
+        // What we take, the others may take too.
+        for (const { limit, unit } of bucket.rates)
+          limit.take(nowMs, unitsOf(job, unit) * Math.max(1, sharers()));
       }
     },
     ended(job) {

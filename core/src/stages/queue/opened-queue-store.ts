@@ -14,6 +14,7 @@ export function openedQueueStore(opened: () => QueueStore | undefined): QueueSto
       return opened()?.isShared === true;
     },
     isHeld: (recipients) => opened()?.isHeld?.(recipients) ?? true,
+    sharers: () => opened()?.sharers?.() ?? 1,
     onWork: (listener) => opened()?.onWork?.(listener) ?? (() => undefined),
     start: async (owner, nowMs) => (await store()).start(owner, nowMs),
     put: async (message, lease) => (await store()).put(message, lease),

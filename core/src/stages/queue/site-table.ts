@@ -62,13 +62,15 @@ const sitesMax = 10_000;
 const waitInMemoryMsMax = 5_000;
 const lineMax = 20;
 
-/** An empty table. */
-export function createSiteTable(options: SchedulerOptions): SiteTable {
+/** An empty table. Limits are divided by `sharers`: so many processes work the queue at the moment. */
+export function createSiteTable(options: SchedulerOptions, sharers: () => number = () => 1): SiteTable {
+  /** Our part of a limit; one at least, so that nobody stands still. */
+  const part = (count: number): number => Math.max(1, Math.ceil(count / Math.max(1, sharers())));
   const ruleOf = createSiteRules(options.sites);
   const sites = new Map<string, Site>();
   // Sites with waiting deliveries, in the order of their turns.
   const turns = new Map<string, Site>();
-  const limits = createLimitTable(options.limits);
+  const limits = createLimitTable(options.limits, sharers);
   let active = 0;
   let recipients = 0;
   // When the first delivery that a limit blocked may begin; found anew each time `next` looks.
@@ -104,9 +106,15 @@ export function createSiteTable(options: SchedulerOptions): SiteTable {
    * So one site alone may take half of all, and however many are slow, there is a slot for the next.
    */
   function mayBegin(site: Site, nowMs: number): boolean {
-    const free = options.deliveriesMax - active - (options.deliveriesMax >> 2);
+    const deliveriesMax = part(options.deliveriesMax);
+    const free = deliveriesMax - active - (deliveriesMax >> 2);
     if (site.active > 0 && site.active >= 2 * free) return false;
-    return site.active < site.health.window(nowMs) && (site.rate?.allowedAtMs(nowMs) ?? nowMs) <= nowMs;
+    return site.active < windowOf(site, nowMs) && (site.rate?.allowedAtMs(nowMs) ?? nowMs) <= nowMs;
+  }
+
+  function windowOf(site: Site, nowMs: number): number {
+    const most = part(ruleOf(site.name)?.deliveriesMax ?? options.deliveriesPerSiteMax);
+    return Math.min(site.health.window(nowMs), most);
   }
 
   function passes(job: DeliveryJob, nowMs: number): boolean {
@@ -137,14 +145,15 @@ export function createSiteTable(options: SchedulerOptions): SiteTable {
     },
     next(nowMs) {
       blockedUntilMs = undefined;
-      if (active >= options.deliveriesMax) return undefined;
+      if (active >= part(options.deliveriesMax)) return undefined;
       for (const site of turns.values()) {
         if (!mayBegin(site, nowMs)) continue;
         const job = site.waiting.take(limits.isEmpty ? undefined : (one) => passes(one, nowMs));
         if (job === undefined) continue;
         removeTurn(site);
         limits.begin(job, nowMs);
-        site.rate?.take(nowMs, job.recipients.length);
+        // What we take, the others may take too.
+        site.rate?.take(nowMs, job.recipients.length * Math.max(1, sharers()));
         site.active++;
         active++;
         return job;
@@ -172,7 +181,7 @@ export function createSiteTable(options: SchedulerOptions): SiteTable {
     status(name, nowMs) {
       // One that is not in use is as one that nothing is known of.
       const site = sites.get(name) ?? createSite(name, options, ruleOf(name));
-      return { window: site.health.window(nowMs), active: site.active };
+      return { window: windowOf(site, nowMs), active: site.active };
     },
     takeWaiting(name) {
       turns.delete(name);

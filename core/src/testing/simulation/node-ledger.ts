@@ -123,6 +123,9 @@ export function createNodeLedger(): NodeLedger {
         }
       }
     },
+    isWritten: (settlements, additions) =>
+      settlements.some((one) => fates.get(keyOf(one))?.isEnded === true) ||
+      additions.some(({ id }) => fates.has(`${id}/0`)),
     finish(left) {
       const there = new Map(left.map((one) => [keyOf(one), one]));
       for (const [key, fate] of fates) {

@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { sampleMessage } from '../../testing/sample-message.js';
+import type { DeliveryJob } from './delivery-job.js';
+import { createLimitTable } from './limit-table.js';
+import { schedulerOptions } from './scheduler-options.js';
+import { createSiteTable } from './site-table.js';
+
+let number = 0;
+function job(site = 'mx:d.test'): DeliveryJob {
+  const message = sampleMessage(`m${++number}`, [{ to: 'bob@d.test' }]);
+  const recipients = [{ messageId: message.id, index: 0, address: { localPart: 'bob', domain: 'd.test' } }];
+  return { site, message, recipients } as unknown as DeliveryJob;
+}
+
+/** How many begin at this moment, when nobody ends. */
+function begun(table: ReturnType<typeof createSiteTable>, nowMs: number): number {
+  for (let count = 0; ; count++) if (table.next(nowMs) === undefined) return count;
+}
+
+describe('limits that several processes keep together', () => {
+  it('divides deliveries at once by how many there are, also when that changes', () => {
+    let sharers = 4;
+    const options = schedulerOptions({
+      deliveriesMax: 100,
+      sites: [{ match: 'mx:d.test', deliveriesMax: 8 }],
+    });
+    const table = createSiteTable(options, () => sharers);
+    for (let at = 0; at < 20; at++) table.add(job());
+    expect(begun(table, 0)).toBe(2);
+    sharers = 2;
+    expect(begun(table, 0)).toBe(2);
+    // One for each at least: nobody stands still.
+    sharers = 100;
+    expect(
+      begun(
+        createSiteTable(options, () => sharers),
+        0,
+      ),
+    ).toBe(0);
+    const other = createSiteTable(options, () => sharers);
+    for (let at = 0; at < 5; at++) other.add(job());
+    expect(begun(other, 0)).toBe(1);
+  });
+
+  it('divides the rate of a site', () => {
+    const rate = { recipients: 60, perMs: 60_000, burst: 4 };
+    const options = schedulerOptions({
+      deliveriesMax: 400,
+      deliveriesPerSiteMax: 300,
+      sites: [{ match: 'mx:d.test', rate }],
+    });
+    const count = (sharers: number): number => {
+      const table = createSiteTable(options, () => sharers);
+      for (let at = 0; at < 100; at++) table.add(job());
+      let all = 0;
+      for (let nowMs = 0; nowMs < 60_000; nowMs += 100) {
+        for (let one = table.next(nowMs); one !== undefined; one = table.next(nowMs)) {
+          table.ended(one);
+          all++;
+        }
+      }
+      return all;
+    };
+    expect(count(1)).toBeGreaterThanOrEqual(60);
+    expect(count(3)).toBeGreaterThanOrEqual(20);
+    expect(count(3)).toBeLessThanOrEqual(22);
+  });
+
+  it('divides the limits across sites', () => {
+    const table = createLimitTable(
+      [{ per: ['tenant'], deliveriesMax: 6, messages: { count: 60, perMs: 60_000, burst: 1 } }],
+      () => 3,
+    );
+    const one = job();
+    expect(table.blocked(one, 0)).toBeUndefined();
+    table.begin(one, 0);
+    // A message in three seconds, of the one in each second that all may send.
+    expect(table.blocked(job(), 0)).toEqual({ untilMs: 3_000 });
+    expect(table.blocked(job(), 3_000)).toBeUndefined();
+    table.begin(job(), 3_000);
+    expect(table.blocked(job(), 60_000)).toEqual({});
+  });
+});
