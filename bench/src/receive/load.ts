@@ -30,22 +30,33 @@ const patienceMs = 15_000;
 
 async function runLoad(order: LoadOrder): Promise<LoadResult> {
   for (const socket of idle.splice(0)) socket.destroy();
-  const begun = performance.now();
+  let begin = (): void => undefined;
   const shared: Shared = {
     order,
     contents: order.texts?.map(contentOfText) ?? [contentOf(order)],
-    endsMs: begun + order.durationMs,
+    endsMs: Number.POSITIVE_INFINITY,
     latenciesMs: [],
     failures: 0,
     open: new Set(),
+    lastGreeted: Promise.resolve(),
+    mayBegin: new Promise((resolve) => {
+      begin = resolve;
+    }),
   };
+  const sending =
+    order.mode === 'idle'
+      ? holdIdle(order)
+      : Array.from({ length: order.connections }, () => keepSending(shared));
+  await shared.lastGreeted;
+  const begun = performance.now();
+  shared.endsMs = begun + order.durationMs;
+  begin();
   const cpu = process.cpuUsage();
   const timer = setTimeout(() => {
     shared.failures++;
     for (const socket of shared.open) socket.destroy();
   }, order.durationMs + patienceMs);
-  if (order.mode === 'idle') await holdIdle(order);
-  else await Promise.all(Array.from({ length: order.connections }, () => keepSending(shared)));
+  await (Array.isArray(sending) ? Promise.all(sending) : sending);
   clearTimeout(timer);
   const { user, system } = process.cpuUsage(cpu);
   const sorted = Float64Array.from(shared.latenciesMs).sort();
@@ -79,22 +90,37 @@ async function openIdle(port: number): Promise<void> {
 interface Shared {
   readonly order: LoadOrder;
   readonly contents: readonly Contents[];
-  readonly endsMs: number;
+  endsMs: number;
   /** One entry for each message that was answered. */
   readonly latenciesMs: number[];
   readonly open: Set<Socket>;
+  /** Resolves when the connection opened last has been greeted. */
+  lastGreeted: Promise<void>;
+  /** Resolves when all that are opened in turn are open. */
+  readonly mayBegin: Promise<void>;
   failures: number;
 }
 
 async function keepSending(shared: Shared): Promise<void> {
   const perConnection = shared.order.mode === 'once' ? 1 : Number.POSITIVE_INFINITY;
-  do await new Client(shared, perConnection).done;
+  do await (await openClient(shared, perConnection)).done;
   while (performance.now() < shared.endsMs && shared.failures === 0);
+}
+
+async function openClient(shared: Shared, messages: number): Promise<Client> {
+  if (shared.order.opensInTurn !== true) return new Client(shared, messages);
+  const before = shared.lastGreeted;
+  const opened = before.then(() => new Client(shared, messages));
+  shared.lastGreeted = opened.then((client) => client.greeted);
+  return opened;
 }
 
 /** One connection. Each step is what to write once so many replies have come. */
 class Client {
   readonly done: Promise<void>;
+  /** Resolves at the greeting, or at the end when there was none. */
+  readonly greeted: Promise<void>;
+  #tellGreeted: () => void = () => undefined;
   readonly #socket: Socket;
   readonly #shared: Shared;
   #left: number;
@@ -120,9 +146,13 @@ class Client {
       },
     });
     shared.open.add(this.#socket);
+    this.greeted = new Promise((resolve) => {
+      this.#tellGreeted = resolve;
+    });
     this.done = new Promise((resolve) => {
       this.#socket.once('close', () => {
         shared.open.delete(this.#socket);
+        this.#tellGreeted();
         resolve();
       });
       this.#socket.once('error', () => {
@@ -147,9 +177,15 @@ class Client {
 
   #next(): void {
     this.#step++;
-    if (this.#step === -1) this.#write(hello, 1);
+    if (this.#step === -1) this.#greet();
     else if (this.#shared.order.mode === 'pipelined') this.#nextPipelined();
     else this.#nextPlain();
+  }
+
+  #greet(): void {
+    this.#tellGreeted();
+    if (this.#shared.order.opensInTurn !== true) this.#write(hello, 1);
+    else void this.#shared.mayBegin.then(() => this.#write(hello, 1));
   }
 
   #nextPlain() {

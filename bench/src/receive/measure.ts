@@ -6,7 +6,7 @@ import type { LoadOrder, LoadResult } from './messages.js';
 import type { BenchServer } from './servers.js';
 
 /** What is measured: a load by its name. */
-export interface Point extends Omit<LoadOrder, 'port' | 'waitsBehindData'> {
+export interface Point extends Omit<LoadOrder, 'port' | 'waitsBehindData' | 'opensInTurn'> {
   readonly name: string;
 }
 
@@ -95,8 +95,11 @@ export async function measureOnce(load: Load, server: BenchServer, point: Point)
   };
 }
 
-function orderFor({ port, waitsBehindData = false }: BenchServer, point: Point): LoadOrder {
-  return { ...point, port, waitsBehindData };
+function orderFor(
+  { port, waitsBehindData = false, opensInTurn = false }: BenchServer,
+  point: Point,
+): LoadOrder {
+  return { ...point, port, waitsBehindData, opensInTurn };
 }
 
 function medians(samples: readonly Sample[]): Sample {

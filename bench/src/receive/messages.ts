@@ -17,6 +17,8 @@ export interface LoadOrder {
   readonly texts?: readonly string[];
   /** Pipelined, the next envelope leaves only when the message before it has been answered. */
   readonly waitsBehindData?: boolean;
+  /** A connection is opened when the one before it has been greeted. */
+  readonly opensInTurn?: boolean;
 }
 
 /** What it did. */

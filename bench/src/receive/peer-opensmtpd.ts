@@ -51,6 +51,8 @@ async function start(): Promise<BenchServer> {
   return {
     name: 'OpenSMTPD',
     port,
+    // Its backlog is five connections.
+    opensInTurn: true,
     use: async () => useOfTree(child.pid ?? 0),
     async stop() {
       child.kill();

@@ -12,6 +12,8 @@ export interface BenchServer {
   readonly port: number;
   /** It refuses what is sent on behind a message (RFC 2920 allows it). */
   readonly waitsBehindData?: boolean;
+  /** Its backlog is short: clients that connect all at once would wait for ever. */
+  readonly opensInTurn?: boolean;
   use(): Promise<TreeUse>;
   stop(): Promise<void>;
 }
