@@ -94,6 +94,16 @@ describe('a message to a domain whose server is down', () => {
     const arrived = await firstMessage(elsewhere, 'alice@elsewhere.test');
     expect(addedFields(arrived, message)).toEqual(['Return-Path', 'Received', 'Received']);
     await poll('the queue is empty', async () => (await queueOf(home)).length === 0);
+    // What happened before the server was killed is told too, in its order.
+    const story = await runToolWell(process.execPath, [
+      postroad,
+      ...['trace', 'alice@elsewhere.test', '--socket', `${home.directory}/control.sock`],
+    ]);
+    const told = story.toString();
+    expect(told).toMatch(
+      /Z {2}queued [\s\S]* attempt [\s\S]*no answer from the server[\s\S]* deferred [\s\S]* delivered /,
+    );
+    expect(told.match(/Z {2}queued /g)).toHaveLength(1);
   });
 });
 

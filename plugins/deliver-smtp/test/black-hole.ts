@@ -21,18 +21,24 @@ export async function openBlackHole(host: string, port: number): Promise<() => v
   };
   await once(child.stdout, 'data');
   child.kill('SIGSTOP');
-  // Connections are made until one is not: the system keeps a few for the program, whatever it wished.
-  for (let at = 0; at < 20; at++) {
-    const socket = connect(port, host);
+  // Connections are made until three in a row are not: the system keeps a few for the program, whatever it wished.
+  let waiting = 0;
+  for (let at = 0; at < 30 && waiting < 3; at++) {
+    let isConnected = false;
+    const socket = connect(port, host, () => {
+      isConnected = true;
+    });
     socket.on('error', () => undefined);
     sockets.push(socket);
-    const answer = once(socket, 'connect').then(() => true);
-    if (!(await Promise.race([answer, pause()]))) return close;
+    await pause();
+    waiting = isConnected ? 0 : waiting + 1;
   }
+  if (waiting === 3) return close;
   close();
   throw new Error('the queue of connections does not fill up');
 }
 
-function pause(): Promise<false> {
-  return new Promise((resolve) => setTimeout(() => resolve(false), 200));
+/** Long enough for a connection on this machine; what has happened meanwhile is heard of before it ends. */
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(() => setImmediate(() => setImmediate(resolve)), 100));
 }
