@@ -15,7 +15,7 @@ const limits = {
   statementTimeoutMs: 20_000,
 } as const;
 
-const emptied = ['messages', 'chunks', 'recipients', 'nodes', 'facts']
+const emptied = ['messages', 'chunks', 'blobs', 'recipients', 'nodes', 'facts']
   .map((table) => `DELETE FROM postroad_queue_${table}`)
   .join('; ');
 

@@ -1,5 +1,6 @@
 /** The queue in PostgreSQL, shared by as many nodes as like. */
 import {
+  type Bodies,
   type Clock,
   isMailError,
   type Lease,
@@ -23,6 +24,7 @@ import { writeChunks } from './chunked-bodies.js';
 import { createLeaser } from './lease.js';
 import { change, count, range } from './list.js';
 import { createNodes, giveBackLapsed, type Nodes } from './nodes.js';
+import { writeOutside } from './outside-bodies.js';
 import { type PreparedMessage, prepareMessage, putStatement } from './put.js';
 import { createMessageReader } from './read-messages.js';
 import { settle } from './settle.js';
@@ -39,6 +41,10 @@ export interface PostgresQueueOptions {
   readonly nodeTimeoutMs: number;
   /** Commits of new messages on their way at once. */
   readonly commitsMax?: number;
+  /** What keeps bodies outside of the database at the moment. */
+  readonly bodies?: () => Bodies | undefined;
+  /** Whether large bodies are to be kept there. */
+  readonly isOutside?: boolean;
 }
 
 const channel = 'postroad_queue';
@@ -97,7 +103,7 @@ export function openPostgresQueueStore(options: PostgresQueueOptions): QueueStor
         return await leaser.lease(request, request.lease.untilMs + nodes.skewMs);
       }),
     settle: (owner, all, additions = []) => guarded(() => settleAll(parts, owner, all, additions)),
-    ...readsOf(database),
+    ...readsOf(options),
     nextDueAtMs: (exceptSites) => guarded(() => leaser.nextDueAtMs(exceptSites)),
     change: (filter, wanted) =>
       guarded(async () => {
@@ -122,33 +128,46 @@ export function openPostgresQueueStore(options: PostgresQueueOptions): QueueStor
 }
 
 async function put(
-  { database, nodes, writeGroup, tellOthers }: Parts,
+  parts: Parts,
   message: NewQueuedMessage,
   lease: Lease | undefined,
 ): Promise<readonly QueuedRecipient[]> {
+  const { nodes, writeGroup, tellOthers } = parts;
   // What a node leases that the others do not count among them is taken from it at once.
   const isSure = lease === undefined || nodes.isMember || lease.owner !== nodes.owner;
-  const prepared = prepareMessage(message, isSure ? lease : undefined, nodes.skewMs);
-  if (prepared.recipients.length === 0) return [];
-  await keepBody(database, message);
+  if (message.recipients.length === 0) return [];
+  const blob = await keepBody(parts, message);
+  const prepared = prepareMessage(message, isSure ? lease : undefined, nodes.skewMs, blob);
   await writeGroup(prepared, message.body.inline?.length ?? 0);
   if (prepared.recipients.some((one) => one.state === 'ready')) tellOthers();
   return prepared.recipients;
 }
 
 async function settleAll(
-  { database, nodes, settlements }: Parts,
+  parts: Parts,
   owner: string,
   all: readonly Settlement[],
   additions: readonly NewQueuedMessage[],
 ): Promise<void> {
-  const prepared = additions.map((addition) => prepareMessage(addition, undefined, nodes.skewMs));
-  for (const addition of additions) await keepBody(database, addition);
+  const { nodes, settlements } = parts;
+  const prepared: PreparedMessage[] = [];
+  for (const addition of additions) {
+    const blob = await keepBody(parts, addition);
+    prepared.push(prepareMessage(addition, undefined, nodes.skewMs, blob));
+  }
   await settlements.settle(owner, all, prepared);
 }
 
-async function keepBody(database: Postgres, message: NewQueuedMessage): Promise<void> {
-  if (message.body.inline === undefined) await writeChunks(database, message.id, message.body);
+/** Writes a large body before its message; resolves with its name when it is outside of the database. */
+async function keepBody(
+  { database, clock, bodies, isOutside }: Parts,
+  message: NewQueuedMessage,
+): Promise<string | undefined> {
+  if (message.body.inline !== undefined) return undefined;
+  const outside = isOutside === true ? bodies?.() : undefined;
+  if (outside !== undefined) return await writeOutside(database, outside, message, clock.now());
+  await writeChunks(database, message.id, message.body);
+  return undefined;
 }
 
 /** Tells others of work that this node does not hold itself; several times in a row are one notice. */
@@ -167,8 +186,11 @@ function createNoticer({ database, clock, log, node }: PostgresQueueOptions): ()
 }
 
 /** What only reads. */
-function readsOf(database: Postgres): Pick<QueueStore, 'message' | 'range' | 'count' | 'recall'> {
-  const read = createMessageReader(database);
+function readsOf({
+  database,
+  bodies = () => undefined,
+}: PostgresQueueOptions): Pick<QueueStore, 'message' | 'range' | 'count' | 'recall'> {
+  const read = createMessageReader(database, bodies);
   return {
     message: (id) => guarded(() => read(id)),
     range: (filter, page) => guarded(() => range(database, filter, page)),
@@ -229,12 +251,12 @@ async function recall(database: Postgres, name: string): Promise<string | undefi
   return row?.fact;
 }
 
-/** Whatever the database says becomes `E_QUEUE_STORE`. */
+/** Whatever the database, or what keeps bodies, says becomes `E_QUEUE_STORE`. */
 async function guarded<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    if (isMailError(cause)) throw cause;
+    if (isMailError(cause) && cause.code !== 'E_BODIES') throw cause;
     throw new MailError('E_QUEUE_STORE', `the queue's database: ${textOf(cause)}`, { cause });
   }
 }

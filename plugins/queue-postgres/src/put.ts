@@ -11,6 +11,8 @@ export interface PreparedMessage {
   readonly facts: string;
   /** When the lease ends by the database's clock. */
   readonly leaseEndsMs: number | undefined;
+  /** The name of its body outside of the database. */
+  readonly blob: string | undefined;
 }
 
 /** Makes the rows of a message; `skewMs` is what the database's clock is ahead of ours. */
@@ -18,11 +20,13 @@ export function prepareMessage(
   message: NewQueuedMessage,
   lease: Lease | undefined,
   skewMs: number,
+  blob?: string,
 ): PreparedMessage {
   return {
     message,
     recipients: message.recipients.map((_, index) => newRecipient(message, index, lease)),
-    facts: factsOf(message),
+    facts: factsOf(message, blob),
+    blob,
     leaseEndsMs: lease === undefined ? undefined : lease.untilMs + skewMs,
   };
 }
@@ -70,13 +74,33 @@ export function putParts(parameters: Parameters, messages: readonly PreparedMess
     recipients.map((recipient): NewRow => ({ recipient, leaseEndsMs })),
   );
   const names = newRecipientColumns.map(([name]) => name).join(', ');
-  return `put_messages AS (
+  const blobs = messages.flatMap(({ blob }) => blob ?? []);
+  const claims = blobs.length === 0 ? undefined : claimParts(parameters, blobs);
+  return `${claims?.claim ?? ''}put_messages AS (
     INSERT INTO postroad_queue_messages (id, facts, sender, recipients, remaining, body)
-    SELECT m.id, m.facts, m.sender, m.recipients, m.recipients,
+    SELECT m.id, m.facts, m.sender, m.recipients, m.recipients${claims?.check ?? ''},
       CASE WHEN m.length IS NULL THEN NULL ELSE substring(${octets} FROM m.start FOR m.length) END
     FROM ${tableOf(parameters, 'm', placed, messageColumns)}
   ), put_recipients AS (
     INSERT INTO postroad_queue_recipients (${names})
     SELECT ${names} FROM ${tableOf(parameters, 'r', rows, newRecipientColumns)}
   )`;
+}
+
+/**
+ * Bodies outside of the database are referred to by touching their rows, which the sweep locks. When one of them is
+ * doomed already, nothing is written: the statement divides by zero.
+ */
+function claimParts(
+  parameters: Parameters,
+  blobs: readonly string[],
+): { readonly claim: string; readonly check: string } {
+  const names = parameters.add(blobs, 'text[]');
+  const number = parameters.add(blobs.length, 'bigint');
+  return {
+    claim: `claimed AS (
+    UPDATE postroad_queue_blobs SET kept_at = now() WHERE blob = ANY (${names}) AND NOT is_doomed RETURNING blob
+  ), `,
+    check: ` / (SELECT CASE WHEN count(*) = ${number} THEN 1 ELSE 0 END FROM claimed)`,
+  };
 }

@@ -1,8 +1,15 @@
 /** Reading messages: those that are asked for in one turn of the loop come with one statement. */
-import { bodyFromBytes, MailError, type QueuedMessage } from '@postroad/core';
+import {
+  type Bodies,
+  type Body,
+  bodyFromBytes,
+  MailError,
+  openStoredBody,
+  type QueuedMessage,
+} from '@postroad/core';
 import type { Postgres } from '@postroad/postgres';
 import { openChunks } from './chunked-bodies.js';
-import { messageFacts, messageOf } from './rows.js';
+import { type ChunkedFacts, messageFacts, messageOf } from './rows.js';
 
 /** Reads one message; `undefined` when it is gone. */
 export type MessageReader = (id: string) => Promise<QueuedMessage | undefined>;
@@ -21,8 +28,8 @@ interface Asked {
   failed(error: unknown): void;
 }
 
-/** A reader over the tables. */
-export function createMessageReader(database: Postgres): MessageReader {
+/** A reader over the tables; `bodies` gives what keeps bodies outside of them at the moment. */
+export function createMessageReader(database: Postgres, bodies: () => Bodies | undefined): MessageReader {
   let asked = new Map<string, Asked[]>();
 
   function flush(): void {
@@ -51,8 +58,16 @@ export function createMessageReader(database: Postgres): MessageReader {
     });
     if (row === undefined) return undefined;
     const { shared, chunked } = messageFacts(id, row.facts);
+    if (chunked?.blob !== undefined)
+      return messageOf(shared, await openOutside(bodies(), chunked, chunked.blob));
     if (chunked !== undefined) return messageOf(shared, await openChunks(database, id, chunked));
     if (row.body === null) throw new MailError('E_QUEUE_RECORD', `message ${id} has no body`);
     return messageOf(shared, bodyFromBytes(row.body));
   };
+}
+
+async function openOutside(bodies: Bodies | undefined, facts: ChunkedFacts, blob: string): Promise<Body> {
+  if (bodies === undefined)
+    throw new MailError('E_QUEUE_STORE', 'a body is outside of the database, and no plugin keeps bodies');
+  return await openStoredBody(facts, (range) => bodies.read(blob, range));
 }

@@ -132,20 +132,22 @@ function fixedOf({ address, notify, orcpt }: QueuedRecipient): string {
   return JSON.stringify({ address, notify, orcpt });
 }
 
-/** What a message's row says of its body when that is in chunks. */
+/** What a message's row says of its body when that is in chunks, or outside of the database under a name. */
 export interface ChunkedFacts {
   readonly sha256: string;
   readonly sizeBytes: number;
   readonly has8bit: boolean;
   readonly headerSizeBytes: number;
+  readonly blob?: string;
 }
 
-/** A message's facts as text. */
-export function factsOf(message: NewQueuedMessage): string {
+/** A message's facts as text; `blob` is the name of its body outside of the database. */
+export function factsOf(message: NewQueuedMessage, blob: string | undefined): string {
   const { recipients: _recipients, body, ...shared } = message;
   if (body.inline !== undefined) return JSON.stringify({ shared });
   const { sha256, sizeBytes, has8bit, headerSizeBytes } = body;
-  const chunked: ChunkedFacts = { sha256, sizeBytes, has8bit, headerSizeBytes };
+  const facts = { sha256, sizeBytes, has8bit, headerSizeBytes };
+  const chunked: ChunkedFacts = blob === undefined ? facts : { ...facts, blob };
   return JSON.stringify({ shared, chunked });
 }
 

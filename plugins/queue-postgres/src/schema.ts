@@ -75,5 +75,16 @@ CREATE TABLE postroad_queue_nodes (
 CREATE TABLE postroad_queue_facts (name text PRIMARY KEY, fact text NOT NULL);
 `;
 
+const blobs = `CREATE TABLE postroad_queue_blobs (
+  blob text PRIMARY KEY,
+  message_id text NOT NULL,
+  kept_at timestamptz NOT NULL DEFAULT now(),
+  is_doomed boolean NOT NULL DEFAULT false
+);
+CREATE INDEX postroad_queue_blobs_kept ON postroad_queue_blobs (kept_at)`;
+
 /** All steps so far. */
-export const migrations: readonly Migration[] = [{ version: 1, name: 'queue tables', sql: first }];
+export const migrations: readonly Migration[] = [
+  { version: 1, name: 'queue tables', sql: first },
+  { version: 2, name: 'bodies outside of the database', sql: blobs },
+];
