@@ -64,6 +64,19 @@ describe('dependencies', () => {
     ).toEqual(['layer core/src/values/up.ts:1', 'layer core/src/novel/a.ts:1']);
   });
 
+  it('go one way within the folder of SMTP, for types too', () => {
+    const files = {
+      'core/src/smtp/session.ts': `import { run } from './run.js';`,
+      'core/src/smtp/run.ts': `import { say } from './say.js';\nimport type { Talk } from './talk.js';`,
+      'core/src/smtp/say.ts': `import type { Talk } from './talk.js';`,
+      'core/src/smtp/talk.ts': `import { x } from '../values/x.js';`,
+      'core/src/smtp/talk.test.ts': `import { x } from './session.js';`,
+    };
+    expect(run(checkDependencies, files)).toEqual([]);
+    const broken = { ...files, 'core/src/smtp/talk.ts': `import type { Session } from './session.js';` };
+    expect(run(checkDependencies, broken)).toHaveLength(4);
+  });
+
   it('reach an outside package through one file, and never a plugin', () => {
     expect(
       run(checkDependencies, {

@@ -27,6 +27,9 @@ const upward = new Map([
   ['core/src/plugin/load.ts', 'plugins that are compiled in memory get this very core, which is its index'],
 ]);
 
+/** Folders whose files import each other one way only, for types too: each can be read with those below it alone. */
+const oneWay = ['core/src/smtp/'];
+
 const rankOf = new Map(layers.flatMap((names, rank) => names.map((name) => [name, rank])));
 const builtins = new Set(builtinModules);
 
@@ -38,6 +41,7 @@ export function checkDependencies({ root, sources, report }) {
       else if (/^(?:plugins|engines)\//.test(source.path)) checkPlugin(root, source, one, report);
     }
   }
+  for (const folder of oneWay) checkCircles(folder, sources, report);
   for (const [name, files] of importers) {
     if (files.size < 2) continue;
     report(
@@ -46,6 +50,26 @@ export function checkDependencies({ root, sources, report }) {
       `only one file of core may import ${name}: let the others ask that one`,
     );
   }
+}
+
+/** Takes away who imports nobody that is left, again and again: what stays is a circle, or needs one. */
+function checkCircles(folder, sources, report) {
+  const left = new Map(
+    sources
+      .filter(({ path, isTest }) => path.startsWith(folder) && !isTest)
+      .map(({ path, imports }) => [path, imports.map(({ specifier }) => fileOf(path, specifier))]),
+  );
+  for (let size = -1; size !== left.size; ) {
+    size = left.size;
+    for (const [path, targets] of left) if (!targets.some((target) => left.has(target))) left.delete(path);
+  }
+  for (const path of left.keys()) {
+    report('circle', path, 'is part of a circle of imports, or needs one: let it know an interface instead');
+  }
+}
+
+function fileOf(path, specifier) {
+  return normalize(join(dirname(path), specifier)).replace(/\.js$/, '.ts');
 }
 
 function checkCore(source, one, importers, report) {
