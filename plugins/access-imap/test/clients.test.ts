@@ -29,6 +29,14 @@ async function subjectsBelow(folder: string): Promise<string[]> {
   return texts.map((text) => /^Subject: (.*?)\r?$/m.exec(text)?.[1] ?? '').sort();
 }
 
+/** The file of the message with that subject. */
+async function fileOf(folder: string, subject: string): Promise<string> {
+  for (const file of await filesBelow(folder)) {
+    if ((await readFile(file, 'utf8')).includes(`Subject: ${subject}`)) return file;
+  }
+  throw new Error(`there is no message ${subject}`);
+}
+
 async function subjectsOf(imap: ImapFixture, name = 'INBOX'): Promise<(string | null | undefined)[]> {
   const mailbox = await imap.store.mailboxByName('alice', name);
   if (mailbox === undefined) return [];
@@ -221,7 +229,7 @@ push "<tag-pattern>~s one<enter><tag-prefix><save-message>=Archive<enter><sync-m
     'offlineimap, twice, with changes on both sides (skipped when offlineimap3 is not installed)',
     async () => {
       await using imap = await startImap();
-      await imap.file(message('one'));
+      for (const subject of ['one', 'four', 'five']) await imap.file(message(subject));
       await imap.file(message('two'), 'Archive');
       const rc = join(imap.folder, 'offlineimaprc');
       await writeFile(
@@ -246,20 +254,36 @@ ssl = yes
 cert_fingerprint = ${await fingerprint(imap)}
 `,
       );
-      const sync = () =>
-        run('offlineimap', ['-c', rc, '-o'], {
-          env: { ...process.env, HOME: imap.folder },
-          timeout: 100_000,
-        });
+      const env = { ...process.env, HOME: imap.folder };
+      const sync = () => run('offlineimap', ['-c', rc, '-o'], { env, timeout: 100_000 });
       await sync();
       const local = join(imap.folder, 'mail');
-      expect(await subjectsBelow(local)).toEqual(['one', 'two']);
+      expect(await subjectsBelow(local)).toEqual(['five', 'four', 'one', 'two']);
+      // Far: a new message, a flag, a deletion. Near: a new message, a flag, a deletion.
+      const inbox = (await imap.store.mailboxByName('alice', 'INBOX'))?.id ?? '';
+      const archive = (await imap.store.mailboxByName('alice', 'Archive'))?.id ?? '';
       await imap.file(message('three'));
+      await imap.store.changeFlags(inbox, [2], { mode: 'add', flags: ['\\Flagged'] });
+      await imap.store.expunge(archive, [1]);
       await mkdir(join(local, 'INBOX', 'new'), { recursive: true });
       await writeFile(join(local, 'INBOX', 'new', '1.near'), message('near new'));
+      const one = await fileOf(join(local, 'INBOX'), 'one');
+      const name =
+        one
+          .split('/')
+          .at(-1)
+          ?.replace(/:2,.*$/, '') ?? '';
+      await rename(one, join(local, 'INBOX', 'cur', `${name}:2,S`));
+      await rm(await fileOf(join(local, 'INBOX'), 'five'));
       await sync();
-      expect(await subjectsOf(imap)).toEqual(['near new', 'one', 'three']);
-      expect(await subjectsBelow(local)).toEqual(['near new', 'one', 'three', 'two']);
+      expect(await subjectsOf(imap)).toEqual(['four', 'near new', 'one', 'three']);
+      expect(await subjectsOf(imap, 'Archive')).toEqual([]);
+      expect(await subjectsBelow(local)).toEqual(['four', 'near new', 'one', 'three']);
+      expect(await fileOf(join(local, 'INBOX'), 'four')).toMatch(/:2,F$/);
+      expect((await imap.store.entries(inbox, { first: 1, last: 2 })).map(({ flags }) => flags)).toEqual([
+        ['\\Seen'],
+        ['\\Flagged'],
+      ]);
     },
   );
 });
