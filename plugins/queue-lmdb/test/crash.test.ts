@@ -14,7 +14,7 @@ const child = join(import.meta.dirname, 'crash-child.mjs');
 const whyNoCompiler = spawnSync('cc', ['--version']).error === undefined ? '' : 'SKIPPED, no C compiler: ';
 // A few each time; `CRASH_ROUNDS=100` for the thorough run.
 const rounds = Number(process.env.CRASH_ROUNDS ?? 2);
-const timeoutMs = Math.max(120_000, rounds * 20_000);
+const timeoutMs = Math.max(300_000, rounds * 20_000);
 
 /** Runs the child until it has been killed with SIGKILL, by us or by itself; gives the lines that it said. */
 function runAndKill(
