@@ -82,7 +82,9 @@ describe.skipIf(missing !== undefined)('bodies outside of the database', () => {
   }
 
   beforeAll(async () => {
-    [server, service] = await Promise.all([startTestPostgres(), startTestS3()]);
+    // One after the other, so that what has started is stopped when the other does not.
+    server = await startTestPostgres();
+    service = await startTestS3();
     bucket = openS3(service.options(), { clock, random: createSeededRandom(1) });
   });
   afterAll(async () => {
