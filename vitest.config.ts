@@ -1,8 +1,7 @@
 import { defineConfig } from 'vitest/config';
-import { filesWithPrograms, SlowFirst } from './scripts/order-tests.js';
+import { filesLeftOut, SlowFirst, type TestLevel } from './scripts/order-tests.js';
 
-/** `PROGRAMS=no`: without the tests that speak with outside programs. */
-const leftOut = process.env.PROGRAMS === 'no' ? filesWithPrograms(import.meta.dirname) : [];
+const leftOut = filesLeftOut(import.meta.dirname, (process.env.TESTS ?? 'all') as TestLevel);
 
 // Core's own tests import its sources by relative path. Every other package's tests reach the built
 // `@postroad/core` through node_modules, so there is one copy of it: build before running them.

@@ -22,15 +22,25 @@ function rank(path: string): number {
   return found < 0 ? SLOW.length : found;
 }
 
+/** How much of the tests a run has: `TESTS=alone` or `TESTS=units` in the environment; all of them without it. */
+export type TestLevel = 'all' | 'alone' | 'units';
+
 /**
- * The test files that speak with outside programs, as globs of `root`. They prove protocols, not Node.js: a
- * version between the oldest and the newest runs without them.
+ * The test files that a level leaves out, as globs of `root`. `alone`: those that speak with outside programs, which prove
+ * protocols and not Node.js, and the simulations, which are the same run everywhere. `units`: also those that stand outside
+ * of the sources, most of which start whole programs.
  */
-export function filesWithPrograms(root: string): string[] {
+export function filesLeftOut(root: string, level: TestLevel): string[] {
+  if (level === 'all') return [];
   return ['core', 'plugins', 'engines', 'examples'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.test.ts') && !/(^|\/)(node_modules|dist)\//.test(file))
       .map((file) => `${folder}/${file}`)
-      .filter((file) => /\.skipIf\(/.test(readFileSync(join(root, file), 'utf8'))),
+      .filter((file) => isLeftOut(file, level, () => readFileSync(join(root, file), 'utf8'))),
   );
+}
+
+function isLeftOut(file: string, level: TestLevel, text: () => string): boolean {
+  if (level === 'units' && !file.includes('/src/')) return true;
+  return /simulat/.test(file) || /\.skipIf\(/.test(text());
 }

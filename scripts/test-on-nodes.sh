@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests on other Node.js versions: scripts/test-on-nodes.sh 22 24
-# The last one named runs all of them; those before it run without the tests that speak with outside programs.
+# The last one named runs all that need no outside programs; those before it only the tests beside the sources.
+# `TESTS=all` in the environment runs everything on each.
 # The project must be built. The binaries come from the npm packages node-linux-<arch> and are kept in a
 # cache folder outside the tree; the programs that tests start find the same Node.js first on PATH.
 set -euo pipefail
@@ -47,7 +48,7 @@ for version in "$@"; do
   folder=$cache/$arch-$version
   [ -x "$folder/bin/node" ] || fetch_node "$folder" "$version"
   echo "▸ test on node $("$folder/bin/node" --version)"
-  programs=yes
-  [ "$version" = "${*: -1}" ] || programs=no
-  PROGRAMS=$programs PATH=$folder/bin:$PATH "$folder/bin/node" node_modules/vitest/vitest.mjs run
+  level=alone
+  [ "$version" = "${*: -1}" ] || level=units
+  TESTS=${TESTS:-$level} PATH=$folder/bin:$PATH "$folder/bin/node" node_modules/vitest/vitest.mjs run
 done

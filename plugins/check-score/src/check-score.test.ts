@@ -90,7 +90,8 @@ describe('by thresholds', () => {
     const tests = 'check-dnsbl/listed 3, rspamd/BAYES_SPAM 2.5';
     expect(scored()).toMatchObject({ score: 5.5, outcome: 'junk', tests });
     const [trace] = (await server?.mta.queue.trace('a@example.org')) ?? [];
-    expect(trace?.entries[1]).toMatchObject({ event: 'judged', detail: `score 5.5 of 5: junk (${tests})` });
+    const [judged] = trace?.entries.filter(({ event }) => event === 'judged') ?? [];
+    expect(judged?.detail).toContain(`score 5.5 of 5: junk (${tests})`);
     expect(server?.logged.find(({ event }) => event === 'marked')?.fields).toMatchObject({
       plugin: 'check-score',
       rule: 'junk at 5',
