@@ -1,5 +1,6 @@
 /** Runs a benchmark by name: `npm run bench -- hooks`. Each stands in a file of its own and exports `run`. */
 import { parseArgs } from 'node:util';
+import { usageOf } from './usage.js';
 
 const benches: Readonly<
   Record<string, { readonly about: string; load(): Promise<{ run(args: string[]): Promise<void> }> }>
@@ -34,13 +35,16 @@ const benches: Readonly<
   access: { about: 'IMAP and POP3 beside Dovecot', load: () => import('./access/run.js') },
 };
 
-const { positionals } = parseArgs({ allowPositionals: true, strict: false });
+const { positionals, values } = parseArgs({ allowPositionals: true, strict: false });
 const name = positionals[0];
 const bench = name === undefined ? undefined : benches[name];
 if (bench === undefined) {
   console.log('Usage: npm run bench -- NAME [options]\n');
   for (const [known, { about }] of Object.entries(benches)) console.log(`  ${known.padEnd(10)} ${about}`);
+  console.log('\nnpm run bench -- NAME --help tells its options.');
   process.exitCode = name === undefined ? 0 : 64;
+} else if (name !== undefined && values.help === true) {
+  console.log(usageOf(name, bench.about));
 } else {
   const { run } = await bench.load();
   await run(process.argv.slice(3));
