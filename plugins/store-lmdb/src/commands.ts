@@ -121,7 +121,7 @@ async function check(
     hasContents: args.contents === true,
     onProgress: (done, all) => progress(terminal, 'looked at', done, all),
   });
-  terminal.print(`${report.mailboxes} mailboxes, ${report.messages} messages, ${report.bodies} bodies`);
+  terminal.print(`mailboxes ${report.mailboxes}, messages ${report.messages}, bodies ${report.bodies}`);
   const { indexed, all } = textIndexState(open.engine);
   if (hasTextIndex) terminal.print(`index of texts: ${indexed} of ${all} messages ever filed`);
   terminal.result(report.findings.map((finding) => ({ ...finding })));
