@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { filesLeftOut, SlowFirst, type TestLevel } from './scripts/order-tests.js';
+import { watchTests } from './scripts/watch-tests.js';
 
 const leftOut = filesLeftOut(import.meta.dirname, (process.env.TESTS ?? 'all') as TestLevel);
 
@@ -18,6 +19,7 @@ export default defineConfig({
       'docs/**/*.test.ts',
     ],
     exclude: ['**/node_modules/**', '**/dist/**', ...leftOut],
+    reporters: ['default', watchTests()],
     sequence: { sequencer: SlowFirst },
     pool: 'forks',
     // Files share the two processes: loading everything anew for each took half of the time. What a file opens it closes.

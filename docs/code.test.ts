@@ -65,6 +65,7 @@ function compile(documents: Readonly<Record<string, string>>): readonly string[]
   const ended = spawnSync(process.execPath, [compiler, '-p', project, '--pretty', 'false'], {
     cwd: project,
     encoding: 'utf8',
+    timeout: 60_000,
   });
   const messages = ended.stdout.split('\n').filter((line) => line !== '');
   if (ended.status !== 0 && messages.length === 0) messages.push(ended.stderr);

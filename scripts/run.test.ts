@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 const script = fileURLToPath(new URL('run.mjs', import.meta.url));
 
 function runScript(...args: readonly string[]) {
-  return spawnSync(process.execPath, [script, ...args], { encoding: 'utf8' });
+  return spawnSync(process.execPath, [script, ...args], { encoding: 'utf8', timeout: 20_000 });
 }
 
 describe('scripts/run.mjs', () => {

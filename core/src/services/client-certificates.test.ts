@@ -13,7 +13,7 @@ import { createClientAuthorities } from './client-certificates.js';
 import { Directory } from './directory.js';
 import { systemClock } from './system-clock.js';
 
-const isMissing = spawnSync('openssl', ['version']).error !== undefined;
+const isMissing = spawnSync('openssl', ['version'], { timeout: 20_000 }).error !== undefined;
 
 /** An authority and the certificates it signs, made by openssl. */
 class TestAuthority {
@@ -65,7 +65,7 @@ class TestAuthority {
   }
 
   #run(args: readonly string[]): void {
-    execFileSync('openssl', args, { cwd: this.folder, stdio: 'pipe' });
+    execFileSync('openssl', args, { cwd: this.folder, stdio: 'pipe', timeout: 20_000 });
   }
 }
 

@@ -170,11 +170,13 @@ describe('certificates', () => {
     const { certificateFile } = await pairIn('one');
     const text = execFileSync('openssl', ['x509', '-in', certificateFile, '-noout', '-text'], {
       encoding: 'utf8',
+      timeout: 20_000,
     });
     expect(text).toContain('Mail.example.org');
     expect(text).toMatch(/DNS:mail\.example\.org, DNS:localhost, IP Address:127\.0\.0\.1/);
     const check = execFileSync('openssl', ['verify', '-CAfile', certificateFile, certificateFile], {
       encoding: 'utf8',
+      timeout: 20_000,
     });
     expect(check).toContain('OK');
   });
@@ -182,7 +184,7 @@ describe('certificates', () => {
 
 function hasOpenssl(): boolean {
   try {
-    execFileSync('openssl', ['version'], { stdio: 'ignore' });
+    execFileSync('openssl', ['version'], { stdio: 'ignore', timeout: 20_000 });
     return true;
   } catch {
     return false; // Not installed.

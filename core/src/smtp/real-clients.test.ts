@@ -15,7 +15,7 @@ const text =
   'From: alice@example.com\r\nTo: bob@example.org\r\nSubject: dots\r\n\r\n.\r\n..\r\n.x\r\nlast\r\n';
 
 function missing(program: string): boolean {
-  return spawnSync(program, ['--version'], { stdio: 'ignore' }).error !== undefined;
+  return spawnSync(program, ['--version'], { stdio: 'ignore', timeout: 20_000 }).error !== undefined;
 }
 
 function title(program: string): string {

@@ -151,5 +151,7 @@ it('adds a date and an id to a submitted message that has none', async () => {
 
 /** A Perl module that a tool needs and that is not there. */
 function missingPerl(module: string): readonly string[] {
-  return spawnSync('perl', [`-M${module}`, '-e', '1']).status === 0 ? [] : [`Perl's ${module}`];
+  return spawnSync('perl', [`-M${module}`, '-e', '1'], { timeout: 20_000 }).status === 0
+    ? []
+    : [`Perl's ${module}`];
 }

@@ -12,7 +12,7 @@ const message = (subject: string, body = `body of ${subject}`) =>
   `From: a@example.org\nTo: alice@example.org\nSubject: ${subject}\nMessage-ID: <${subject}@example.org>\nDate: Mon, 1 Jan 2024 10:00:00 +0000\n\n${body}\n`;
 
 function has(program: string, argument = '--version'): boolean {
-  return spawnSync(program, [argument], { stdio: 'ignore' }).error === undefined;
+  return spawnSync(program, [argument], { stdio: 'ignore', timeout: 20_000 }).error === undefined;
 }
 
 async function filesBelow(folder: string): Promise<string[]> {

@@ -25,7 +25,7 @@ async function giveToNobody(folder: string, maildir: string): Promise<void> {
 }
 
 function has(program: string): boolean {
-  return spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined;
+  return spawnSync(program, ['--version'], { stdio: 'ignore', timeout: 20_000 }).error === undefined;
 }
 
 // They are whole programs: on a busy machine each start takes its time.

@@ -12,7 +12,7 @@ import { textResolver } from './fixed-resolver.js';
 const call = promisify(execFile);
 const isThere = (() => {
   try {
-    execFileSync('opendkim', ['-V'], { stdio: 'ignore' });
+    execFileSync('opendkim', ['-V'], { stdio: 'ignore', timeout: 20_000 });
     return true;
   } catch {
     return false;

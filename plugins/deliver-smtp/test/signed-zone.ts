@@ -37,7 +37,7 @@ function whyMissing(): string | undefined {
     ['ldns-signzone', '-v'],
   ] as const) {
     try {
-      execFileSync(program, [option], { stdio: 'ignore', env: withSbin() });
+      execFileSync(program, [option], { stdio: 'ignore', env: withSbin(), timeout: 20_000 });
     } catch (error) {
       if ((error as { code?: unknown }).code === 'ENOENT')
         return `${program} is not installed (Debian: unbound, nsd, ldnsutils)`;
@@ -96,10 +96,13 @@ async function writeZone(directory: string, { name, records, is }: ZoneWish): Pr
     env: withSbin(),
     stdio: ['ignore' as const, 'pipe' as const, 'ignore' as const],
   };
-  const key = execFileSync('ldns-keygen', ['-a', 'ECDSAP256SHA256', '-k', `${name}.`], options)
+  const key = execFileSync('ldns-keygen', ['-a', 'ECDSAP256SHA256', '-k', `${name}.`], {
+    ...options,
+    timeout: 20_000,
+  })
     .toString()
     .trim();
-  execFileSync('ldns-signzone', ['-f', `${file}.signed`, file, key], options);
+  execFileSync('ldns-signzone', ['-f', `${file}.signed`, file, key], { ...options, timeout: 20_000 });
   const signed = await readFile(`${file}.signed`, 'utf8');
   // Somebody on the way says another address: the signature is of the one before.
   await writeFile(file, is === 'bogus' ? signed.replaceAll('127.0.0.1', '127.0.0.3') : signed);

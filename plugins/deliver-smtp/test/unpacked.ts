@@ -66,11 +66,11 @@ function whyMissing(program: string, users: readonly string[]): string | undefin
   if (!existsSync(join(root, program))) return `${program} is not unpacked in ${root}`;
   if (process.getuid?.() !== 0) return 'it can only be started by root';
   try {
-    for (const user of users) execFileSync('id', [user], { stdio: 'ignore' });
-    const libraries = execFileSync('ldd', [join(root, program)]).toString();
+    for (const user of users) execFileSync('id', [user], { stdio: 'ignore', timeout: 20_000 });
+    const libraries = execFileSync('ldd', [join(root, program)], { timeout: 20_000 }).toString();
     if (libraries.includes('not found')) return `libraries of ${program} are missing`;
     // A container may forbid it.
-    execFileSync('unshare', ['-m', 'true'], { stdio: 'ignore' });
+    execFileSync('unshare', ['-m', 'true'], { stdio: 'ignore', timeout: 20_000 });
   } catch {
     return `its users ${users.join(', ')} are missing, or there are no mount namespaces here`;
   }
@@ -84,7 +84,7 @@ async function start(
 ): Promise<UnpackedServer> {
   const directory = await mkdtemp(join(tmpdir(), 'postroad-unpacked-'));
   await chmod(directory, 0o755);
-  const owner = Number(execFileSync('id', ['-u', user]).toString());
+  const owner = Number(execFileSync('id', ['-u', user], { timeout: 20_000 }).toString());
   for (const name of ['etc', 'spool', 'log', 'mail', 'run']) await mkdir(join(directory, name));
   // Exim works as its user from the start; OpenSMTPD wants its spool to be root's.
   if (user === 'Debian-exim')
@@ -230,6 +230,7 @@ function rsaCertificate(directory: string): { readonly certificate: string; read
   const made = ['-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', certificate];
   execFileSync('openssl', ['req', '-x509', '-days', '2', '-subj', '/CN=opensmtpd.test', ...made], {
     stdio: 'ignore',
+    timeout: 20_000,
   });
   return { certificate: readFileSync(certificate, 'utf8'), key: readFileSync(key, 'utf8') };
 }

@@ -11,7 +11,8 @@ import type { CrashPoint } from '../src/journal/journal.js';
 const log: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
 const services = { log, clock: createVirtualClock(), random: createSeededRandom(1) };
 const child = join(import.meta.dirname, 'crash-child.mjs');
-const whyNoCompiler = spawnSync('cc', ['--version']).error === undefined ? '' : 'SKIPPED, no C compiler: ';
+const whyNoCompiler =
+  spawnSync('cc', ['--version'], { timeout: 20_000 }).error === undefined ? '' : 'SKIPPED, no C compiler: ';
 // A few each time; `CRASH_ROUNDS=100` for the thorough run.
 const rounds = Number(process.env.CRASH_ROUNDS ?? 2);
 const timeoutMs = Math.max(300_000, rounds * 20_000);
@@ -126,7 +127,7 @@ it.skipIf(whyNoCompiler !== '')(
     const directory = await mkdtemp(join(tmpdir(), 'postroad-crash-'));
     const library = join(directory, 'failing-sync.so');
     const source = join(import.meta.dirname, 'failing-sync.c');
-    execFileSync('cc', ['-shared', '-fPIC', '-o', library, source, '-ldl']);
+    execFileSync('cc', ['-shared', '-fPIC', '-o', library, source, '-ldl'], { timeout: 20_000 });
     const queue = join(directory, 'queue');
     const witness = createWitness(queue);
     for (let round = 0; round < rounds; round++) {

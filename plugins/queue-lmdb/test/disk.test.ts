@@ -13,25 +13,28 @@ const lease = { owner: 'o', untilMs: 1_800_000_000_000 };
 const child = join(import.meta.dirname, 'crash-child.mjs');
 
 const whyNoMount = tryMount();
-const whyNoCompiler = spawnSync('cc', ['--version']).error === undefined ? '' : 'SKIPPED, no C compiler: ';
+const whyNoCompiler =
+  spawnSync('cc', ['--version'], { timeout: 20_000 }).error === undefined ? '' : 'SKIPPED, no C compiler: ';
 
 /** Why no small file system can be made here; empty when one can. */
 function tryMount(): string {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'SKIPPED, needs root on Linux: ';
-  const directory = execFileSync('mktemp', ['-d']).toString().trim();
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', directory]);
-  if (mounted.status === 0) execFileSync('umount', [directory]);
-  execFileSync('rmdir', [directory]);
+  const directory = execFileSync('mktemp', ['-d'], { timeout: 20_000 }).toString().trim();
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', directory], {
+    timeout: 20_000,
+  });
+  if (mounted.status === 0) execFileSync('umount', [directory], { timeout: 20_000 });
+  execFileSync('rmdir', [directory], { timeout: 20_000 });
   return mounted.status === 0 ? '' : 'SKIPPED, mounts are not allowed: ';
 }
 
 async function onSmallDisk(run: (directory: string) => Promise<void>): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'postroad-full-'));
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', directory]);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', directory], { timeout: 20_000 });
   try {
     await run(directory);
   } finally {
-    execFileSync('umount', ['-l', directory]);
+    execFileSync('umount', ['-l', directory], { timeout: 20_000 });
     await rm(directory, { recursive: true });
   }
 }
@@ -87,14 +90,11 @@ describe('queue-lmdb on a failing disk', () => {
     async () => {
       const directory = await mkdtemp(join(tmpdir(), 'postroad-sync-'));
       const library = join(directory, 'failing-sync.so');
-      execFileSync('cc', [
-        '-shared',
-        '-fPIC',
-        '-o',
-        library,
-        join(import.meta.dirname, 'failing-sync.c'),
-        '-ldl',
-      ]);
+      execFileSync(
+        'cc',
+        ['-shared', '-fPIC', '-o', library, join(import.meta.dirname, 'failing-sync.c'), '-ldl'],
+        { timeout: 20_000 },
+      );
       const flag = join(directory, 'fail');
       const queue = join(directory, 'queue');
       const acknowledged = await runWithFailingSync(queue, library, flag);

@@ -15,7 +15,7 @@ export interface CutNetwork {
 }
 
 const ip = (...args: readonly string[]): void => {
-  execFileSync('ip', args, { stdio: 'pipe' });
+  execFileSync('ip', args, { stdio: 'pipe', timeout: 20_000 });
 };
 
 /** Why there can be none here; `undefined` when there can. */

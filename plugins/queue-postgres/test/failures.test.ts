@@ -45,9 +45,11 @@ describe.skipIf(postgresMissing !== undefined)('a queue whose database fails', (
     async () => {
       const mount = join(server.directory, 'full');
       await mkdir(mount);
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=12m,mode=0700', 'tmpfs', mount]);
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=12m,mode=0700', 'tmpfs', mount], { timeout: 20_000 });
       try {
-        const [uid, gid] = ['-u', '-g'].map((flag) => Number(execFileSync('id', [flag, 'postgres'])));
+        const [uid, gid] = ['-u', '-g'].map((flag) =>
+          Number(execFileSync('id', [flag, 'postgres'], { timeout: 20_000 })),
+        );
         await chown(mount, uid ?? 0, gid ?? 0);
         await server.query(`CREATE TABLESPACE small LOCATION '${mount}'`);
         const url = `${await server.url()}%20-c%20default_tablespace%3Dsmall`;
@@ -88,7 +90,7 @@ describe.skipIf(postgresMissing !== undefined)('a queue whose database fails', (
         await store.close();
       } finally {
         await server.halt();
-        execFileSync('umount', [mount]);
+        execFileSync('umount', [mount], { timeout: 20_000 });
       }
       await server.stop();
       server = await startTestPostgres();

@@ -14,7 +14,7 @@ useDirectory();
 const call = promisify(execFile);
 const isThere = (() => {
   try {
-    execFileSync('opendkim', ['-V'], { stdio: 'ignore' });
+    execFileSync('opendkim', ['-V'], { stdio: 'ignore', timeout: 20_000 });
     return true;
   } catch {
     return false;

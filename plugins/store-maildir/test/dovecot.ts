@@ -106,5 +106,5 @@ class Session implements DovecotSession {
 
 /** Whether a program is there. */
 export function has(program: string, argument = '--version'): boolean {
-  return spawnSync(program, [argument], { stdio: 'ignore' }).error === undefined;
+  return spawnSync(program, [argument], { stdio: 'ignore', timeout: 20_000 }).error === undefined;
 }

@@ -10,7 +10,7 @@ import { ensureSelfSigned } from '@postroad/core';
 /** Whether it is installed. */
 export const hasPebble = (() => {
   try {
-    execFileSync('sh', ['-c', 'command -v pebble'], { stdio: 'ignore' });
+    execFileSync('sh', ['-c', 'command -v pebble'], { stdio: 'ignore', timeout: 20_000 });
     return true;
   } catch {
     return false;

@@ -1,0 +1,38 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+
+/** Runs one test file below a config that ends after a second of standing still. */
+async function runFile(text: string) {
+  const folder = await mkdtemp(join(root, 'node_modules', '.watch-'));
+  try {
+    await writeFile(join(folder, 'one.test.ts'), text);
+    const config = `import { watchTests } from ${JSON.stringify(join(root, 'scripts', 'watch-tests.ts'))};
+      export default { test: { include: ['one.test.ts'], pool: 'forks', reporters: ['default', watchTests(1500)] } };`;
+    await writeFile(join(folder, 'vitest.config.ts'), config);
+    const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+    const { VITEST, VITEST_POOL_ID, VITEST_WORKER_ID, VITEST_MODE, ...env } = process.env;
+    const options = { cwd: folder, env, encoding: 'utf8', timeout: 25_000 } as const;
+    return spawnSync(process.execPath, [vitest, 'run', '--root', folder], options);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+it('ends a run that stands still, and tells in which test', async () => {
+  const { status, stderr } = await runFile(
+    "import { it } from 'vitest';\nit('goes round and round', async () => { await new Promise((done) => setTimeout(done, 400)); for (;;); });",
+  );
+  expect(stderr).toMatch(/stands still for 2 s:\n {2}one\.test\.ts\n {4}goes round and round\n/);
+  expect(stderr).toMatch(/\d+ \S+ \S*node/);
+  expect(status).toBe(75);
+});
+
+it('says nothing of one that moves', async () => {
+  const { status, stderr } = await runFile("import { it } from 'vitest';\nit('is quick', () => {});");
+  expect(stderr).not.toContain('stands still');
+  expect(status).toBe(0);
+});

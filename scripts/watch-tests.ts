@@ -1,0 +1,97 @@
+// Tells a test run that has come to a standstill: what hangs, what its processes wait for; then it ends the run. A test's
+// own limit can't do that for a process whose event loop stands, and a check that says nothing for an hour teaches nobody.
+import { readFileSync } from 'node:fs';
+import type { Reporter, TestModule } from 'vitest/node';
+
+/** Longer than any single test takes on a slow machine. */
+const standstillMs = 5 * 60_000;
+const lookEveryMs = 5_000;
+/** The exit status of such a run, by which others tell it from failed tests: EX_TEMPFAIL of sysexits.h. */
+const standstillStatus = 75;
+
+interface Progress {
+  readonly tests: Set<string>;
+  movedAtMs: number;
+}
+
+/** A reporter for Vitest that speaks only when a file has not moved for `limitMs`; `end` is what it does then. */
+export function watchTests(limitMs = standstillMs, end: (told: string) => void = endRun): Reporter {
+  const running = new Map<string, Progress>();
+  let timer: NodeJS.Timeout | undefined;
+  const move = (module: TestModule, change?: (tests: Set<string>) => void): void => {
+    const progress = running.get(module.relativeModuleId) ?? { tests: new Set(), movedAtMs: 0 };
+    running.set(module.relativeModuleId, progress);
+    progress.movedAtMs = performance.now();
+    change?.(progress.tests);
+  };
+  const look = (): void => {
+    const lastMs = performance.now() - limitMs;
+    const still = [...running].filter(([, { movedAtMs }]) => movedAtMs < lastMs);
+    if (still.length === 0) return;
+    clearInterval(timer);
+    end(tell(still, limitMs));
+  };
+  return {
+    onTestRunStart() {
+      timer = setInterval(look, Math.min(lookEveryMs, limitMs));
+    },
+    onTestModuleQueued: (module) => move(module),
+    onTestModuleStart: (module) => move(module),
+    onTestCaseReady: (test) => move(test.module, (tests) => tests.add(test.fullName)),
+    onTestCaseResult: (test) => move(test.module, (tests) => tests.delete(test.fullName)),
+    onTestModuleEnd(module) {
+      running.delete(module.relativeModuleId);
+    },
+    onTestRunEnd() {
+      clearInterval(timer);
+    },
+  };
+}
+
+function tell(still: readonly (readonly [string, Progress])[], limitMs: number): string {
+  const lines = [`✗ test: stands still for ${Math.round(limitMs / 1000)} s:`];
+  for (const [module, { tests }] of still) {
+    lines.push(
+      `  ${module}${tests.size === 0 ? ', in a test that it could not tell any more, or in none' : ''}`,
+    );
+    for (const test of tests) lines.push(`    ${test}`);
+  }
+  lines.push('Its processes, and what each waits for in the kernel:', ...family(process.pid, '  '));
+  return lines.join('\n');
+}
+
+function endRun(told: string): void {
+  process.stderr.write(`\n${told}\n`);
+  for (const pid of descendants(process.pid)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  process.exit(standstillStatus);
+}
+
+function descendants(pid: number): number[] {
+  return childrenOf(pid).flatMap((child) => [child, ...descendants(child)]);
+}
+
+function family(pid: number, indent: string): string[] {
+  return childrenOf(pid).flatMap((child) => [
+    `${indent}${child} ${read(child, 'wchan')} ${read(child, 'cmdline').replaceAll('\0', ' ').slice(0, 200)}`,
+    ...family(child, `${indent}  `),
+  ]);
+}
+
+function childrenOf(pid: number): number[] {
+  return read(pid, `task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
+}
+
+/** Of a process in Linux's /proc; nothing elsewhere, and of one that is gone. */
+function read(pid: number, name: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8');
+  } catch {
+    return '';
+  }
+}
