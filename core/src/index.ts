@@ -272,6 +272,7 @@ export {
 } from './services/queue-store.js';
 export { Random } from './services/random.js';
 export { Reports } from './services/reports.js';
+export { type ChangedMessage, Resigner } from './services/resigner.js';
 export {
   type DnssecResolver,
   type MxRecord,

@@ -11,7 +11,7 @@ export interface OutboxEvent {
   readonly id: string;
   /**
    * `accepted`: in the queue; durable before the client hears of it. `refused`: a client was refused something; written
-   * after the reply, so that a crash may lose the last ones. The others are about deliveries, and durable with them.
+   * after the reply, so that a crash may lose the last ones (decision 0061). The others are about deliveries, and durable with them.
    */
   readonly event: 'accepted' | 'refused' | 'delivered' | 'deferred' | 'bounced' | 'expired' | 'dropped';
   readonly atMs: number;

@@ -46,14 +46,14 @@ beforeAll(async () => {
   if (postfixMissing !== undefined) return;
   directory = await mkdtemp(join(tmpdir(), 'other-make-'));
   await makeKeys();
-  let port = 0;
+  const ports = { 'example.net': 0, 'seven.example.net': 0 };
   const route = definePlugin({
     name: 'route-test',
     setup({ tap }) {
       tap('recipient', () => accept());
       tap('route', (_envelope, { address: { domain } }) =>
-        domain === 'example.net'
-          ? { transport: 'smtp', host: '127.0.0.1', port }
+        domain === 'example.net' || domain === 'seven.example.net'
+          ? { transport: 'smtp', host: '127.0.0.1', port: ports[domain] }
           : { transport: 'local', accountId: 'bob' },
       );
       tap('message', (message) => {
@@ -75,7 +75,8 @@ beforeAll(async () => {
     listeners: [{ name: 'relay', host: '127.0.0.1', port: relayPort, role: 'relay' }],
   });
   postfix = await startPostfixWithOpendkim({ key: theirs.privateKey, published, relayPort });
-  port = postfix.port;
+  ports['example.net'] = postfix.port;
+  ports['seven.example.net'] = postfix.sevenBitPort;
 }, 90_000);
 afterAll(async () => {
   await postfix?.[Symbol.asyncDispose]();
@@ -127,6 +128,22 @@ describe.skipIf(postfixMissing !== undefined)(`Postfix with opendkim (${postfixM
     };
     expect((await sendMessage(message)).outcome).toMatch(/^250 /);
     expect(resultsIn(await delivered('changed'))).toMatch(/dkim=fail .*header\.d=example\.org/s);
+  });
+
+  it('verifies what had to be converted for it', { timeout: 120_000 }, async () => {
+    const header =
+      'From: Ann <ann@example.org>\r\nTo: bob@example.net\r\nSubject: converted\r\nMIME-Version: 1.0\r\n' +
+      'Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n';
+    await server.mta.submit(
+      { reversePath: 'ann@example.org', recipients: ['bob@seven.example.net'] },
+      `${header}Date: Mon, 1 Jan 2024 00:00:00 +0000\r\n\r\nGr\u00fc\u00dfe aus der Ferne, an alle, die dort geblieben sind\r\n`,
+    );
+    const text = await delivered('converted');
+    expect(text).toContain('\nContent-Transfer-Encoding: quoted-printable\n');
+    expect(text).toContain('\n\nGr=C3=BC=C3=9Fe aus der Ferne, an alle');
+    expect(text.match(/^DKIM-Signature:/gm)).toHaveLength(2);
+    expect(resultsIn(text)).toMatch(/dkim=pass .*header\.d=example\.org/s);
+    expect(resultsIn(text)).not.toMatch(/dkim=(?:fail|permerror)/);
   });
 
   it('signs what we verify', { timeout: 120_000 }, async () => {

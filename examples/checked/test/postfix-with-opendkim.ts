@@ -32,6 +32,8 @@ export interface PostfixOptions {
 /** The running server; it takes mail for example.net. */
 export interface PostfixWithOpendkim extends AsyncDisposable {
   readonly port: number;
+  /** Another one, which takes seven bits only. */
+  readonly sevenBitPort: number;
   /** The messages delivered so far, with LF line ends. */
   messages(): Promise<readonly string[]>;
 }
@@ -48,12 +50,13 @@ export async function startPostfixWithOpendkim(options: PostfixOptions): Promise
   await chown(at('data'), Number((await run('id', ['-u', 'postfix'])).stdout), 0);
   const milterPort = await freePort();
   const opendkim = await startOpendkim(directory, milterPort, options);
-  const port = await freePort();
+  const [port, sevenBitPort] = [await freePort(), await freePort()];
   await writeFile(at('conf/main.cf'), mainConfiguration(directory, milterPort, options.relayPort));
-  await writeFile(at('conf/master.cf'), masterConfiguration(port));
+  await writeFile(at('conf/master.cf'), masterConfiguration(port, sevenBitPort));
   await run('postfix', ['-c', at('conf'), 'start']);
   return {
     port,
+    sevenBitPort,
     async messages() {
       const files = await readdir(at('mail/all/new')).catch(() => []);
       return await Promise.all(files.map((file) => readFile(join(at('mail/all/new'), file), 'latin1')));
@@ -110,7 +113,7 @@ maillog_file_prefixes = ${tmpdir()}
 smtpd_relay_restrictions = permit_mynetworks, reject
 smtpd_milters = inet:127.0.0.1:${milterPort}
 milter_default_action = tempfail
-virtual_mailbox_domains = example.net
+virtual_mailbox_domains = example.net, seven.example.net
 virtual_mailbox_base = ${directory}/mail
 virtual_mailbox_maps = static:all/
 virtual_uid_maps = static:${nobody}
@@ -121,8 +124,9 @@ smtp_dns_support_level = disabled
 }
 
 /** The services that taking and delivering mail needs, none of them in a chroot. */
-function masterConfiguration(port: number): string {
+function masterConfiguration(port: number, sevenBitPort: number): string {
   return `127.0.0.1:${port} inet n - n - - smtpd
+127.0.0.1:${sevenBitPort} inet n - n - - smtpd -o smtpd_discard_ehlo_keywords=8bitmime,chunking
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr

@@ -1,7 +1,7 @@
 /** The plugin: mail to other hosts over SMTP and LMTP. */
 import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { Clock, definePlugin, MailError, Random, Resolver } from '@postroad/core';
+import { Clock, definePlugin, MailError, optional, Random, Resigner, Resolver } from '@postroad/core';
 import { config, type DeliverSmtpConfig } from './config.js';
 import { ConnectionLimits } from './connection-limits.js';
 import { ConnectionPool } from './connection-pool.js';
@@ -23,9 +23,9 @@ export const deliverSmtp = definePlugin({
   name: 'deliver-smtp',
   description: 'Delivers to other hosts over SMTP and LMTP.',
   config,
-  needs: { resolver: Resolver, clock: Clock, random: Random },
+  needs: { resolver: Resolver, clock: Clock, random: Random, resigner: optional(Resigner) },
   setup({ config, services, hostname, log, metrics, tap, onStart, onDrain, defer }) {
-    const { resolver, clock, random } = services;
+    const { resolver, clock, random, resigner } = services;
     const pool = new ConnectionPool(config.reuse, clock);
     const { allowPrivateAddresses } = config;
     const timeoutMs = stsTimeoutMs;
@@ -54,6 +54,7 @@ export const deliverSmtp = definePlugin({
       scopes: new PolicyScopes({ resolver, clock, mtaSts, useDane: config.dane }),
       sites: new SiteNames({ resolver, clock }),
       mtaSts,
+      resigner,
       get secureContext() {
         secureContext ??= makeSecureContext(config);
         return secureContext;

@@ -1,6 +1,6 @@
 /** What all deliveries of one generation share. */
 import type { SecureContext } from 'node:tls';
-import type { Clock, Counter, Logger, Random, Resolver } from '@postroad/core';
+import type { Clock, Counter, Logger, Random, Resigner, Resolver } from '@postroad/core';
 import type { DeliverSmtpConfig } from './config.js';
 import type { ConnectionLimits } from './connection-limits.js';
 import type { ConnectionPool } from './connection-pool.js';
@@ -26,6 +26,8 @@ export interface Deliverer {
   readonly sites: SiteNames;
   /** Policies of other domains; absent when switched off. */
   readonly mtaSts: MtaSts | undefined;
+  /** Signs anew what is converted; absent when nothing signs. */
+  readonly resigner: Resigner | undefined;
   readonly secureContext: SecureContext;
   readonly counters: { readonly opened: Counter; readonly reused: Counter };
 }

@@ -78,7 +78,7 @@ class DeliveryRun {
     this.#signal = signal;
     this.#message =
       route.reversePath === undefined ? message : { ...message, reversePath: route.reversePath };
-    this.#contents = contentsOf(message, deliverer.config.eightBit);
+    this.#contents = contentsOf(message, deliverer.config.eightBit, deliverer.resigner);
     this.#open = delivery.recipients;
     const wished = egress.tls ?? route.tls ?? deliverer.config.tls;
     // RFC 8689 section 4.2.1: the next server must have proven who it is.

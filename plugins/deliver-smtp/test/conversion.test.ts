@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { bodyFromBytes, type QueuedMessage, readBody } from '@postroad/core';
+import { bodyFromBytes, type ChangedMessage, type QueuedMessage, readBody } from '@postroad/core';
 import { describe, expect, test } from 'vitest';
 import { planConversion } from '../src/convert/conversion.js';
 import { base64Encoder, quotedPrintableEncoder } from '../src/convert/encoders.js';
@@ -202,6 +202,47 @@ describe('a server without 8BITMIME', () => {
     expect(told(await harness({ eightBit: 'send' }).deliver(smtp(server), wish))).toEqual(delivered);
     expect(server.messages[1]?.toString()).toBe(`${prefix}${field}${content}`);
   });
+
+  test.each([
+    [
+      'DKIM-Signature: v=1; d=a.test\r\nReceived: x\r\n',
+      '',
+      'DKIM-Signature: v=2; d=a.test\r\nReceived: x\r\n',
+    ],
+    ['DKIM-Signature: v=1; d=other.test\r\n', '', undefined],
+    ['DKIM-Signature: v=1; d=a.test\r\n', 'DKIM-Signature: v=1; d=b.test\r\n', undefined],
+    ['ARC-Message-Signature: i=1\r\nDKIM-Signature: v=1; d=a.test\r\n', '', undefined],
+  ])(
+    'gets what is signed by ourselves with new signatures, and nothing else (%j %j)',
+    async (prefix, field, renewed) => {
+      const server = await serve(polite({ offers }));
+      const asked: string[] = [];
+      const resigner = {
+        async resign({ headerPrefix, header, content: open }: ChangedMessage) {
+          const pieces: Uint8Array[] = [];
+          for await (const piece of open()) pieces.push(piece);
+          asked.push(`${Buffer.from(header)}|${Buffer.concat(pieces)}`);
+          return headerPrefix.includes('d=a.test') ? headerPrefix.replace('v=1', 'v=2') : undefined;
+        },
+      };
+      const large = `${field}${content}${'\u00fc viele Zeilen, und kein Ende in Sicht, wie es scheint\r\n'.repeat(3_000)}`;
+      for (const text of [`${field}${content}`, large]) {
+        const report = await harness({ resigner }).deliver(smtp(server), { content: text, prefix });
+        expect(told(report)).toEqual(renewed === undefined ? unconvertible : delivered);
+        const sent = server.messages.at(-1)?.toString('latin1') ?? '';
+        expect(sent.startsWith(renewed ?? '')).toBe(true);
+        if (renewed === undefined) continue;
+        // Header and content are what is sent, cut at the empty line.
+        const [header = '', body = ''] = (asked.at(-1) ?? '').split('|');
+        expect(sent).toBe(`${renewed}${header}${body}`);
+        expect(header).toMatch(/^Subject: test\r\nMIME-Version: 1\.0\r\n(?:.+\r\n)+\r\n$/);
+        expect(server.lines.filter((line) => line.startsWith('MAIL')).at(-1)).toContain(
+          ` SIZE=${sent.length}`,
+        );
+      }
+      if (field !== '' || prefix.startsWith('ARC')) expect(asked).toEqual([]);
+    },
+  );
 
   test('gets nothing where converting is switched off', async () => {
     const server = await serve(polite({ offers }));

@@ -12,6 +12,7 @@ import {
   parseAddress,
   type QueuedMessage,
   type QueuedRecipient,
+  type Resigner,
   type Resolver,
   type ReversePath,
   type Route,
@@ -60,9 +61,10 @@ export function createHarness(
     /** Whether the certificate of the tests is believed, or which other one. */
     readonly trusted?: boolean | string;
     readonly fetchPolicy?: FetchStsPolicy;
+    readonly resigner?: Resigner;
   } = {},
 ): Harness {
-  const { resolver, trusted = false, fetchPolicy, ...wished } = options;
+  const { resolver, trusted = false, fetchPolicy, resigner, ...wished } = options;
   const config = schema.parse({ allowPrivateAddresses: true, ...wished });
   // A time at which the certificates of the tests are valid.
   const clock = createVirtualClock(Date.UTC(2030, 0, 1));
@@ -90,6 +92,7 @@ export function createHarness(
     scopes: new PolicyScopes({ resolver: names, clock, mtaSts, useDane: config.dane }),
     sites: new SiteNames({ resolver: names, clock }),
     mtaSts,
+    resigner,
     secureContext: createSecureContext(
       trusted === false ? {} : { ca: trusted === true ? testCertificate : trusted },
     ),

@@ -1,9 +1,19 @@
 /** The plugin: signs what our users send, by the keys of their domain. */
-import { Clock, DkimKeys, definePlugin, type Message, messageOf, Resolver } from '@postroad/core';
+import {
+  Clock,
+  DkimKeys,
+  definePlugin,
+  type Message,
+  messageOf,
+  Resigner,
+  Resolver,
+  renderHeaderPrefix,
+} from '@postroad/core';
 import { dkimCommands } from './commands.js';
 import { recordsOf } from './key-record.js';
 import { createKeyRing } from './key-ring.js';
 import { config } from './options.js';
+import { resignMessage } from './resign-message.js';
 import { fromDomain, signMessage } from './sign-message.js';
 
 /** What comes from strangers is not signed, whatever it says: a signature is our word. */
@@ -12,7 +22,7 @@ export const signDkim = definePlugin({
   description: 'Signs outgoing messages with DKIM, by domain and selector.',
   config,
   needs: { clock: Clock, resolver: Resolver },
-  provides: [DkimKeys],
+  provides: [DkimKeys, Resigner],
   commands: dkimCommands,
   setup({ config, services, log, metrics, tap, provide, onStart, defer }) {
     const { clock, resolver } = services;
@@ -20,6 +30,9 @@ export const signDkim = definePlugin({
     const stop = new AbortController();
     const signed = metrics.counter('sign_dkim_signatures', 'DKIM signatures made');
     provide(DkimKeys, { records: (domain) => recordsOf(ring.all(), domain) });
+    provide(Resigner, {
+      resign: (changed) => resignMessage(changed, { ring, config, nowMs: clock.now(), signed }),
+    });
     let refreshing: Promise<void> = Promise.resolve();
     onStart(async (signal) => {
       await ring.refresh(signal);
@@ -46,7 +59,17 @@ export const signDkim = definePlugin({
         const domain = fromDomain(message.body);
         const keys = domain === undefined ? [] : ring.keysFor(domain);
         if (keys.length === 0) return undefined;
-        const fields = await signMessage({ prefix, body: message.body, keys, nowMs: clock.now() }, config);
+        const { body } = message;
+        const fields = await signMessage(
+          {
+            headerPrefix: renderHeaderPrefix(prefix),
+            header: body.headerBytes,
+            content: () => body.open({ start: body.headerSizeBytes, end: body.sizeBytes }),
+            keys,
+            nowMs: clock.now(),
+          },
+          config,
+        );
         signed.increase(fields.length);
         return [...fields, ...prefix];
       },

@@ -1,14 +1,13 @@
 /** Signing a message as it will be sent: the fields that we put in front of it are signed with its own. */
 import {
   type Body,
+  type ChangedMessage,
   createDkimBodyHash,
   type DkimCanonicalization,
   dkimAlgorithm,
   domainKey,
-  type HeaderPrefix,
   type NewHeaderField,
   parseAddressList,
-  renderHeaderPrefix,
   selectFields,
   signedFields,
   signField,
@@ -17,16 +16,14 @@ import type { SigningKey } from './key-ring.js';
 import type { SignDkimConfig } from './options.js';
 
 /** What is to be signed. */
-export interface SigningQuestion {
-  readonly prefix: HeaderPrefix;
-  readonly body: Body;
+export interface SigningQuestion extends ChangedMessage {
   readonly keys: readonly SigningKey[];
   readonly nowMs: number;
 }
 
 /** A signature by each of the keys. The body is read once, whatever their number. */
 export async function signMessage(
-  { prefix, body, keys, nowMs }: SigningQuestion,
+  { headerPrefix, header: ownHeader, content: openContent, keys, nowMs }: SigningQuestion,
   config: SignDkimConfig,
 ): Promise<readonly NewHeaderField[]> {
   const [header, content] = config.canonicalization.split('/') as [
@@ -34,10 +31,9 @@ export async function signMessage(
     DkimCanonicalization,
   ];
   const hash = createDkimBodyHash(content);
-  for await (const octets of body.open({ start: body.headerSizeBytes, end: body.sizeBytes }))
-    hash.update(octets);
+  for await (const octets of openContent()) hash.update(octets);
   const bodyHash = hash.digest();
-  const section = Buffer.concat([Buffer.from(renderHeaderPrefix(prefix)), body.headerBytes]);
+  const section = Buffer.concat([Buffer.from(headerPrefix), ownHeader]);
   const { names, canonical } = selectFields(signedFields(section), config.signed, config.oversigned, header);
   const seconds = Math.floor(nowMs / 1_000);
   return await Promise.all(

@@ -14,6 +14,8 @@ export interface Conversion {
   /** The converted message as a stream; as often as one likes. */
   open(): AsyncIterable<Uint8Array>;
   readonly sizeBytes: number;
+  /** Its header section, with the empty line: that many octets of the beginning. */
+  readonly headerSizeBytes: number;
 }
 
 type Step =
@@ -39,7 +41,13 @@ export async function planConversion(body: Body): Promise<Conversion | undefined
   const open = (): AsyncIterable<Uint8Array> => gathered(convert(body, regions, steps));
   let sizeBytes = 0;
   for await (const piece of open()) sizeBytes += piece.length;
-  return { open, sizeBytes };
+  return { open, sizeBytes, headerSizeBytes: headerSizeOf(body, regions[0], steps[0]) };
+}
+
+function headerSizeOf(body: Body, region: Region | undefined, step: Step | undefined): number {
+  if (step?.does !== 'rewrite' || region === undefined) return body.headerSizeBytes;
+  const own = Buffer.from(body.headerBytes.subarray(0, region.end));
+  return body.headerSizeBytes - own.length + rewriteHeader(own, step.wish).length;
 }
 
 function stepOf(
