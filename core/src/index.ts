@@ -86,7 +86,12 @@ export {
   type TapFunction,
 } from './hooks/table.js';
 export { allRights, anyone, joinedRights, normaliseRights, sharesMax } from './mailbox/access-rights.js';
-export { annotationLimits, changedAnnotations, splitAnnotations } from './mailbox/annotations.js';
+export {
+  annotationLimits,
+  annotationNotices,
+  changedAnnotations,
+  splitAnnotations,
+} from './mailbox/annotations.js';
 export { ChangeNotices } from './mailbox/change-notices.js';
 export { delegateStore } from './mailbox/delegate-store.js';
 export { EntryIndex, sortedUids } from './mailbox/entry-index.js';

@@ -1,5 +1,6 @@
 /** Annotations of mailboxes and accounts (RFC 5464): what every store does with them in the same way. */
 import { MailError } from '../errors.js';
+import type { AnnotationPlace, ChangeNotice } from '../services/mailbox-store.js';
 
 /** Bounds of the annotations of one place, for everybody together or for one account. */
 export const annotationLimits = {
@@ -36,6 +37,26 @@ export function changedAnnotations(
     throw tooMuch();
   }
   return changed;
+}
+
+/**
+ * Who is told that annotations changed: the owner of the mailbox, and of what is private only whose it is. `place` says
+ * who set them.
+ */
+export function annotationNotices(
+  { accountId, mailboxId }: AnnotationPlace,
+  owner: string,
+  entries: Iterable<string>,
+): readonly ChangeNotice[] {
+  const all = [...entries];
+  const place = mailboxId === undefined ? {} : { mailboxId };
+  if (owner === accountId) return [{ accountId, ...place, annotations: all }];
+  const own = all.filter(isPrivateEntry);
+  const shared = all.filter((entry) => !isPrivateEntry(entry));
+  return [
+    ...(shared.length === 0 ? [] : [{ accountId: owner, ...place, annotations: shared }]),
+    ...(own.length === 0 ? [] : [{ accountId, ...place, annotations: own }]),
+  ];
 }
 
 function sizeOf(annotations: ReadonlyMap<string, Uint8Array>): number {

@@ -1,4 +1,6 @@
 /** The operations of `store-memory` on what is kept beside mailboxes and messages: annotations and shares. */
+
+import { annotationNotices } from '../mailbox/annotations.js';
 import type { ChangeNotice, Mailbox, MailboxStore } from '../services/mailbox-store.js';
 import type { AnnotationsMemory } from './annotations-memory.js';
 import type { SharesMemory } from './shares-memory.js';
@@ -30,7 +32,7 @@ export function sideOperations(
       const { mailboxId } = place;
       const accountId = mailboxId === undefined ? place.accountId : mailbox(mailboxId).accountId;
       annotations.set(place, values);
-      tell({ ...place, accountId, annotations: [...values.keys()] });
+      for (const notice of annotationNotices(place, accountId, values.keys())) tell(notice);
     },
     async shares(mailboxId) {
       return shares.of(mailbox(mailboxId).id);

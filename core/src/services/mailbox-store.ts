@@ -114,7 +114,10 @@ export interface MailboxChanges {
 export interface ChangeNotice {
   readonly accountId: string;
   readonly mailboxId?: string;
-  /** The entries that were set or removed, when only annotations changed: of the mailbox, or without one of the account. */
+  /**
+   * The entries that were set or removed, when only annotations changed: of the mailbox, or without one of the account.
+   * Of a mailbox that is shared, private ones are told to the account whose they are.
+   */
   readonly annotations?: readonly string[];
 }
 

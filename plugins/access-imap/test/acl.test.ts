@@ -91,6 +91,7 @@ test('each right allows what it is for', async () => {
   await bob.ok(`SELECT ${shared}`);
   await bob.ok('STORE 1 +FLAGS (\\Deleted)');
   expect(await bob.ok('EXPUNGE')).toEqual(['* 1 EXPUNGE', 'OK expunged']);
+  await bob.ok('UNSELECT');
   await alice.ok('SETACL Work bob lkx');
   await bob.ok('CREATE "Other Users/alice/Work/below"');
   expect((await alice.ok('GETACL Work/below'))[0]).toBe('* ACL Work/below alice lrswipkxteacd bob lkxc');

@@ -136,3 +136,89 @@ test('what makes no sense is refused (RFC 5465 section 8)', async () => {
     /^NO \[BADEVENT \(MessageNew MessageExpunge FlagChange /,
   );
 });
+
+test('mailboxes of others are told of as far as their rights allow, and no longer', async () => {
+  await using host = await startHost();
+  const alice = await logIn(host.port);
+  const bob = await logIn(host.port, undefined, 'bob');
+  const work = '"Other Users/alice/Work"';
+  await alice.ok('CREATE Work');
+  await bob.ok(
+    'NOTIFY SET (personal (MessageNew MessageExpunge)) (subtree "Other Users" (MessageNew MessageExpunge FlagChange MailboxName MailboxMetadataChange))',
+  );
+  await alice.ok('SETACL Work bob lr');
+  expect(await read(bob, 1)).toEqual([`* LIST () "/" ${work}`]);
+  await host.deliver(letter('a'), 'Work');
+  // What alice keeps to herself is no news to bob, and the other way round.
+  await host.deliver(letter('a'), 'INBOX');
+  await alice.ok('SETMETADATA Work (/private/comment "x")');
+  await alice.ok('SETMETADATA Work (/shared/comment "x")');
+  expect(await read(bob, 2)).toEqual([
+    `* STATUS ${work} (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 1 UNSEEN 1)`,
+    `* METADATA ${work} /shared/comment`,
+  ]);
+  await alice.ok('RENAME Work Play');
+  expect(await read(bob, 1)).toEqual([`* LIST () "/" "Other Users/alice/Play" ("OLDNAME" (${work}))`]);
+  await bob.ok('SETMETADATA "Other Users/alice/Play" (/private/comment "y")');
+  expect(await read(bob, 1)).toEqual(['* METADATA "Other Users/alice/Play" /private/comment']);
+  // Without `r` its content is not told, without `l` not even that it is there.
+  await alice.ok('SETACL Play bob l');
+  await host.deliver(letter('b'), 'Play');
+  await alice.ok('SETACL Play bob r');
+  expect(await read(bob, 1)).toEqual(['* LIST (\\NoAccess) "/" "Other Users/alice/Play"']);
+  await alice.ok('DELETEACL Play bob');
+  await host.deliver(letter('c'), 'Play');
+  await alice.ok('RENAME Play Work');
+  expect(await bob.ok('NOOP')).toEqual(['OK nothing done']);
+  // What is shared with everybody is shared with bob; what is deleted is not there.
+  await alice.ok('SETACL Work anyone lr');
+  expect(await read(bob, 1)).toEqual([`* LIST () "/" ${work}`]);
+  await alice.ok('DELETE Work');
+  expect(await read(bob, 1)).toEqual([`* LIST (\\NonExistent) "/" ${work}`]);
+});
+
+test('STATUS at the beginning tells of mailboxes of others that may be read', async () => {
+  await using host = await startHost();
+  const alice = await logIn(host.port);
+  for (const [name, rights] of [
+    ['Open', 'lr'],
+    ['Closed', 'l'],
+  ]) {
+    await alice.ok(`CREATE ${name}`);
+    await alice.ok(`SETACL ${name} bob ${rights}`);
+  }
+  const bob = await logIn(host.port, undefined, 'bob');
+  const told = await bob.ok(
+    'NOTIFY SET STATUS (subtree "Other Users" (MessageNew MessageExpunge FlagChange))',
+  );
+  expect(told.filter((line) => line.startsWith('* STATUS'))).toHaveLength(1);
+  expect(told[0]).toContain('"Other Users/alice/Open"');
+  await alice.ok('SETACL Open bob lrs');
+  await host.deliver(letter('flags'), 'Open');
+  expect(await read(bob, 1)).toEqual([
+    '* STATUS "Other Users/alice/Open" (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 1 UNSEEN 1)',
+  ]);
+});
+
+test('whoever may not read the selected mailbox any more is shown out at once', async () => {
+  await using host = await startHost();
+  const alice = await logIn(host.port);
+  await alice.ok('CREATE Work');
+  await alice.ok('SETACL Work bob lrst');
+  await host.deliver(letter('a'), 'Work');
+  const idle = await logIn(host.port, undefined, 'bob');
+  const busy = await logIn(host.port, undefined, 'bob');
+  for (const client of [idle, busy]) await client.ok('SELECT "Other Users/alice/Work"');
+  // Fewer rights count from the next command on.
+  await alice.ok('SETACL Work bob lr');
+  expect((await busy.run('STORE 1 +FLAGS (\\Seen)')).at(-1)).toMatch(/^NO \[NOPERM\]/);
+  idle.send('A IDLE\r\n');
+  expect(await read(idle, 1)).toEqual(['+ idling']);
+  await alice.ok('DELETEACL Work bob');
+  await host.deliver(letter('secret'), 'Work');
+  expect(await read(idle, 1)).toEqual(['* BYE you may not read the selected mailbox any more']);
+  busy.send('B FETCH 1:* BODY.PEEK[]\r\n');
+  expect(await read(busy, 1)).toEqual(['* BYE you may not read the selected mailbox any more']);
+  await idle.closed();
+  await busy.closed();
+});

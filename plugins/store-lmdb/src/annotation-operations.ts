@@ -1,6 +1,7 @@
 /** Annotations of mailboxes and accounts (RFC 5464). */
 import {
   type AnnotationPlace,
+  annotationNotices,
   changedAnnotations,
   type MailboxStore,
   splitAnnotations,
@@ -56,12 +57,7 @@ function annotate(
     if (all.size === 0) change.write(() => void tables.annotations.remove(key));
     else change.write(() => void tables.annotations.put(key, [...all]));
   }
-  const annotations = [...values.keys()];
-  change.annotated.push(
-    mailbox === undefined
-      ? { accountId, annotations }
-      : { accountId: mailbox.accountId, mailboxId: mailboxId as string, annotations },
-  );
+  change.annotated.push(...annotationNotices(place, mailbox?.accountId ?? accountId, values.keys()));
 }
 
 /** Removes what belongs to a mailbox that is being cleared away. */

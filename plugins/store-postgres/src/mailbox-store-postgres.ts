@@ -1,5 +1,6 @@
 /** Mailboxes in PostgreSQL, for as many nodes as like. */
 import {
+  annotationNotices,
   type Bodies,
   type Changes,
   type Clock,
@@ -93,7 +94,7 @@ export function openPostgresStore(options: PostgresStoreOptions): MailboxStore {
     annotations: (place) => guarded(() => annotationsOf(database, place)),
     async annotate(place, values) {
       const accountId = await engine.run((work) => annotate(work, place, values));
-      notices.tell({ ...place, accountId, annotations: [...values.keys()] });
+      for (const notice of annotationNotices(place, accountId, values.keys())) notices.tell(notice);
     },
     watch: (accountId, listener) => notices.watch(accountId, listener),
     async close() {

@@ -94,6 +94,22 @@ function values(test: Test): void {
     await store.annotate?.({ accountId: alice }, new Map([['/private/comment', octets('x')]]));
     expect(notices.list[1]).toEqual({ accountId: alice, annotations: ['/private/comment'] });
     notices.stop();
+    // What another sets for itself alone is told to it, not to the owner.
+    const hers = noticesOf(store);
+    await store.mailboxes(bob);
+    const his = noticesOf(store, bob);
+    await store.annotate?.(
+      { accountId: bob, mailboxId: mailbox.id },
+      new Map([
+        ['/private/p', octets('p')],
+        ['/shared/s', octets('s')],
+      ]),
+    );
+    expect(hers.list).toEqual([{ ...noticed, annotations: ['/shared/s'] }]);
+    expect(his.list).toEqual([{ accountId: bob, mailboxId: mailbox.id, annotations: ['/private/p'] }]);
+    hers.stop();
+    his.stop();
+    await store.annotate?.(place, new Map([['/shared/s', null]]));
     await store.renameMailbox(mailbox.id, 'Play');
     expect(await told(store, place)).toEqual({ '/shared/comment': 'x' });
     await store.deleteMailbox(mailbox.id);

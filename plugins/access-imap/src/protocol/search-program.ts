@@ -1,6 +1,6 @@
 /**
- * Search programs as data (RFC 9051 section 6.4.4, RFC 5032, RFC 6203, RFC 7162, RFC 8474, RFC 8514), and how they are
- * read.
+ * Search programs as data (RFC 9051 section 6.4.4, RFC 5032, RFC 6203, RFC 7162, RFC 8474, RFC 8514, RFC 9738), and how
+ * they are read.
  */
 import { type Cursor, nestingMax, SyntaxFault } from './cursor.js';
 import { readDate } from './dates.js';
@@ -29,6 +29,7 @@ export type SearchKey =
   /** `text` empty: the field exists. `field` is lower case. */
   | { readonly key: 'header'; readonly field: string; readonly text: string }
   | { readonly key: 'body' | 'text'; readonly text: string }
+  | { readonly key: 'uid-after' | 'uid-before'; readonly uid: number }
   | { readonly key: 'mod-seq'; readonly modSeq: number }
   | { readonly key: 'email-id' | 'thread-id'; readonly id: string };
 
@@ -161,6 +162,11 @@ function readPlainKey(cursor: Cursor, word: string): SearchKey {
     case 'UID':
       cursor.space();
       return { key: 'uid', set: readMessageSet(cursor) };
+    case 'UIDAFTER':
+    case 'UIDBEFORE':
+      // RFC 9738 section 3.2.
+      cursor.space();
+      return { key: word === 'UIDAFTER' ? 'uid-after' : 'uid-before', uid: cursor.nonZero() };
     case 'HEADER': {
       cursor.space();
       const field = cursor.text().toLowerCase();

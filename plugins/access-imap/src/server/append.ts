@@ -4,6 +4,7 @@ import { type AppendCommand, type AppendMessage, formatSet, type LiteralEvent } 
 import { catenate } from './catenate.js';
 import { wantMailbox } from './find-mailbox.js';
 import { lineEndFilter } from './line-ends.js';
+import { refusalOfMany } from './message-limit.js';
 import { no, type Outcome, ok, outcomeOfError } from './outcome.js';
 import type { Session } from './session.js';
 import { rightOfFlag } from './view.js';
@@ -91,6 +92,8 @@ export async function append(session: Session, command: AppendCommand, arrivals:
     });
     return no('the message could not be stored', 'UNAVAILABLE');
   }
+  const tooMany = refusalOfMany(session, command.messages.length);
+  if (tooMany !== undefined) return tooMany;
   const wanted = await wantMailbox(session, command.mailbox, 'i', 'TRYCREATE');
   if (wanted.refusal !== undefined) return wanted.refusal;
   const { mailbox, rights } = wanted;

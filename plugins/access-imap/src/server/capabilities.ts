@@ -56,6 +56,8 @@ export function capabilities(session: Session): string {
     else list.push('LOGINDISABLED');
   } else {
     list.push(...afterLogin, `APPENDLIMIT=${session.server.limits.messageOctetsMax}`);
+    const { messagesPerCommandMax } = session.server.limits;
+    if (messagesPerCommandMax !== undefined) list.push(`MESSAGELIMIT=${messagesPerCommandMax}`);
     if (session.server.hasShares) list.push('ACL', 'RIGHTS=texk');
     if (session.server.hasAnnotations) list.push('METADATA', 'LIST-METADATA');
     if (!session.wire.isCompressed) list.push('COMPRESS=DEFLATE');

@@ -2,6 +2,7 @@
 import { type Copied, type Mailbox, type MailboxEntry, MailError } from '@postroad/core';
 import { type CopyCommand, formatSet } from '../protocol/index.js';
 import { type FoundMailbox, notAllowed, wantMailbox } from './find-mailbox.js';
+import { latest, refusalOfMany, toldShare } from './message-limit.js';
 import { bad, no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 import { rightOfFlag, type View } from './view.js';
@@ -18,7 +19,11 @@ export async function copy(session: Session, command: CopyCommand): Promise<Outc
   const wanted = await wantMailbox(session, command.mailbox, 'i', 'TRYCREATE');
   if (wanted.refusal !== undefined) return wanted.refusal;
   const target = wanted.mailbox;
-  const uids = indexes.map((index) => (view.entries[index] as MailboxEntry).uid);
+  const share = latest(session, view, indexes);
+  // RFC 9738 section 3.1: a COPY is whole or not at all; a MOVE goes as far as it may.
+  const refusal = isMove ? undefined : refusalOfMany(session, indexes.length, share.lowestUid);
+  if (refusal !== undefined) return refusal;
+  const uids = share.indexes.map((index) => (view.entries[index] as MailboxEntry).uid);
   const copied = await transfer(session, view, uids, wanted, isMove);
   if (isMove || target.id === view.mailboxId) view.isStale = true;
   const text = isMove ? 'moved' : 'copied';
@@ -29,7 +34,7 @@ export async function copy(session: Session, command: CopyCommand): Promise<Outc
   if (!isMove) return ok(text, code);
   // RFC 6851 section 4.3: told before the EXPUNGEs, so that the client can still connect them.
   session.untagged(`OK [${code}] ${text}`);
-  return ok(text);
+  return toldShare(session, share, ok(text));
 }
 
 /** Within an account the store does it; to another's mailbox messages are filed anew, and only then removed here. */

@@ -26,7 +26,7 @@ import { list } from './list.js';
 import { authenticate, logIn, startTls } from './login.js';
 import { getMetadata, setMetadata } from './metadata.js';
 import { multiSearch } from './multi-search.js';
-import { tellNews } from './news.js';
+import { refreshRights, tellNews } from './news.js';
 import { notify } from './notify.js';
 import { bad, formatOutcome, no, type Outcome, ok, outcomeOfError } from './outcome.js';
 import { getQuota, getQuotaRoot } from './quota.js';
@@ -159,6 +159,8 @@ export async function carryOut(
     session.wire.output.write(formatOutcome(tag, refusal ?? badState('unknown command')));
     return;
   }
+  const { view } = session;
+  if (view?.areRightsStale === true && !(await refreshRights(session, view))) return;
   const outcome = await guard(session, command, () => row.run(session, command, { tag, arrivals }));
   // Behind BYE there is nothing to tell.
   if (session.view !== undefined && !session.isOver) {

@@ -1,6 +1,8 @@
 /** EXPUNGE and UID EXPUNGE (RFC 9051 sections 6.4.3, RFC 4315). */
+import type { MailboxEntry } from '@postroad/core';
 import type { ExpungeCommand } from '../protocol/index.js';
 import { notAllowed } from './find-mailbox.js';
+import { latest, type Share, toldShare } from './message-limit.js';
 import { refresh } from './news.js';
 import { bad, no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
@@ -17,29 +19,35 @@ export async function expunge(session: Session, command: ExpungeCommand): Promis
     if (indexes === undefined) return bad('there are no such messages');
     among = new Set(indexes.map((index) => view.entries[index]?.uid as number));
   }
-  const highestModSeq = await expungeDeleted(session, view, among);
+  const { highestModSeq, share } = await expungeDeleted(session, view, among);
   const code =
     highestModSeq !== undefined && session.enabled.has('QRESYNC')
       ? `HIGHESTMODSEQ ${highestModSeq}`
       : undefined;
-  return ok('expunged', code);
+  return toldShare(session, share, ok('expunged', code));
 }
 
-/** Removes messages with \Deleted, only those `among` when it is given. Resolves with the new mod-sequence, if any. */
+/**
+ * Removes messages with \Deleted, only those `among` when it is given, and then only as many as one command may. Resolves
+ * with the new mod-sequence, if any.
+ */
 export async function expungeDeleted(
   session: Session,
   view: View,
   among?: ReadonlySet<number>,
-): Promise<number | undefined> {
+): Promise<{ readonly highestModSeq?: number; readonly share: Share }> {
   // Others may have set or taken back \Deleted.
   if (view.isStale) await refresh(session, view);
-  const uids: number[] = [];
-  for (const entry of view.entries) {
+  const indexes: number[] = [];
+  for (const [index, entry] of view.entries.entries()) {
     if (!entry.flags.includes('\\Deleted') || view.isGhost(entry.uid)) continue;
-    if (among === undefined || among.has(entry.uid)) uids.push(entry.uid);
+    if (among === undefined || among.has(entry.uid)) indexes.push(index);
   }
-  if (uids.length === 0) return undefined;
+  // RFC 9738 section 3.1: EXPUNGE and CLOSE have no limit.
+  const share = among === undefined ? { indexes } : latest(session, view, indexes);
+  if (share.indexes.length === 0) return { share };
+  const uids = share.indexes.map((index) => (view.entries[index] as MailboxEntry).uid);
   const { highestModSeq } = await session.server.store.expunge(view.mailboxId, uids);
   view.isStale = true;
-  return highestModSeq;
+  return { highestModSeq, share };
 }

@@ -5,6 +5,7 @@ import { breathe } from './breathe.js';
 import { enableCondstore, vanishedSince } from './condstore.js';
 import { type BodyItem, isBodyItem, isReading, writeBodyItem } from './fetch-body.js';
 import { type EntryWriter, entryWriter, type MessageWriter, messageWriter } from './fetch-writers.js';
+import { latest, refusalOfMany, type Share, toldShare } from './message-limit.js';
 import { fetchHead } from './news.js';
 import { bad, no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
@@ -38,7 +39,17 @@ export async function fetch(session: Session, command: FetchCommand): Promise<Ou
   if (command.changedSince !== undefined) {
     indexes = await changedSince(session, view, command, indexes, command.changedSince);
   }
-  if (command.partial !== undefined) indexes = [...windowOf(indexes, command.partial)];
+  if (command.partial !== undefined) {
+    const { first, last } = command.partial;
+    const refusal = refusalOfMany(session, Math.abs(last - first) + 1);
+    if (refusal !== undefined) return refusal;
+    indexes = [...windowOf(indexes, command.partial)];
+  }
+  const share = latest(session, view, indexes);
+  return toldShare(session, share, await fetchShare(session, view, plan, share));
+}
+
+async function fetchShare(session: Session, view: View, plan: Plan, { indexes }: Share): Promise<Outcome> {
   const isWhole =
     plan.messageWriters.length + plan.bodyItems.length === 0
       ? await fetchEntries(session, view, plan, indexes)
@@ -50,11 +61,13 @@ export async function fetch(session: Session, command: FetchCommand): Promise<Ou
 
 /** Tells items of the messages from an index on, which are new (RFC 5465 section 5.2). */
 export async function fetchNew(session: Session, items: readonly FetchItem[], from: number): Promise<void> {
-  const uid = session.view?.entries[from]?.uid;
-  if (uid === undefined) return;
-  const ranges = [[uid, Number.POSITIVE_INFINITY]] as const;
-  const set = { kind: 'ranges', ranges } as const;
-  await fetch(session, { name: 'FETCH', isUid: true, set, items, isVanished: false });
+  const { view } = session;
+  if (view === undefined || from >= view.count) return;
+  const set = { kind: 'saved' } as const;
+  const plan = makePlan(session, { name: 'FETCH', isUid: true, set, items, isVanished: false }, view);
+  if (plan === undefined) return;
+  const indexes = Array.from({ length: view.count - from }, (_, at) => from + at);
+  await fetchShare(session, view, plan, { indexes });
 }
 
 function makePlan(session: Session, command: FetchCommand, view: View): Plan | undefined {

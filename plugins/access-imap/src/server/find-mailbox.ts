@@ -55,6 +55,12 @@ export function notAllowed(): Outcome {
   return no('you may not do that with this mailbox', 'NOPERM');
 }
 
+/** All mailboxes that the account may know of: its own, then those of others. */
+export async function knownMailboxes(session: Session): Promise<readonly FoundMailbox[]> {
+  const own = await session.server.store.mailboxes(session.account);
+  return [...own.map((mailbox) => ({ mailbox, rights: allRights })), ...(await mailboxesOfOthers(session))];
+}
+
 /** The mailboxes that others share with the account, by the names they have here. */
 export async function mailboxesOfOthers(session: Session): Promise<readonly FoundMailbox[]> {
   if (!session.server.hasShares) return [];

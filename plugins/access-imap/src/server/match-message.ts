@@ -101,7 +101,19 @@ export function matchMessage(key: SearchKey, of: Candidate, context: SearchConte
 
 type EntryKey = Extract<
   SearchKey,
-  { readonly key: 'flag' | 'larger' | 'smaller' | 'older' | 'younger' | 'mod-seq' | 'email-id' | 'thread-id' }
+  {
+    readonly key:
+      | 'flag'
+      | 'larger'
+      | 'smaller'
+      | 'older'
+      | 'younger'
+      | 'uid-after'
+      | 'uid-before'
+      | 'mod-seq'
+      | 'email-id'
+      | 'thread-id';
+  }
 >;
 
 function matchEntry(key: EntryKey, entry: MailboxEntry, context: SearchContext): boolean {
@@ -117,6 +129,10 @@ function matchEntry(key: EntryKey, entry: MailboxEntry, context: SearchContext):
       return entry.internalDateMs <= context.nowMs - key.seconds * 1000;
     case 'younger':
       return entry.internalDateMs >= context.nowMs - key.seconds * 1000;
+    case 'uid-after':
+      return entry.uid > key.uid;
+    case 'uid-before':
+      return entry.uid < key.uid;
     case 'mod-seq':
       return entry.modSeq >= key.modSeq;
     case 'email-id':

@@ -6,6 +6,7 @@ import { enableCondstore } from './condstore.js';
 import { mailboxesOfOthers } from './find-mailbox.js';
 import { findMessages } from './find-messages.js';
 import { isMeant } from './mailbox-filters.js';
+import { refusalOfMany } from './message-limit.js';
 import { bad, type Outcome, ok } from './outcome.js';
 import { relevanciesOf } from './relevancy.js';
 import { keepUpdated } from './search-updates.js';
@@ -23,19 +24,35 @@ export async function multiSearch(
   if (refusal !== undefined) return bad(refusal);
   if (usesKey(command.program, 'mod-seq')) enableCondstore(session);
   const { view } = session;
-  if (view !== undefined && hasSelected(command)) await searchOne(session, command, tag, view, view.name);
-  const others = (await mailboxesOfOthers(session)).filter(({ rights }) => rights.includes('r'));
-  const own = await session.server.store.mailboxes(session.account);
-  for (const mailbox of [...own, ...others.map((found) => found.mailbox)]) {
+  const selected = view !== undefined && hasSelected(command) ? view : undefined;
+  const mailboxes = await meantMailboxes(session, command, selected);
+  // How far it came can be told of one mailbox only.
+  const count = mailboxes.reduce((sum, { messages }) => sum + messages, selected?.count ?? 0);
+  const tooMany = refusalOfMany(session, count);
+  if (tooMany !== undefined) return tooMany;
+  if (selected !== undefined) await searchOne(session, command, tag, selected, selected.name);
+  for (const mailbox of mailboxes) {
     if (session.wire.isEnded) break;
-    // The selected mailbox has been searched already.
-    if (mailbox.id === view?.mailboxId && hasSelected(command)) continue;
-    if (!command.sources.some((filter) => isMeant(filter, mailbox, session.account))) continue;
     await searchAnother(session, command, tag, mailbox);
     if (session.wire.output.isFull) await session.wire.output.drain();
     await breathe();
   }
   return ok('that is all');
+}
+
+/** The mailboxes to search beside the selected one. */
+async function meantMailboxes(
+  session: Session,
+  command: MultiSearchCommand,
+  selected: View | undefined,
+): Promise<readonly Mailbox[]> {
+  const others = (await mailboxesOfOthers(session)).filter(({ rights }) => rights.includes('r'));
+  const own = await session.server.store.mailboxes(session.account);
+  return [...own, ...others.map((found) => found.mailbox)].filter(
+    (mailbox) =>
+      mailbox.id !== selected?.mailboxId &&
+      command.sources.some((filter) => isMeant(filter, mailbox, session.account)),
+  );
 }
 
 async function searchAnother(

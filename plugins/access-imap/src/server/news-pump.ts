@@ -42,7 +42,9 @@ export class NewsPump {
   }
 
   #hasNews(): boolean {
-    return this.#tellsSelected() && this.#session.view?.isStale === true ? true : hasOtherNews(this.#session);
+    const { view } = this.#session;
+    const isSelectedStale = view?.isStale === true || view?.areRightsStale === true;
+    return (this.#tellsSelected() && isSelectedStale) || hasOtherNews(this.#session);
   }
 
   /** RFC 5465 section 6.1: without IDLE the selected mailbox is told of only when NOTIFY asks for it. */
@@ -57,7 +59,7 @@ export class NewsPump {
     do {
       const isDelayed = session.notify?.selected?.filter.which === 'selected-delayed';
       if (this.#tellsSelected()) await tellNews(session, session.isIdling || !isDelayed);
-      await tellOtherNews(session);
+      if (!session.isOver) await tellOtherNews(session);
     } while (this.#hasNews() && this.#isWanted());
     await session.wire.output.drain();
     if (session.isOver) session.wire.close();

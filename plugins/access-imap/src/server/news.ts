@@ -1,6 +1,7 @@
 /** Telling a client what others changed in its selected mailbox (RFC 9051 sections 7.4 and 7.5). */
 import { isMailError, type MailboxEntry } from '@postroad/core';
 import { formatSet } from '../protocol/index.js';
+import { mailboxesOfOthers } from './find-mailbox.js';
 import { tellRemoved, tellUpdates } from './search-updates.js';
 import type { Session } from './session.js';
 import type { View, ViewNews } from './view.js';
@@ -14,7 +15,7 @@ export const systemFlags = '\\Answered \\Flagged \\Deleted \\Seen \\Draft';
  */
 export async function tellNews(session: Session, mayExpunge: boolean): Promise<void> {
   const { view } = session;
-  if (view === undefined) return;
+  if (view === undefined || !(await refreshRights(session, view))) return;
   if (view.isStale) await refresh(session, view);
   if (session.view !== view) return;
   const selected = session.notify?.selected;
@@ -29,6 +30,24 @@ function toLookAt(view: View, news: ViewNews | undefined): readonly number[] {
   const indexes = new Set([...view.takeTouched(), ...(news?.changed ?? [])]);
   for (let index = news?.newFrom ?? view.count; index < view.count; index++) indexes.add(index);
   return [...indexes].sort((a, b) => a - b);
+}
+
+/**
+ * Looks again at what may be done with another's mailbox. Whoever may not read it any more has no business in it: the
+ * connection ends, as when it is deleted, and the result is `false`.
+ */
+export async function refreshRights(session: Session, view: View): Promise<boolean> {
+  if (!view.areRightsStale) return true;
+  view.areRightsStale = false;
+  const found = (await mailboxesOfOthers(session)).find(({ mailbox }) => mailbox.id === view.mailboxId);
+  if (found?.rights.includes('r') === true) {
+    view.rights = found.rights;
+    return true;
+  }
+  session.unselect();
+  session.isOver = true;
+  session.untagged('BYE you may not read the selected mailbox any more');
+  return false;
 }
 
 /** Applies the store's changes to the view without telling them. */

@@ -1,7 +1,8 @@
 /** Telling what happened outside the selected mailbox, after NOTIFY (RFC 5465 section 5). */
 import type { Mailbox } from '@postroad/core';
 import { hierarchySeparator, mailboxOctets, type NotifyEvent, writeAstring } from '../protocol/index.js';
-import { eventsOf, type Notify, statusItems } from './notify.js';
+import { type FoundMailbox, mailboxesOfOthers } from './find-mailbox.js';
+import { eventsOf, type Notify, readAndWatch, statusItems } from './notify.js';
 import type { Session } from './session.js';
 import { writeStatus } from './status.js';
 
@@ -28,43 +29,82 @@ export async function tellOtherNews(session: Session): Promise<void> {
 }
 
 async function tellContent(session: Session, notify: Notify, id: string): Promise<void> {
-  const mailbox = await session.server.store.mailbox(id);
   const before = notify.known.get(id);
-  if (mailbox === undefined || before === undefined) return;
-  notify.known.set(id, mailbox);
+  const found = before === undefined ? undefined : await asItStands(session, before);
+  if (before === undefined || found === undefined) return;
+  notify.known.set(id, found);
+  const { mailbox, rights } = found;
   // The selected mailbox is told of in its own way.
-  if (id === session.view?.mailboxId) return;
+  if (id === session.view?.mailboxId || !rights.includes('r')) return;
   const events = eventsOf(session, notify, mailbox);
-  const isAnotherNumber = mailbox.uidNext !== before.uidNext || mailbox.messages !== before.messages;
+  const { uidNext, messages } = before.mailbox;
+  const isAnotherNumber = mailbox.uidNext !== uidNext || mailbox.messages !== messages;
   if (isAnotherNumber ? events.has('MessageNew') : events.has('FlagChange')) {
     await writeStatus(session, mailbox, statusItems(session, events));
   }
 }
 
-/** Mailboxes that were made, renamed, removed, subscribed or left (RFC 5465 sections 5.4 and 5.5). */
+/** A mailbox as it stands now, with what may be done with it now. */
+async function asItStands(
+  session: Session,
+  { mailbox, rights }: FoundMailbox,
+): Promise<FoundMailbox | undefined> {
+  if (mailbox.accountId !== session.account) {
+    return (await mailboxesOfOthers(session)).find((found) => found.mailbox.id === mailbox.id);
+  }
+  const now = await session.server.store.mailbox(mailbox.id);
+  return now === undefined ? undefined : { mailbox: now, rights };
+}
+
+/** Mailboxes that were made, renamed, removed, subscribed, left or shared (RFC 5465 sections 5.4 and 5.5). */
 async function tellList(session: Session, notify: Notify): Promise<void> {
   notify.isListStale = false;
   const gone = new Map(notify.known);
-  for (const mailbox of await session.server.store.mailboxes(session.account)) {
-    const before = gone.get(mailbox.id);
-    gone.delete(mailbox.id);
-    const events = eventsOf(session, notify, mailbox);
-    const told = notify.known.get(mailbox.id);
+  for (const found of await readAndWatch(session, notify)) {
+    const { id } = found.mailbox;
+    const before = gone.get(id);
+    gone.delete(id);
     // Its numbers are told with its content.
-    const { name, isSubscribed } = mailbox;
-    notify.known.set(mailbox.id, told === undefined ? mailbox : { ...told, name, isSubscribed });
-    if (before === undefined) {
-      if (events.has('MailboxName')) tellMailbox(session, mailbox);
-    } else if (before.name !== name) {
-      if (events.has('MailboxName')) tellMailbox(session, mailbox, before.name);
-    } else if (before.isSubscribed !== isSubscribed && events.has('SubscriptionChange')) {
-      tellMailbox(session, mailbox);
-    }
+    const { name, isSubscribed } = found.mailbox;
+    const mailbox = before === undefined ? found.mailbox : { ...before.mailbox, name, isSubscribed };
+    notify.known.set(id, { mailbox, rights: found.rights });
+    tellListed(session, notify, before, found);
   }
-  for (const [id, mailbox] of gone) {
+  for (const [id, before] of gone) {
     notify.known.delete(id);
-    if (eventsOf(session, notify, mailbox).has('MailboxName')) tellGone(session, mailbox);
+    const isThere = before.mailbox.accountId !== session.account && (await isKept(session, id));
+    if (isListed(before)) tellGone(session, notify, before.mailbox, isThere);
   }
+}
+
+function tellListed(
+  session: Session,
+  notify: Notify,
+  before: FoundMailbox | undefined,
+  found: FoundMailbox,
+): void {
+  const { mailbox } = found;
+  if (!isListed(found)) {
+    if (isListed(before)) tellGone(session, notify, mailbox, true);
+    return;
+  }
+  const events = eventsOf(session, notify, mailbox);
+  if (before === undefined || !isListed(before)) {
+    if (events.has('MailboxName')) tellMailbox(session, mailbox);
+  } else if (before.mailbox.name !== mailbox.name) {
+    if (events.has('MailboxName')) tellMailbox(session, mailbox, before.mailbox.name);
+  } else if (before.mailbox.isSubscribed !== mailbox.isSubscribed && events.has('SubscriptionChange')) {
+    tellMailbox(session, mailbox);
+  }
+}
+
+/** RFC 4314 section 4: with `l` a mailbox can be seen in lists. */
+function isListed(found: FoundMailbox | undefined): boolean {
+  return found?.rights.includes('l') === true;
+}
+
+async function isKept(session: Session, id: string): Promise<boolean> {
+  return (await session.server.store.mailbox(id)) !== undefined;
 }
 
 function tellMailbox(session: Session, mailbox: Mailbox, oldName?: string): void {
@@ -73,13 +113,19 @@ function tellMailbox(session: Session, mailbox: Mailbox, oldName?: string): void
   session.untagged(`LIST (${flags}) "${hierarchySeparator}" ${nameText(session, mailbox.name)}${old}`);
 }
 
-function tellGone(session: Session, { name }: Mailbox): void {
-  session.untagged(`LIST (\\NonExistent) "${hierarchySeparator}" ${nameText(session, name)}`);
+/** RFC 5465 section 5.4: `\NoAccess` is what may not be seen any more. */
+function tellGone(session: Session, notify: Notify, mailbox: Mailbox, isThere: boolean): void {
+  if (!eventsOf(session, notify, mailbox).has('MailboxName')) return;
+  const attribute = isThere ? '\\NoAccess' : '\\NonExistent';
+  session.untagged(`LIST (${attribute}) "${hierarchySeparator}" ${nameText(session, mailbox.name)}`);
 }
 
 /** RFC 5465 sections 5.6 and 5.7: the names of the entries, without their values. */
 function tellAnnotations(session: Session, notify: Notify, id: string, entries: ReadonlySet<string>): void {
-  const mailbox = notify.known.get(id);
+  const found = notify.known.get(id);
+  // RFC 5465 section 5.6: as with GETMETADATA, whoever may not read hears nothing.
+  if (found !== undefined && !found.rights.includes('r')) return;
+  const mailbox = found?.mailbox;
   const isWanted =
     mailbox === undefined
       ? id === '' && hasEvent(notify, 'ServerMetadataChange')

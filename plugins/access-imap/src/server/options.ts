@@ -36,6 +36,9 @@ const limitsSchema = z
       .min(0)
       .default(1_000)
       .describe('Wait after the first wrong password from an address; doubles with each further one'),
+    messagesPerCommandMax: positive
+      .optional()
+      .describe('Messages that one command works on, announced as MESSAGELIMIT (RFC 9738); without it all'),
     badCommandsMax: positive.default(50).describe('Commands that are none before the connection is closed'),
   })
   .prefault({});

@@ -35,7 +35,7 @@ export async function select(session: Session, command: SelectCommand): Promise<
 export async function close(session: Session): Promise<Outcome> {
   const view = session.selected;
   const mayExpunge = !view.isReadOnly && view.may('e');
-  const modSeq = !mayExpunge ? undefined : await expungeDeleted(session, view);
+  const modSeq = !mayExpunge ? undefined : (await expungeDeleted(session, view)).highestModSeq;
   const hasModSeq = modSeq !== undefined && session.enabled.has('QRESYNC');
   session.unselect();
   return ok('the mailbox is closed', hasModSeq ? `HIGHESTMODSEQ ${modSeq}` : undefined);

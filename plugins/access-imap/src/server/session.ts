@@ -1,21 +1,22 @@
 /** The state of one connection (RFC 9051 section 3), shared by the commands. */
-import type {
-  Authenticator,
-  Certificates,
-  ChangeNotice,
-  ClientSocket,
-  Clock,
-  ConnectionState,
-  Logger,
-  LoginFailures,
-  Mailbox,
-  MailboxStore,
-  Spool,
+import {
+  type Authenticator,
+  anyone,
+  type Certificates,
+  type ChangeNotice,
+  type ClientSocket,
+  type Clock,
+  type ConnectionState,
+  type Logger,
+  type LoginFailures,
+  type Mailbox,
+  type MailboxStore,
+  type Spool,
 } from '@postroad/core';
 import type { NameEncoding, ReaderLimits, StringOptions } from '../protocol/index.js';
 import type { ConnectionCounts } from './connection-counts.js';
 import { NewsPump } from './news-pump.js';
-import type { Notify } from './notify.js';
+import { type Notify, stopWatching } from './notify.js';
 import type { Limits, ListenConfig } from './options.js';
 import type { SearchUpdate } from './search-updates.js';
 import { View } from './view.js';
@@ -160,18 +161,27 @@ export class Session {
   async select(mailbox: Mailbox, isReadOnly: boolean, rights?: string): Promise<View> {
     let view: View | undefined;
     let isStale = false;
+    let areRightsStale = false;
     // Watching begins before reading, so that nothing falls between.
-    const stop = this.server.store.watch(mailbox.accountId, (notice) => {
-      if (!concerns(notice, mailbox.id)) return;
-      isStale = true;
-      if (view === undefined) return;
-      view.isStale = true;
-      this.pump.request();
+    const stop = this.#watch(mailbox, {
+      content: () => {
+        isStale = true;
+        if (view === undefined) return;
+        view.isStale = true;
+        this.pump.request();
+      },
+      rights: () => {
+        areRightsStale = true;
+        if (view === undefined) return;
+        view.areRightsStale = true;
+        this.pump.request();
+      },
     });
     try {
       const entries = await this.server.store.entries(mailbox.id);
       view = new View(mailbox, entries, isReadOnly, rights);
       view.isStale = isStale;
+      view.areRightsStale = areRightsStale;
     } catch (error) {
       stop();
       throw error;
@@ -182,9 +192,29 @@ export class Session {
     return view;
   }
 
+  /** Hears of changes of a mailbox, and of what may be done with it when it is another's. */
+  #watch(mailbox: Mailbox, heard: { content(): void; rights(): void }): () => void {
+    const { store } = this.server;
+    const stops = [
+      store.watch(mailbox.accountId, (notice) => {
+        if (concerns(notice, mailbox.id)) heard.content();
+      }),
+    ];
+    for (const accountId of mailbox.accountId === this.account ? [] : [this.account, anyone]) {
+      stops.push(
+        store.watch(accountId, (notice) => {
+          if (notice.mailboxId === undefined && notice.annotations === undefined) heard.rights();
+        }),
+      );
+    }
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }
+
   /** Tells of nothing any more as it happens. */
   endNotify(): void {
-    this.notify?.stop();
+    if (this.notify !== undefined) stopWatching(this.notify);
     this.notify = undefined;
     this.onNewMessages = undefined;
   }

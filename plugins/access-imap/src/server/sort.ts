@@ -16,6 +16,7 @@ import {
 import { breathe } from './breathe.js';
 import { enableCondstore } from './condstore.js';
 import { findMessages } from './find-messages.js';
+import { refusalOfOrder } from './message-limit.js';
 import { type Outcome, ok } from './outcome.js';
 import { relevanciesOf } from './relevancy.js';
 import { refuseUpdates } from './search-updates.js';
@@ -36,6 +37,8 @@ export async function sort(session: Session, command: SortCommand, tag: string):
   const view = session.selected;
   const hasModSeq = usesKey(command.program, 'mod-seq');
   if (hasModSeq) enableCondstore(session);
+  const refusal = refusalOfOrder(session, view, command.program);
+  if (refusal !== undefined) return refusal;
   const found = await findMessages(session, view, command.program, command.isUid, tag);
   const { returns, criteria } = command;
   const needsRelevancy =

@@ -3,6 +3,7 @@ import type { FlagChange, MailboxEntry } from '@postroad/core';
 import { formatSet, type StoreCommand } from '../protocol/index.js';
 import { enableCondstore } from './condstore.js';
 import { notAllowed } from './find-mailbox.js';
+import { latest, type Share, toldShare } from './message-limit.js';
 import { fetchHead, refresh, tellKeywords, uidText, writeFlags } from './news.js';
 import { bad, no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
@@ -27,7 +28,7 @@ export async function storeFlags(session: Session, command: StoreCommand): Promi
   if (view.isStale) await refresh(session, view);
   if (session.view !== view) return no('the mailbox is gone');
   if (command.unchangedSince !== undefined) enableCondstore(session);
-  return start(session, view, command, indexes).finish();
+  return start(session, view, command, latest(session, view, indexes)).finish();
 }
 
 /**
@@ -36,18 +37,15 @@ export async function storeFlags(session: Session, command: StoreCommand): Promi
  */
 export function startStore(session: Session, command: StoreCommand): StartedStore | undefined {
   const { view } = session;
-  if (view === undefined || view.isStale || command.unchangedSince !== undefined) return undefined;
+  if (view === undefined || view.isStale || view.areRightsStale || command.unchangedSince !== undefined)
+    return undefined;
   if (refusalOf(view, command) !== undefined) return undefined;
   const indexes = view.resolve(command.set, command.isUid, session.savedResult);
-  return indexes === undefined ? undefined : start(session, view, command, indexes);
+  return indexes === undefined ? undefined : start(session, view, command, latest(session, view, indexes));
 }
 
-function start(
-  session: Session,
-  view: View,
-  command: StoreCommand,
-  indexes: readonly number[],
-): StartedStore {
+function start(session: Session, view: View, command: StoreCommand, share: Share): StartedStore {
+  const { indexes } = share;
   const uids = indexes.map((index) => (view.entries[index] as MailboxEntry).uid);
   const { mode, unchangedSince } = command;
   const flags = allowedFlags(view, command) ?? [];
@@ -63,7 +61,7 @@ function start(
       for (const entry of result.entries) view.replaceQuietly(entry);
       tellKeywords(session, view);
       tellChanged(session, view, command, before, new Set(result.refused));
-      return finish(view, command, result.refused);
+      return toldShare(session, share, finish(view, command, result.refused));
     },
   };
 }

@@ -10,6 +10,7 @@ import {
 import { breathe } from './breathe.js';
 import { enableCondstore } from './condstore.js';
 import { findMessages } from './find-messages.js';
+import { refusalOfOrder } from './message-limit.js';
 import { type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 import { foldedSubject, sentAtMs } from './sort.js';
@@ -24,6 +25,8 @@ const referencesMax = 1000;
 export async function thread(session: Session, command: ThreadCommand, tag: string): Promise<Outcome> {
   const view = session.selected;
   if (usesKey(command.program, 'mod-seq')) enableCondstore(session);
+  const refusal = refusalOfOrder(session, view, command.program);
+  if (refusal !== undefined) return refusal;
   const found = await findMessages(session, view, command.program, command.isUid, tag);
   const messages: ThreadMessage[] = [];
   for (let from = 0; from < found.length && !session.wire.isEnded; from += batchSize) {

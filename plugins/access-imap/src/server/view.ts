@@ -36,6 +36,8 @@ export class View {
   uidNext: number;
   /** Whether the store may know more than this view. */
   isStale = false;
+  /** Whether the rights may be others than those known: they were given by somebody who may have changed them. */
+  areRightsStale = false;
   readonly keywords: Set<string>;
   #entries: readonly MailboxEntry[];
   #isOwned = false;
@@ -48,7 +50,7 @@ export class View {
   #hasNewKeywords = false;
 
   /** What the client may do with the mailbox: letters of RFC 4314. */
-  readonly rights: string;
+  rights: string;
 
   constructor(
     mailbox: Mailbox,
