@@ -5,7 +5,6 @@
 import { bodyFromBytes } from '../../body/inline-body.js';
 import { isMailError } from '../../errors.js';
 import type { QueueOptions } from '../../mta-options.js';
-import type { Clock } from '../../services/clock.js';
 import type { Logger } from '../../services/logger.js';
 import { createMetrics } from '../../services/metrics-registry.js';
 import type { NewQueuedMessage, QueuedRecipient, QueueStore } from '../../services/queue-store.js';
@@ -18,8 +17,10 @@ import { sampleMessage } from '../sample-message.js';
 import { createSeededRandom } from '../seeded-random.js';
 import { createVirtualClock, type VirtualClock } from '../virtual-clock.js';
 import { BrokenPromise, createLedger, type Ledger } from './ledger.js';
+import { mortalClock } from './mortal-clock.js';
 import { createPeers, type PeerKind, type Peers, peerKinds } from './peers.js';
 import { lifetimeMs, randomMessage } from './random-message.js';
+import { createStepLimit, type StepLimit, type StepLimits } from './step-limit.js';
 import { createMemoryStorage, type SimulatedProcess, type SimulatedStorage } from './storage.js';
 import { createWitness, type Witness } from './witness.js';
 
@@ -30,6 +31,8 @@ export interface SimulationResult {
   /** Longest wait for the first try at a good peer. */
   readonly longestWaitMs: number;
   readonly hasFaults: boolean;
+  /** Steps at one moment at the most, and in all; see `step-limit.ts`. */
+  readonly steps: StepLimit['counts'];
 }
 
 /** How to run. */
@@ -37,6 +40,8 @@ export interface SimulationOptions {
   readonly seed: number;
   /** Where the queue is kept; in memory by default. */
   storage?(random: Random): SimulatedStorage;
+  /** When a run is taken for one that never ends. */
+  readonly limits?: StepLimits;
 }
 
 const minute = 60_000;
@@ -52,6 +57,7 @@ export async function simulateQueue(options: SimulationOptions): Promise<Simulat
   // Everything ends by its lifetime; DSNs about that have one of their own.
   for (let at = 0; at < 3 * lifetimeMs && world.broken === undefined; at += 5 * minute) {
     await world.clock.advance(5 * minute);
+    await world.steps.drain();
     if (at > 15 * minute && arrivals.left === 0 && (await isEmpty(world))) break;
   }
   if (world.broken !== undefined) throw world.broken;
@@ -59,8 +65,9 @@ export async function simulateQueue(options: SimulationOptions): Promise<Simulat
   if (!world.hasFaults && !world.isRated && world.peers.longestWaitMs > minute) {
     throw new BrokenPromise(`a good peer waited ${world.peers.longestWaitMs} ms for its first try`);
   }
-  const { counts } = world.ledger;
-  return { seed: options.seed, counts, longestWaitMs: world.peers.longestWaitMs, hasFaults: world.hasFaults };
+  const { hasFaults, ledger, peers, steps } = world;
+  const { longestWaitMs } = peers;
+  return { seed: options.seed, counts: ledger.counts, longestWaitMs, hasFaults, steps: steps.counts };
 }
 
 async function isEmpty({ store }: World): Promise<boolean> {
@@ -92,6 +99,7 @@ interface World {
   readonly peers: Peers;
   readonly storage: SimulatedStorage;
   readonly witness: Witness;
+  readonly steps: StepLimit;
   faults: Faults;
   readonly domains: readonly string[];
   readonly hasFaults: boolean;
@@ -129,6 +137,7 @@ async function createWorld(options: SimulationOptions): Promise<World> {
     peers: createPeers({ kinds, clock, random, ledger, startMs, limits }),
     storage: options.storage?.(random) ?? createMemoryStorage(),
     witness: createWitness(ledger),
+    steps: createStepLimit(clock, (error) => report(world)(error), options.limits),
     faults,
     domains,
     hasFaults,
@@ -167,7 +176,7 @@ async function boot(world: World, options: QueueOptions): Promise<void> {
   await witness.recovered(opened);
   const store = witness.watch(opened);
   const scheduler = createScheduler({
-    store: reporting(store, world),
+    store: world.steps.watch(reporting(store, world)),
     policy: policyOf(world, process.isAlive),
     clock: process.clock,
     random,
@@ -184,7 +193,7 @@ async function boot(world: World, options: QueueOptions): Promise<void> {
 function beginProcess(world: World, startNext: () => void): SimulatedProcess {
   const { random, ledger } = world;
   let isAlive = true;
-  const clock = mortal(world.clock, () => isAlive);
+  const clock = mortalClock(world.clock, world.steps, () => isAlive);
   return {
     clock,
     random,
@@ -224,6 +233,7 @@ function policyOf(world: World, isAlive: () => boolean): SchedulerPolicy {
   const { random, ledger, clock } = world;
   return {
     route(_message, recipient) {
+      if (!world.steps.step()) return new Promise(() => {});
       const domain = recipient.address.domain;
       if (random.number() < 0.01) return { verdict: 'defer', reply: reply(451, '4.3', 'no route for now') };
       return { transport: 'mx', domain };
@@ -277,19 +287,6 @@ async function handIn(world: World, message: NewQueuedMessage): Promise<void> {
     // The client gets a 4yz: nothing was promised.
     if (error instanceof BrokenPromise) throw error;
   }
-}
-
-/** A clock whose timers do not outlive their process. */
-function mortal(clock: Clock, isAlive: () => boolean): Clock {
-  return {
-    ...clock,
-    after: (delayMs, run) =>
-      clock.after(delayMs, () => {
-        if (isAlive()) run();
-      }),
-    sleep: (delayMs, signal) =>
-      clock.sleep(delayMs, signal).then(() => (isAlive() ? undefined : new Promise<void>(() => {}))),
-  };
 }
 
 function report(world: World): (error: unknown) => void {
