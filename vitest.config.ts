@@ -25,8 +25,8 @@ export default defineConfig({
     // Files share the two processes: loading everything anew for each took half of the time. What a file opens it closes.
     isolate: false,
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 90_000,
     // What a test waits for comes soon, but a machine may be busy: it fails when it does not come at all.
     expect: { poll: { timeout: 15_000 } },
   },
