@@ -273,6 +273,7 @@ export {
   type QueueRecovery,
   QueueStore,
   type RecipientState,
+  type SettledLease,
   type Settlement,
 } from './services/queue-store.js';
 export { Random } from './services/random.js';
@@ -306,6 +307,7 @@ export { type FilteredMessage, matchesFilter, tenantOf } from './stages/queue/ma
 export { openedQueueStore } from './stages/queue/opened-queue-store.js';
 export {
   changedRecipient,
+  ignoredAdditions,
   isSettledBy,
   leasedRecipient,
   newRecipient,

@@ -16,6 +16,7 @@ import type {
 import { matchesFilter } from '../stages/queue/matches-filter.js';
 import {
   changedRecipient,
+  ignoredAdditions,
   isSettledBy,
   leasedRecipient,
   newRecipient,
@@ -164,10 +165,14 @@ export function createMemoryQueueStore(): QueueStore {
     put: async (message, lease) => put(message, lease),
     lease: async (request) => lease(request),
     async settle(owner, settlements, additions = []) {
-      const known = additions.find((addition) => entries.has(addition.id));
+      const ignored = ignoredAdditions(settlements, (one) =>
+        isSettledBy(entries.get(one.messageId)?.recipients.get(one.index), owner, one),
+      );
+      const wanted = additions.filter((addition) => !ignored.has(addition.id));
+      const known = wanted.find((addition) => entries.has(addition.id));
       if (known !== undefined) throw new MailError('E_QUEUE_STORE', `message ${known.id} is queued already`);
       for (const settlement of settlements) settle(owner, settlement);
-      for (const addition of additions) put(addition);
+      for (const addition of wanted) put(addition);
     },
     nextDueAtMs: async (exceptSites) => due.next(exceptSites),
     message: async (id) => entries.get(id)?.message,

@@ -127,18 +127,22 @@ export interface LeaseRequest {
   readonly exceptSites?: ReadonlySet<string>;
 }
 
+/** Which lease a settlement ends, and which messages tell of it. */
+export interface SettledLease {
+  readonly messageId: string;
+  readonly index: number;
+  readonly leaseToken?: string;
+  /**
+   * Ids of the additions that tell of this settlement, its DSNs. An addition that settlements name is put in only when
+   * one of them is not ignored: who lost the lease tells nobody about it.
+   */
+  readonly tells?: readonly string[];
+}
+
 /** What becomes of a leased recipient after a try. `done` removes it. */
 export type Settlement =
-  | {
-      readonly messageId: string;
-      readonly index: number;
-      readonly leaseToken?: string;
-      readonly to: 'done';
-    }
-  | {
-      readonly messageId: string;
-      readonly index: number;
-      readonly leaseToken?: string;
+  | (SettledLease & { readonly to: 'done' })
+  | (SettledLease & {
       readonly to: 'waiting' | 'held' | 'ready';
       readonly dueAtMs: number;
       readonly lastReply?: Reply;
@@ -148,7 +152,7 @@ export type Settlement =
       readonly isDelayTold?: boolean;
       /** Set when no try was begun after all (drain, site suspended): the counted attempt is taken back. */
       readonly isUntried?: boolean;
-    };
+    });
 
 /** Which recipients; absent fields match all. Used by lists and by the operator's changes. */
 export interface QueueFilter {
@@ -228,7 +232,8 @@ export interface QueueStore {
   lease(request: LeaseRequest): Promise<readonly QueuedRecipient[]>;
   /**
    * Ends leases, and puts messages in (the DSNs about them) in the same commit. A settlement of a recipient that the
-   * owner does not hold any more, or holds by another lease than the one with `leaseToken`, is ignored.
+   * owner does not hold any more, or holds by another lease than the one with `leaseToken`, is ignored, and with it the
+   * additions that only ignored ones tell of by `tells`.
    */
   settle(
     owner: string,

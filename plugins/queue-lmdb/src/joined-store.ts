@@ -2,7 +2,15 @@
  * Several queues as one: new messages go into the first, the others are worked until they are empty. A settlement goes to
  * the store that leased; what it puts in goes into the first, before anything else of it is written.
  */
-import type { NewQueuedMessage, QueueCounts, QueuedRecipient, QueueStore, Settlement } from '@postroad/core';
+import {
+  ignoredAdditions,
+  isSettledBy,
+  type NewQueuedMessage,
+  type QueueCounts,
+  type QueuedRecipient,
+  type QueueStore,
+  type Settlement,
+} from '@postroad/core';
 
 /** Most additions that are remembered as written although the whole of their settlement was not. */
 const writtenMax = 10_000;
@@ -46,7 +54,7 @@ export function joinStores(stores: readonly QueueStore[]): QueueStore {
       return leased;
     },
     async settle(owner, settlements: readonly Settlement[], additions = []) {
-      await putAdditions(additions);
+      await putAdditions(await withoutIgnored(stores, owner, settlements, additions));
       // Who does not hold a recipient ignores its settlement; ids are never the same in two stores.
       await inTurn((store) => store.settle(owner, settlements));
       for (const { id } of additions) written.delete(id);
@@ -73,6 +81,28 @@ export function joinStores(stores: readonly QueueStore[]): QueueStore {
       await inTurn((store) => store.close());
     },
   };
+}
+
+/** Asks before anything is written, because what is put in is written before what it tells of. */
+async function withoutIgnored(
+  stores: readonly QueueStore[],
+  owner: string,
+  settlements: readonly Settlement[],
+  additions: readonly NewQueuedMessage[],
+): Promise<readonly NewQueuedMessage[]> {
+  const held = new Set<Settlement>();
+  for (const one of settlements) {
+    if (one.tells === undefined) continue;
+    const leased = { messageId: one.messageId, state: 'leased' } as const;
+    for (const store of stores) {
+      // In order of index, so it is among so many, if it is there.
+      const { recipients } = await store.range(leased, { limit: one.index + 1 });
+      const recipient = recipients.find(({ index }) => index === one.index);
+      if (isSettledBy(recipient, owner, one)) held.add(one);
+    }
+  }
+  const ignored = ignoredAdditions(settlements, (one) => held.has(one));
+  return additions.filter((one) => !ignored.has(one.id));
 }
 
 /** Pages of one store after another; a cursor begins with the store's number. */

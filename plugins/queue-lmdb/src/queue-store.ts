@@ -1,16 +1,17 @@
 /** The queue over its tables, its journal and its files of bodies, wherever they are. */
-import type {
-  Clock,
-  Lease,
-  Logger,
-  NewQueuedMessage,
-  QueueCounts,
-  QueuedRecipient,
-  QueueFilter,
-  QueueRecovery,
-  QueueStore,
-  Random,
-  RecipientState,
+import {
+  type Clock,
+  ignoredAdditions,
+  type Lease,
+  type Logger,
+  type NewQueuedMessage,
+  type QueueCounts,
+  type QueuedRecipient,
+  type QueueFilter,
+  type QueueRecovery,
+  type QueueStore,
+  type Random,
+  type RecipientState,
 } from '@postroad/core';
 import type { BodyFiles } from './body-files.js';
 import { changeStep } from './change-step.js';
@@ -26,7 +27,7 @@ import { type PreparedMessage, prepareMessage, putStep, refuseKnown } from './pu
 import type { QueueState } from './queue-state.js';
 import { decodeMessage } from './record-codec.js';
 import { endOldLeases, removeOrphans } from './recovery.js';
-import { lapseStep, settleStep } from './settle-step.js';
+import { isHeldFor, lapseStep, settleStep } from './settle-step.js';
 import { createSiteHeads } from './site-heads.js';
 import { type TableReader, type Tables, table } from './tables/tables.js';
 import { createYoung } from './young/young.js';
@@ -133,13 +134,18 @@ export function createQueueStore(parts: QueueParts): QueueStore {
     },
     settle: (owner, settlements, additions = []) =>
       putAll(additions, undefined, (prepared) =>
-        commits.run({
-          prepare(batch) {
-            for (const one of prepared) refuseKnown(state, one.message.id);
-            settleStep(state, batch, owner, settlements);
-            for (const one of prepared) putStep(state, batch, one);
-          },
-        }),
+        commits
+          .run({
+            prepare(batch): readonly PreparedMessage[] {
+              const ignored = ignoredAdditions(settlements, (one) => isHeldFor(state, owner, one));
+              const wanted = prepared.filter((one) => !ignored.has(one.message.id));
+              for (const one of wanted) refuseKnown(state, one.message.id);
+              settleStep(state, batch, owner, settlements);
+              for (const one of wanted) putStep(state, batch, one);
+              return prepared.filter((one) => ignored.has(one.message.id));
+            },
+          })
+          .then(discard),
       ),
     nextDueAtMs: async (exceptSites) => state.heads.first(exceptSites)?.dueAtMs,
     async message(id) {

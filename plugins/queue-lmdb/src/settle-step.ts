@@ -25,6 +25,12 @@ export function settleStep(
   }
 }
 
+/** Whether the settlement is of a lease that the owner holds. */
+export function isHeldFor(state: QueueState, owner: string, settlement: Settlement): boolean {
+  const stored = state.active.get(settlement.messageId)?.leased.get(settlement.index);
+  return isSettledBy(stored?.recipient, owner, settlement);
+}
+
 /** Makes leases ready again that are over or, when an owner is given, not this owner's. */
 export function lapseStep(state: QueueState, batch: Batch, nowMs: number, owner?: string): number {
   let lapsed = 0;

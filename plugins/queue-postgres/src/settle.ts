@@ -2,7 +2,13 @@
  * Ending leases: one statement for all that comes at once. A message whose last recipient ends is told by a number in its
  * row, which two nodes that end its last two recipients change one after the other.
  */
-import { changedRecipient, type QueuedRecipient, type Settlement, settledRecipient } from '@postroad/core';
+import {
+  changedRecipient,
+  ignoredAdditions,
+  type QueuedRecipient,
+  type Settlement,
+  settledRecipient,
+} from '@postroad/core';
 import { type Column, type Connection, createParameters, type Postgres, tableOf } from '@postroad/postgres';
 import { type PreparedMessage, putParts } from './put.js';
 import { orderedOf, type RecipientRow, recipientColumns, recipientOf } from './rows.js';
@@ -23,13 +29,53 @@ const columns: readonly Column<Settlement>[] = [
   ['hold_reason', 'text', (one) => other(one)?.holdReason ?? null],
 ];
 
-/** Settles, and puts messages in with the same commit. */
+/** Settles, and puts messages in with the same commit: those of which only ignored settlements tell are left out. */
 export async function settle(
   database: Postgres,
   owner: string,
   settlements: readonly Settlement[],
   additions: readonly PreparedMessage[],
 ): Promise<void> {
+  if (additions.length === 0 || settlements.every((one) => one.tells === undefined)) {
+    const left = await settleRows(database, owner, settlements, additions);
+    if (left.length > 0) await database.transaction((connection) => settleOrdered(connection, owner, left));
+    return;
+  }
+  await database.transaction(async (connection) => {
+    const ignored = await lockedAdditions(connection, owner, settlements);
+    const wanted = additions.filter((one) => !ignored.has(one.message.id));
+    const left = await settleRows(connection, owner, settlements, wanted);
+    if (left.length > 0) await settleOrdered(connection, owner, left);
+  });
+}
+
+/** Ids of the additions to leave out. What is held stays held until the end of the transaction. */
+async function lockedAdditions(
+  connection: Connection,
+  owner: string,
+  settlements: readonly Settlement[],
+): Promise<ReadonlySet<string>> {
+  const telling = settlements.filter((one) => one.tells !== undefined);
+  const parameters = createParameters();
+  const rows = await connection.query<{ message_id: string; idx: number }>(
+    `SELECT r.message_id, r.idx FROM postroad_queue_recipients r
+     JOIN ${tableOf(parameters, 's', telling, columns)} USING (message_id, idx)
+     WHERE r.state = 'leased' AND r.owner = ${parameters.add(owner, 'text')}
+       AND (s.token IS NULL OR r.token = s.token)
+     ORDER BY message_id, idx FOR UPDATE OF r`,
+    parameters.values,
+  );
+  const held = new Set(rows.map((row) => `${row.message_id}/${row.idx}`));
+  return ignoredAdditions(telling, (one) => held.has(`${one.messageId}/${one.index}`));
+}
+
+/** Resolves with the settlements that it did not carry out. */
+async function settleRows(
+  connection: Connection,
+  owner: string,
+  settlements: readonly Settlement[],
+  additions: readonly PreparedMessage[],
+): Promise<readonly Settlement[]> {
   const parameters = createParameters();
   const holds = `r.message_id = s.message_id AND r.idx = s.idx AND r.state = 'leased'
     AND r.owner = ${parameters.add(owner, 'text')} AND (s.token IS NULL OR r.token = s.token) AND r.ordered IS NULL`;
@@ -54,16 +100,15 @@ export async function settle(
     )${additions.length === 0 ? '' : `, ${putParts(parameters, additions)}`}
     SELECT message_id, idx, NULL AS over FROM gone UNION ALL SELECT message_id, idx, NULL FROM moved
     UNION ALL SELECT id, -1, id FROM several WHERE remaining <= 0`;
-  const rows = await database.query<{ message_id: string; idx: number; over: string | null }>(
+  const rows = await connection.query<{ message_id: string; idx: number; over: string | null }>(
     text,
     parameters.values,
   );
   const over = rows.flatMap((row) => (row.over === null ? [] : [row.over]));
-  if (over.length > 0) await removeOver(database, over);
-  if (rows.length - over.length === settlements.length) return;
+  if (over.length > 0) await removeOver(connection, over);
+  if (rows.length - over.length >= settlements.length) return [];
   const ended = new Set(rows.map((row) => `${row.message_id}/${row.idx}`));
-  const left = settlements.filter((one) => !ended.has(`${one.messageId}/${one.index}`));
-  await database.transaction((connection) => settleOrdered(connection, owner, left));
+  return settlements.filter((one) => !ended.has(`${one.messageId}/${one.index}`));
 }
 
 /** Those of which an operator wants something when their try has ended; they are few. */

@@ -73,7 +73,9 @@ export async function conclude(ended: Ended, judge: Judge): Promise<Conclusion> 
   const isToldOf = judge.hasOutbox() && ended.message.origin.listener !== outboxListener;
   ended.recipients.forEach((one, at) => {
     const fate = fates[at] as Fate;
-    settlements.push(settlementOf(ended, one, fate, told.isFailureUntold));
+    const tells = told.tells.get(one.recipient);
+    const settlement = settlementOf(ended, one, fate, told.isFailureUntold);
+    settlements.push(tells === undefined ? settlement : { ...settlement, tells });
     if (isToldOf && fate.is === 'waiting') outbox.push(outboxEvent(ended, one, 'deferred', judge.nowMs()));
     if (settlements.at(-1)?.to !== 'done' || fate.is === 'waiting') return;
     const isDropped = fate.is === 'bounced' && !isToBeTold(ended.message, one.recipient, 'failure');
@@ -113,18 +115,25 @@ async function fateOf(ended: Ended, one: Concerned, judge: Judge): Promise<Fate>
   return { is: 'waiting', dueAtMs: Math.max(dueAtMs, nowMs + 1), isDelayToBeTold };
 }
 
-async function tellSender(
-  ended: Ended,
-  fates: readonly Fate[],
-  judge: Judge,
-): Promise<{ additions: readonly NewQueuedMessage[]; isFailureUntold: boolean }> {
+interface Told {
+  readonly additions: readonly NewQueuedMessage[];
+  /** The DSNs that tell of a recipient. */
+  readonly tells: ReadonlyMap<QueuedRecipient, readonly string[]>;
+  readonly isFailureUntold: boolean;
+}
+
+async function tellSender(ended: Ended, fates: readonly Fate[], judge: Judge): Promise<Told> {
   const additions: NewQueuedMessage[] = [];
+  // A recipient is told of at most once in one try: failure, delay and success exclude one another.
+  const tells = new Map<QueuedRecipient, readonly string[]>();
   let isFailureUntold = false;
   const tell = async (kind: DsnDraft['kind'], concerned: readonly Concerned[]): Promise<void> => {
     if (concerned.length === 0) return;
     try {
       const dsn = await judge.policy.notify(kind, { message: ended.message, recipients: concerned });
-      if (dsn !== undefined) additions.push(dsn);
+      if (dsn === undefined) return;
+      additions.push(dsn);
+      for (const { recipient } of concerned) tells.set(recipient, [dsn.id]);
     } catch (error) {
       judge.failed('notify', error);
       if (kind === 'failure') isFailureUntold = true;
@@ -152,7 +161,7 @@ async function tellSender(
         isToBeTold(message, one.recipient, 'success'),
     ),
   );
-  return { additions, isFailureUntold };
+  return { additions, tells, isFailureUntold };
 }
 
 function asFailed(one: Concerned): Concerned {

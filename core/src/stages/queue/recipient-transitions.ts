@@ -64,6 +64,22 @@ export function isSettledBy(
   return settlement.leaseToken === undefined || settlement.leaseToken === recipient.leaseToken;
 }
 
+/** Ids of the additions that are not to be put in, because every settlement which tells of them is ignored. */
+export function ignoredAdditions(
+  settlements: readonly Settlement[],
+  isApplied: (settlement: Settlement) => boolean,
+): ReadonlySet<string> {
+  const ignored = new Set<string>();
+  const wanted = new Set<string>();
+  for (const settlement of settlements) {
+    if (settlement.tells === undefined) continue;
+    const ids = isApplied(settlement) ? wanted : ignored;
+    for (const id of settlement.tells) ids.add(id);
+  }
+  for (const id of wanted) ignored.delete(id);
+  return ignored;
+}
+
 /** A recipient whose lease was of an owner that is gone: its try counts. */
 export function recoveredRecipient(recipient: QueuedRecipient, nowMs: number): QueuedRecipient {
   const { leaseOwner: _owner, leaseToken: _token, ...rest } = recipient;

@@ -3,8 +3,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { readBody } from '../../body/body.js';
 import { bodyFromBytes } from '../../body/inline-body.js';
 import { sampleMessage } from '../sample-message.js';
-import { operating, recovering, settling } from './queue-store-changes.js';
+import { operating, recovering } from './queue-store-changes.js';
 import { type Fresh, lease, nowMs, type OpenQueueStore, owner, request, whom } from './queue-store-kit.js';
+import { settling } from './queue-store-settling.js';
 
 export type { OpenQueueStore } from './queue-store-kit.js';
 

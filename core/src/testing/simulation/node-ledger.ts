@@ -1,6 +1,7 @@
 /**
- * What was promised and what happened, for many nodes. A second copy, or a second report about one failure, is no fault of
- * the queue only when a node died or was declared gone while the try was under way: that is the window which is documented.
+ * What was promised and what happened, for many nodes. A second copy is no fault of the queue only when a node
+ * died or was declared gone while the try was under way: that is the window which is documented. A second report about one
+ * failure always is.
  */
 import type { DsnDraft, DsnSubject } from '../../hooks/table.js';
 import type {
@@ -26,7 +27,7 @@ interface Fate {
   isAcknowledged: boolean;
   /** What had been lost when the first try began that was taken. */
   takenSince: number | undefined;
-  failedSince: number | undefined;
+  isReported: boolean;
   isLie: boolean;
   isEnded: boolean;
 }
@@ -47,7 +48,7 @@ export function createNodeLedger(): NodeLedger {
         return;
       }
       const recipient = { ...one, messageId: message.id, index } as unknown as QueuedRecipient;
-      const nothing = { takenSince: undefined, failedSince: undefined, isLie: false, isEnded: false };
+      const nothing = { takenSince: undefined, isReported: false, isLie: false, isEnded: false };
       fates.set(key, { message, recipient, isAcknowledged, ...nothing });
     });
   }
@@ -118,8 +119,9 @@ export function createNodeLedger(): NodeLedger {
         for (const key of dsn.of) {
           const fate = fates.get(key);
           if (fate === undefined) continue;
-          requireLoss(fate.failedSince, `${key} was reported as failed twice, and nothing was lost between`);
-          fate.failedSince ??= counts.crashes;
+          // The report is put in by the commit that ends the recipient, or not at all: whatever is lost, there is one.
+          if (fate.isReported) throw new BrokenPromise(`${key} was reported as failed twice`);
+          fate.isReported = true;
         }
       }
     },

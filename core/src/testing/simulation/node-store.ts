@@ -96,8 +96,8 @@ export function openNodeStore(options: NodeStoreOptions): QueueStore {
     lease: (request) => ask(() => queue.lease(request, request.lease.untilMs + skewMs)),
     settle: (by, settlements, additions = []) =>
       ask(() => {
-        const { applied } = queue.settle(by, settlements, additions);
-        ledger.committed(applied, additions);
+        const { applied, added } = queue.settle(by, settlements, additions);
+        ledger.committed(applied, added);
       }),
     nextDueAtMs: (exceptSites) => ask(() => queue.nextDueAtMs(exceptSites)),
     message: (id) => ask(() => queue.message(id)),

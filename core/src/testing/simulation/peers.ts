@@ -21,6 +21,7 @@ export const peerKinds = [
   'silent',
   'hanging',
   'busy',
+  'wavering',
 ] as const;
 
 /** One of them. */
@@ -130,7 +131,9 @@ export function createPeers(options: PeersOptions): Peers {
   }
 
   function latencyMs(kind: PeerKind): number {
-    return kind === 'slow' ? 1000 * Math.floor(random.number() * 400) : Math.floor(random.number() * 900);
+    return kind === 'slow' || kind === 'wavering'
+      ? 1000 * Math.floor(random.number() * 400)
+      : Math.floor(random.number() * 900);
   }
 
   function answer(request: DeliveryRequest, kind: PeerKind): DeliveryReport {
@@ -151,6 +154,8 @@ export function createPeers(options: PeersOptions): Peers {
         return { outcomes: deferred(busy), siteRetryAtMs: clock.now() + 300_000 };
       case 'silent':
         return { outcomes: [] };
+      case 'wavering':
+        return waver(request);
       case 'throwing':
         throw new Error('the deliverer has a bug');
       case 'lying':
@@ -161,6 +166,12 @@ export function createPeers(options: PeersOptions): Peers {
         take(request);
         return { outcomes: say(() => ({ status: 'delivered', reply: ok })) };
     }
+  }
+
+  /** Takes its time, and says one thing now and another the next time. */
+  function waver(request: DeliveryRequest): DeliveryReport {
+    const kind = (['good', 'greylisting', 'refusing', 'dead'] as const)[Math.floor(random.number() * 4)];
+    return answer(request, kind ?? 'good');
   }
 
   function greylist(request: DeliveryRequest, index: number): Omit<RecipientOutcome, 'index'> {

@@ -11,6 +11,7 @@ import type {
   Settlement,
 } from '../../services/queue-store.js';
 import {
+  ignoredAdditions,
   isSettledBy,
   leasedRecipient,
   newRecipient,
@@ -27,6 +28,8 @@ interface Entry {
 export interface Settled {
   /** Those that were not ignored. */
   readonly applied: readonly Settlement[];
+  /** Those that were put in. */
+  readonly added: readonly NewQueuedMessage[];
 }
 
 /** See the file's comment. */
@@ -37,8 +40,14 @@ export class SharedQueue {
   /** Ends of leases, by recipient. */
   readonly #leaseEnds = new Map<string, number>();
 
-  constructor(nowMs: () => number) {
+  readonly #isFenced: boolean;
+  readonly #isTied: boolean;
+
+  /** With `isFenced` or `isTied` false it breaks what it promises: to prove that the simulation notices. */
+  constructor(nowMs: () => number, broken: { readonly isFenced?: boolean; readonly isTied?: boolean } = {}) {
     this.#nowMs = nowMs;
+    this.#isFenced = broken.isFenced ?? true;
+    this.#isTied = broken.isTied ?? true;
   }
 
   get nowMs(): number {
@@ -98,17 +107,19 @@ export class SharedQueue {
   }
 
   settle(owner: string, settlements: readonly Settlement[], additions: readonly NewQueuedMessage[]): Settled {
+    const ignored = ignoredAdditions(settlements, (one) => this.#isHeld(this.#find(one), owner, one));
     const applied = settlements.filter((settlement) => {
       const entry = this.#entries.get(settlement.messageId);
-      const recipient = entry?.recipients.get(settlement.index);
-      if (entry === undefined || !isSettledBy(recipient, owner, settlement)) return false;
+      const recipient = this.#find(settlement);
+      if (entry === undefined || !this.#isHeld(recipient, owner, settlement)) return false;
       const next = settledRecipient(recipient, settlement);
       if (next === undefined) this.#remove(entry, recipient);
       else this.#store(next, 0);
       return true;
     });
-    for (const addition of additions) this.put(addition, undefined, 0);
-    return { applied };
+    const added = additions.filter(({ id }) => !this.#isTied || !ignored.has(id));
+    for (const addition of added) this.put(addition, undefined, 0);
+    return { applied, added };
   }
 
   /** Whether the recipient is leased by this owner under this token. */
@@ -130,6 +141,18 @@ export class SharedQueue {
 
   recipients(): readonly QueuedRecipient[] {
     return [...this.#all()];
+  }
+
+  #find({ messageId, index }: Settlement): QueuedRecipient | undefined {
+    return this.#entries.get(messageId)?.recipients.get(index);
+  }
+
+  #isHeld(
+    recipient: QueuedRecipient | undefined,
+    owner: string,
+    settlement: Settlement,
+  ): recipient is QueuedRecipient {
+    return this.#isFenced ? isSettledBy(recipient, owner, settlement) : recipient !== undefined;
   }
 
   *#all(): Generator<QueuedRecipient> {

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { BrokenPromise } from './ledger.js';
+import type { NodesSimulationOptions } from './nodes-world.js';
 import { simulateNodes } from './simulate-nodes.js';
 
 /** Set `SEED` to repeat one run; `SEEDS` to try more, up to what takes some ten seconds. */
@@ -28,6 +30,24 @@ describe('many nodes on one queue, simulated', () => {
     expect(sums.copies).toBeGreaterThan(0);
     expect(sums.quietRuns).toBeGreaterThan(0);
   });
+
+  const hard = { kinds: ['wavering'], troubles: ['paused', 'cut'] } as const;
+  const broken = async (how: Omit<NodesSimulationOptions, 'seed'>): Promise<number> => {
+    let number = 0;
+    for (let seed = 1; seed <= 20; seed++) {
+      await simulateNodes({ seed, ...hard, ...how }).catch((error: unknown) => {
+        if (!(error instanceof BrokenPromise)) throw error;
+        number++;
+      });
+    }
+    return number;
+  };
+
+  it('notices when the queue does not fence, or does not tie reports to settlements', async () => {
+    expect(await broken({})).toBe(0);
+    expect(await broken({ isFenced: false })).toBeGreaterThan(0);
+    expect(await broken({ isTied: false })).toBeGreaterThan(0);
+  }, 120_000);
 
   it('is the same run for the same seed', async () => {
     expect(await simulateNodes({ seed: 7 })).toEqual(await simulateNodes({ seed: 7 }));

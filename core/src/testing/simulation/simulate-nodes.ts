@@ -5,18 +5,14 @@
 import { bodyFromBytes } from '../../body/inline-body.js';
 import type { Logger } from '../../services/logger.js';
 import { createMetrics } from '../../services/metrics-registry.js';
-import type { Random } from '../../services/random.js';
 import { createScheduler } from '../../stages/queue/scheduler.js';
 import { schedulerOptions } from '../../stages/queue/scheduler-options.js';
 import type { SchedulerPolicy } from '../../stages/queue/scheduler-policy.js';
 import { sampleMessage } from '../sample-message.js';
-import { createSeededRandom } from '../seeded-random.js';
-import { createVirtualClock, type VirtualClock } from '../virtual-clock.js';
 import { BrokenPromise } from './ledger.js';
-import { createNodeLedger, type NodeLedger } from './node-ledger.js';
+import type { NodeLedger } from './node-ledger.js';
 import { openNodeStore } from './node-store.js';
-import { createPeers, type PeerKind, type Peers } from './peers.js';
-import { SharedQueue } from './shared-queue.js';
+import { createWorld, type NodesSimulationOptions, type Trouble, type World } from './nodes-world.js';
 import { type SimulatedNode as Node, nodeClock } from './simulated-node.js';
 
 /** What a run did. */
@@ -28,40 +24,18 @@ export interface NodesSimulationResult {
   readonly troubles: Readonly<Record<Trouble, number>>;
 }
 
-const troubles = ['killed', 'paused', 'cut', 'goodbye', 'jump'] as const;
-type Trouble = (typeof troubles)[number];
-
 const second = 1_000;
 const minute = 60_000;
-const startMs = 1_700_000_000_000;
+/** How long a trouble lasts: nodes are declared gone after less than the longest. */
+const shortest = 5 * second;
+const longest = 4 * minute;
 const lifetimeMs = 60 * minute;
 const nodeTimeoutMs = minute;
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
-const kinds: readonly PeerKind[] = [
-  'good',
-  'slow',
-  'refusing',
-  'greylisting',
-  'rising',
-  'flaky',
-  'throwing',
-  'silent',
-];
-
-interface World {
-  readonly clock: VirtualClock;
-  readonly random: Random;
-  readonly ledger: NodeLedger;
-  readonly peers: Peers;
-  readonly queue: SharedQueue;
-  readonly domains: readonly string[];
-  readonly counts: Record<Trouble, number>;
-  broken: unknown;
-}
-
 /** Runs the simulation; rejects with a `BrokenPromise` when the queue breaks one. */
-export async function simulateNodes({ seed }: { readonly seed: number }): Promise<NodesSimulationResult> {
-  const world = createWorld(seed);
+export async function simulateNodes(options: NodesSimulationOptions): Promise<NodesSimulationResult> {
+  const { seed } = options;
+  const world = createWorld(options);
   const { clock, random, ledger } = world;
   const nodes = Array.from({ length: 2 + Math.floor(random.number() * 4) }, (_, at) =>
     createNode(world, `n${at}`),
@@ -83,35 +57,10 @@ export async function simulateNodes({ seed }: { readonly seed: number }): Promis
   return { seed, nodes: nodes.length, counts: ledger.counts, troubles: world.counts };
 }
 
-function createWorld(seed: number): World {
-  const random = createSeededRandom(seed);
-  const clock = createVirtualClock(startMs, 0);
-  const ledger = createNodeLedger();
-  const domains = [
-    'sender.test',
-    ...Array.from({ length: 2 + Math.floor(random.number() * 4) }, (_, at) => `d${at}.test`),
-  ];
-  const kindOf = new Map<string, PeerKind>([['sender.test', 'good']]);
-  for (const domain of domains.slice(1)) {
-    kindOf.set(domain, kinds[Math.floor(random.number() * kinds.length)] as PeerKind);
-  }
-  const limits = { deliveriesMax: Number.MAX_SAFE_INTEGER, deliveriesPerSiteMax: Number.MAX_SAFE_INTEGER };
-  return {
-    clock,
-    random,
-    ledger,
-    peers: createPeers({ kinds: kindOf, clock, random, ledger, startMs, limits }),
-    queue: new SharedQueue(() => clock.now()),
-    domains,
-    counts: { killed: 0, paused: 0, cut: 0, goodbye: 0, jump: 0 },
-    broken: undefined,
-  };
-}
-
 function createNode({ random }: World, name: string): Node {
   // Minutes: much more than a machine that asks for the time is ever wrong.
   const skewMs = Math.floor((random.number() - 0.5) * 6 * minute);
-  const state = { runs: 0, isAlive: false, isPaused: false, isCut: false };
+  const state = { runs: 0, isAlive: false, isPaused: false, isToPause: false, isCut: false };
   return { name, skewMs, scheduler: undefined, store: undefined, held: [], ...state };
 }
 
@@ -123,6 +72,7 @@ async function boot(world: World, node: Node): Promise<void> {
   const isAlive = (): boolean => node.isAlive && node.runs === run;
   node.isAlive = true;
   node.isPaused = false;
+  node.isToPause = false;
   node.isCut = false;
   const clock = nodeClock(world.clock, node, isAlive);
   const store = openNodeStore({
@@ -164,6 +114,7 @@ function policyOf(world: World, node: Node, isAlive: () => boolean, owner: strin
     route: (_message, recipient) => ({ transport: 'mx', domain: recipient.address.domain }),
     async deliver(request, signal) {
       ledger.begun(request.recipients);
+      if (node.isToPause) pause(world, node);
       try {
         // Whatever befell the node: it begins nothing that others may have.
         for (const one of request.recipients) {
@@ -205,10 +156,10 @@ function policyOf(world: World, node: Node, isAlive: () => boolean, owner: strin
 function trouble(world: World, node: Node): void {
   const { random, clock, counts, ledger } = world;
   if (!node.isAlive || node.scheduler === undefined) return;
-  const kind = troubles[Math.floor(random.number() * troubles.length)] as Trouble;
+  const kind = world.troubles[Math.floor(random.number() * world.troubles.length)] as Trouble;
   counts[kind]++;
   const again = (): void => void boot(world, node).catch(report(world));
-  const lastsMs = 5 * second + random.number() * 4 * minute;
+  const lastsMs = shortest + random.number() * (longest - shortest);
   switch (kind) {
     case 'killed':
       node.isAlive = false;
@@ -217,11 +168,9 @@ function trouble(world: World, node: Node): void {
       clock.after(lastsMs, again);
       return;
     case 'paused':
-      node.isPaused = true;
-      clock.after(lastsMs, () => {
-        node.isPaused = false;
-        for (const run of node.held.splice(0)) run();
-      });
+      // Half of them in the middle of a try: what comes of it is told too late.
+      if (random.number() < 0.5) node.isToPause = true;
+      else pause(world, node);
       return;
     case 'cut':
       node.isCut = true;
@@ -235,6 +184,16 @@ function trouble(world: World, node: Node): void {
     case 'goodbye':
       void goodbye(world, node).then(again, report(world));
   }
+}
+
+/** The process stands still, as by SIGSTOP. */
+function pause({ random, clock }: World, node: Node): void {
+  node.isToPause = false;
+  node.isPaused = true;
+  clock.after(shortest + random.number() * (longest - shortest), () => {
+    node.isPaused = false;
+    for (const run of node.held.splice(0)) run();
+  });
 }
 
 /** A rolling upgrade: the node ends as it should, and another takes its place. */

@@ -12,6 +12,8 @@ export interface SimulatedNode {
   skewMs: number;
   isAlive: boolean;
   isPaused: boolean;
+  /** Whether it is to stand still as soon as it begins a try. */
+  isToPause: boolean;
   isCut: boolean;
   /** What is to go on when it does not stand still any more. */
   readonly held: (() => void)[];
