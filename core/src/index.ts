@@ -97,6 +97,11 @@ export { delegateStore } from './mailbox/delegate-store.js';
 export { EntryIndex, sortedUids } from './mailbox/entry-index.js';
 export { changedFlags, KeywordSpelling, normaliseFlags } from './mailbox/flags.js';
 export {
+  lostSubscriptionsMax,
+  withLostSubscription,
+  withoutLostSubscription,
+} from './mailbox/lost-subscriptions.js';
+export {
   compareMailboxNames,
   defaultMailboxes,
   mailboxParents,

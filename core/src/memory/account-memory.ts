@@ -1,6 +1,7 @@
 /** One account of `store-memory`: its mailboxes, quota, keywords and threads. */
 import { MailError } from '../errors.js';
 import { KeywordSpelling } from '../mailbox/flags.js';
+import { withLostSubscription, withoutLostSubscription } from '../mailbox/lost-subscriptions.js';
 import {
   compareMailboxNames,
   defaultMailboxes,
@@ -28,6 +29,8 @@ export interface AccountMemoryOptions {
 export class AccountMemory {
   readonly id: string;
   readonly keywords = new KeywordSpelling();
+  /** Names that are subscribed without a mailbox. */
+  lostSubscriptions: readonly string[] = [];
   limitBytes: number | undefined;
   readonly #options: AccountMemoryOptions;
   readonly #byName = new Map<string, MailboxMemory>();
@@ -88,12 +91,22 @@ export class AccountMemory {
     for (const [each, to] of [[mailbox, normal] as const, ...renamed]) {
       this.#byName.delete(each.name);
       each.name = to;
+      each.isSubscribed ||= this.#takeLost(to);
       this.#byName.set(to, each);
     }
   }
 
   delete(mailbox: MailboxMemory): void {
     this.#byName.delete(mailbox.name);
+    if (mailbox.isSubscribed)
+      this.lostSubscriptions = withLostSubscription(this.lostSubscriptions, mailbox.name);
+  }
+
+  /** Whether a name was subscribed without a mailbox; from now on it has one. */
+  #takeLost(name: string): boolean {
+    const before = this.lostSubscriptions;
+    this.lostSubscriptions = withoutLostSubscription(before, name);
+    return this.lostSubscriptions !== before;
   }
 
   /** The thread that a message belongs to: that of the nearest known relative, or a new one. It never changes later. */
@@ -121,7 +134,7 @@ export class AccountMemory {
       name,
       uidValidity: this.#lastUidValidity,
       specialUse,
-      isSubscribed,
+      isSubscribed: this.#takeLost(name) || isSubscribed,
       vanishedMax,
     });
     this.#byName.set(name, mailbox);

@@ -7,6 +7,7 @@ import { normaliseMailboxName, requireMailboxName } from '../mailbox/mailbox-nam
 import { threadReferences } from '../mailbox/thread-references.js';
 import { type ParsedMessage, parseStructure } from '../mime/parse-structure.js';
 import {
+  type ChangeNotice,
   type Copied,
   type Filed,
   type Filing,
@@ -47,7 +48,9 @@ class StoreMemory implements MailboxStore {
   /** What is kept beside mailboxes and messages. */
   sideOperations() {
     const mailbox = (id: string) => this.#require(id);
-    return sideOperations(this.#annotations, this.#shares, mailbox, (notice) => this.#notices.tell(notice));
+    const account = (id: string) => this.#account(id);
+    const tell = (notice: ChangeNotice) => this.#notices.tell(notice);
+    return sideOperations(this.#annotations, this.#shares, mailbox, account, tell);
   }
 
   async mailboxes(accountId: string) {

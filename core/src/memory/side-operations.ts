@@ -1,6 +1,8 @@
-/** The operations of `store-memory` on what is kept beside mailboxes and messages: annotations and shares. */
+/** The operations of `store-memory` on what is kept beside mailboxes and messages: annotations, shares, lost subscriptions. */
 
 import { annotationNotices } from '../mailbox/annotations.js';
+import { withoutLostSubscription } from '../mailbox/lost-subscriptions.js';
+import { compareMailboxNames, normaliseMailboxName } from '../mailbox/mailbox-name.js';
 import type { ChangeNotice, Mailbox, MailboxStore } from '../services/mailbox-store.js';
 import type { AnnotationsMemory } from './annotations-memory.js';
 import type { SharesMemory } from './shares-memory.js';
@@ -13,7 +15,16 @@ interface KnownMailbox {
 }
 
 type SideOperations = Required<
-  Pick<MailboxStore, 'annotations' | 'annotate' | 'shares' | 'setShare' | 'sharedWith'>
+  Pick<
+    MailboxStore,
+    | 'annotations'
+    | 'annotate'
+    | 'shares'
+    | 'setShare'
+    | 'sharedWith'
+    | 'lostSubscriptions'
+    | 'dropSubscription'
+  >
 >;
 
 /** The operations. `mailbox` throws `E_NOT_FOUND` when there is none. */
@@ -21,6 +32,7 @@ export function sideOperations(
   annotations: AnnotationsMemory,
   shares: SharesMemory,
   mailbox: (mailboxId: string) => KnownMailbox,
+  account: (accountId: string) => { lostSubscriptions: readonly string[] },
   tell: (notice: ChangeNotice) => void,
 ): SideOperations {
   return {
@@ -39,6 +51,16 @@ export function sideOperations(
     },
     async setShare(mailboxId, accountId, rights) {
       shares.set(mailbox(mailboxId).id, accountId, rights);
+      tell({ accountId });
+    },
+    async lostSubscriptions(accountId) {
+      return [...account(accountId).lostSubscriptions].sort(compareMailboxNames);
+    },
+    async dropSubscription(accountId, name) {
+      const of = account(accountId);
+      const left = withoutLostSubscription(of.lostSubscriptions, normaliseMailboxName(name) ?? '');
+      if (left === of.lostSubscriptions) return;
+      of.lostSubscriptions = left;
       tell({ accountId });
     },
     async sharedWith(accountId) {

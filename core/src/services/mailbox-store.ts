@@ -161,6 +161,15 @@ export interface MailboxStore {
   /** Removes it and its messages; mailboxes below it stay. INBOX can't be deleted (`E_MAILBOX_NAME`). */
   deleteMailbox(mailboxId: string): Promise<void>;
   setSubscribed(mailboxId: string, isSubscribed: boolean): Promise<void>;
+  /**
+   * Left out, or resolving to `undefined`, by stores that forget a subscription with its mailbox; `dropSubscription` is
+   * there with it. Otherwise the names, in order, that are subscribed though there is no such mailbox: it was removed (RFC
+   * 9051 section 6.3.7). A mailbox that comes to have such a name is subscribed. At most `lostSubscriptionsMax` of them
+   * are kept, the latest.
+   */
+  lostSubscriptions?(accountId: string): Promise<readonly string[] | undefined>;
+  /** Ends the subscription of a name that has no mailbox; for other names nothing happens. */
+  dropSubscription?(accountId: string, name: string): Promise<void>;
 
   /** Stores a message once and files it in each place, all in one commit. Results in order of `filings`. */
   file(message: NewMessage, filings: readonly Filing[]): Promise<readonly Filed[]>;

@@ -6,6 +6,8 @@ import {
   mailboxParents,
   requireMailboxName,
   type SpecialUse,
+  withLostSubscription,
+  withoutLostSubscription,
 } from '@postroad/core';
 import type { Change } from './change.js';
 import { type AccountRecord, type MailboxRecord, parseId } from './records.js';
@@ -85,6 +87,7 @@ export function renameMailbox(change: Change, mailbox: MailboxRecord, name: stri
   for (const [record] of renamed) dropName(change, account, record.name);
   for (const [record, to] of renamed) {
     record.name = to;
+    record.isSubscribed ||= takeLost(account, to);
     addName(change, account, to, record.number);
   }
   change.lists.add(mailbox.accountId);
@@ -95,6 +98,9 @@ export function removeMailbox(change: Change, mailbox: MailboxRecord): void {
   if (mailbox.name === 'INBOX') throw new MailError('E_MAILBOX_NAME', 'INBOX can not be deleted');
   const account = change.accountRecord(mailbox.accountId) as AccountRecord;
   account.mailboxes--;
+  if (mailbox.isSubscribed) {
+    account.lostSubscriptions = withLostSubscription(account.lostSubscriptions ?? [], mailbox.name);
+  }
   account.messages -= mailbox.messages;
   account.usedBytes -= mailbox.sizeBytes;
   mailbox.isRemoved = true;
@@ -154,7 +160,7 @@ function addMailbox(
     unseen: 0,
     sizeBytes: 0,
     specialUse: options.specialUse ?? null,
-    isSubscribed: options.isSubscribed,
+    isSubscribed: takeLost(account, name) || options.isSubscribed,
     logRows: 0,
     logStart: 0,
     isRemoved: false,
@@ -163,6 +169,14 @@ function addMailbox(
   addName(change, account, name, record.number);
   change.lists.add(accountId);
   return record;
+}
+
+/** Whether a name was subscribed without a mailbox; from now on it has one. */
+function takeLost(account: AccountRecord, name: string): boolean {
+  const before = account.lostSubscriptions;
+  if (before?.includes(name) !== true) return false;
+  account.lostSubscriptions = withoutLostSubscription(before, name);
+  return true;
 }
 
 function addName(change: Change, account: AccountRecord, name: string, number: number): void {

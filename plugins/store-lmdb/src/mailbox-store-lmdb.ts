@@ -7,6 +7,7 @@ import { mailboxOperations } from './mailbox-operations.js';
 import { messageOperations } from './message-operations.js';
 import { readOperations } from './read-operations.js';
 import { shareOperations } from './share-operations.js';
+import { subscriptionOperations } from './subscription-operations.js';
 
 /** A store with what it does on its own after a start. */
 export interface OpenStore {
@@ -29,6 +30,7 @@ export function openMailboxStore(options: EngineOptions): OpenStore {
     ...messageOperations(engine),
     ...annotationOperations(engine),
     ...shareOperations(engine),
+    ...subscriptionOperations(engine),
     watch: (accountId, listener) => engine.notices.watch(accountId, listener),
     async close() {
       closing.abort();

@@ -10,6 +10,8 @@ export interface AccountRecord {
   usedBytes: number;
   messages: number;
   mailboxes: number;
+  /** Names that are subscribed though their mailbox is gone; left out while there never were any. */
+  lostSubscriptions?: readonly string[];
 }
 
 /** A mailbox. */

@@ -64,7 +64,7 @@ export async function deleteMailbox(account: Account, mailboxId: string, batch: 
   folder.clear();
   batch.removed.add(folder);
   batch.isListChanged = true;
-  await account.subscriptions.change((names) => void names.delete(folder.name));
+  // Its subscription stays (RFC 9051 section 6.3.7), as with Dovecot.
   await rm(gone, { recursive: true, force: true });
 }
 

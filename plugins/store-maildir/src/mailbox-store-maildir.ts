@@ -25,6 +25,7 @@ import { changeFlags, copyMessages, expungeMessages, moveMessages } from './mess
 import { withFile } from './message-files.js';
 import { Places } from './places.js';
 import { lockDirectory } from './process-lock.js';
+import { dropSubscription, lostSubscriptions, setSubscribed } from './subscriptions.js';
 import { AccountWatches } from './watch-account.js';
 
 /** What the store needs. */
@@ -135,15 +136,17 @@ class StoreMaildir implements MailboxStore {
 
   async setSubscribed(mailboxId: string, isSubscribed: boolean) {
     const account = await this.#require(mailboxId);
-    await account.run(async (batch) => {
-      const { name } = (await account.folder(mailboxId)).folder;
-      if (account.subscriptions.has(name) === isSubscribed) return;
-      await account.subscriptions.change((names) => {
-        if (isSubscribed) names.add(name);
-        else names.delete(name);
-      });
-      batch.isListChanged = true;
-    });
+    await account.run((batch) => setSubscribed(account, mailboxId, isSubscribed, batch));
+  }
+
+  async lostSubscriptions(accountId: string) {
+    const account = await this.#accounts.get(accountId);
+    return account.run(async () => lostSubscriptions(account));
+  }
+
+  async dropSubscription(accountId: string, name: string) {
+    const account = await this.#accounts.get(accountId);
+    await account.run((batch) => dropSubscription(account, name, batch));
   }
 
   async file(...[message, filings]: Parameters<MailboxStore['file']>): Promise<readonly Filed[]> {

@@ -20,6 +20,11 @@ export class SubscriptionsFile {
     this.#owner = owner;
   }
 
+  /** All of them. */
+  get names(): ReadonlySet<string> {
+    return this.#names;
+  }
+
   has(name: string): boolean {
     return this.#names.has(name);
   }

@@ -7,6 +7,7 @@ import { filingTests } from './mailbox-store-filing.js';
 import { flagTests } from './mailbox-store-flags.js';
 import { mailboxTests } from './mailbox-store-mailboxes.js';
 import { shareTests } from './mailbox-store-shares.js';
+import { lostSubscriptionTests } from './mailbox-store-subscriptions.js';
 import { syncTests } from './mailbox-store-sync.js';
 
 /** A store opened for one test. */
@@ -47,5 +48,6 @@ export function mailboxStoreContract(
     syncTests(use);
     annotationTests(use);
     shareTests(use);
+    lostSubscriptionTests(use);
   });
 }

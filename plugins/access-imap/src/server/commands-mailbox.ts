@@ -1,5 +1,5 @@
 /** CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 9051 sections 6.3.4 to 6.3.8, RFC 6154). */
-import type { Mailbox, SpecialUse } from '@postroad/core';
+import { type Mailbox, normaliseMailboxName, type SpecialUse } from '@postroad/core';
 import {
   type CreateCommand,
   hierarchySeparator,
@@ -79,9 +79,23 @@ export async function rename(session: Session, command: RenameCommand): Promise<
 /** SUBSCRIBE and UNSUBSCRIBE. */
 export async function subscribe(session: Session, command: MailboxCommand): Promise<Outcome> {
   const mailbox = await find(session, command.mailbox);
-  if (mailbox === undefined) return no('there is no such mailbox', 'NONEXISTENT');
+  if (mailbox === undefined) {
+    return command.name === 'SUBSCRIBE'
+      ? no('there is no such mailbox', 'NONEXISTENT')
+      : unsubscribeLost(session, withoutSeparator(command.mailbox));
+  }
   await session.server.store.setSubscribed(mailbox.id, command.name === 'SUBSCRIBE');
   return ok(command.name === 'SUBSCRIBE' ? 'subscribed' : 'unsubscribed');
+}
+
+/** RFC 9051 section 6.3.7: a name stays subscribed when its mailbox is gone, until the client ends that. */
+async function unsubscribeLost(session: Session, name: string): Promise<Outcome> {
+  const { store } = session.server;
+  const normal = normaliseMailboxName(name);
+  const isKnown = (await store.lostSubscriptions?.(session.account))?.some((lost) => lost === normal);
+  if (isKnown !== true) return no('there is no such subscription', 'NONEXISTENT');
+  await store.dropSubscription?.(session.account, name);
+  return ok('unsubscribed');
 }
 
 function find(session: Session, name: string): Promise<Mailbox | undefined> {

@@ -13,10 +13,13 @@ import { type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 import { writeStatus } from './status.js';
 
-/** A name to tell: a mailbox, or a level above mailboxes that is none itself. */
+/** A name to tell: a mailbox, a level above mailboxes that is none itself, or a subscription whose mailbox is gone. */
 interface Candidate {
   readonly name: string;
   readonly mailbox: Mailbox | undefined;
+  readonly isSubscribed: boolean;
+  /** Whether there is a mailbox of that name or below it: else it is known by a subscription only. */
+  readonly isThere: boolean;
   readonly hasChildren: boolean;
   readonly hasSubscribedBelow: boolean;
   readonly hasSpecialUseBelow: boolean;
@@ -34,7 +37,10 @@ export async function list(session: Session, command: ListCommand): Promise<Outc
   const others = (await mailboxesOfOthers(session)).filter(({ rights }) => rights.includes('l'));
   const mailboxes = others.length === 0 ? own : [...own, ...others.map(({ mailbox }) => mailbox)];
   const matchers = command.patterns.map((pattern) => listMatcher(`${command.reference}${pattern}`));
-  for (const candidate of candidates(mailboxes)) {
+  // RFC 9051 section 6.3.9: subscriptions are told whether or not the mailbox is there.
+  const isOfSubscriptions = command.name === 'LSUB' || command.select.has('SUBSCRIBED');
+  const lost = isOfSubscriptions ? await session.server.store.lostSubscriptions?.(session.account) : [];
+  for (const candidate of candidates(mailboxes, lost ?? [])) {
     if (!matchers.some((matches) => matches(candidate.name))) continue;
     if (command.name === 'LSUB') tellSubscribed(session, candidate, command.patterns);
     else await tellListed(session, candidate, command);
@@ -43,8 +49,8 @@ export async function list(session: Session, command: ListCommand): Promise<Outc
   return ok('that is all');
 }
 
-/** All mailboxes and the levels above them, in order. */
-function candidates(mailboxes: readonly Mailbox[]): readonly Candidate[] {
+/** All mailboxes and the levels above them, then subscriptions without a mailbox and the levels above those. */
+function candidates(mailboxes: readonly Mailbox[], lost: readonly string[]): readonly Candidate[] {
   const byName = new Map<string, Mailbox | undefined>();
   const parents = new Set<string>();
   const subscribedAbove = new Set<string>();
@@ -58,9 +64,20 @@ function candidates(mailboxes: readonly Mailbox[]): readonly Candidate[] {
     }
     byName.set(mailbox.name, mailbox);
   }
+  const there = new Set(byName.keys());
+  for (const name of lost) {
+    for (const parent of levelsAbove(name)) {
+      if (!byName.has(parent)) byName.set(parent, undefined);
+      subscribedAbove.add(parent);
+    }
+    if (!byName.has(name)) byName.set(name, undefined);
+  }
+  const lostNames = new Set(lost);
   return [...byName].map(([name, mailbox]) => ({
     name,
     mailbox,
+    isSubscribed: mailbox?.isSubscribed ?? lostNames.has(name),
+    isThere: there.has(name),
     hasChildren: parents.has(name),
     hasSubscribedBelow: subscribedAbove.has(name),
     hasSpecialUseBelow: usedAbove.has(name),
@@ -77,7 +94,7 @@ function levelsAbove(name: string): string[] {
 
 /** RFC 3501 section 6.3.9: with `%`, a level whose mailboxes below are subscribed is told as \Noselect. */
 function tellSubscribed(session: Session, candidate: Candidate, patterns: readonly string[]): void {
-  if (candidate.mailbox?.isSubscribed === true) {
+  if (candidate.isSubscribed) {
     tell(session, 'LSUB', candidate.name, childAttributes(candidate));
   } else if (candidate.hasSubscribedBelow && patterns.some((pattern) => pattern.includes('%'))) {
     tell(session, 'LSUB', candidate.name, ['\\Noselect', '\\HasChildren']);
@@ -88,7 +105,7 @@ async function tellListed(session: Session, candidate: Candidate, command: ListC
   const { select, returns, status } = command;
   const { mailbox } = candidate;
   const isSelected =
-    (!select.has('SUBSCRIBED') || mailbox?.isSubscribed === true) &&
+    (select.has('SUBSCRIBED') ? candidate.isSubscribed : candidate.isThere) &&
     (!select.has('SPECIAL-USE') || mailbox?.specialUse !== undefined);
   const childInfo: string[] = [];
   if (select.has('RECURSIVEMATCH')) {
@@ -100,7 +117,7 @@ async function tellListed(session: Session, candidate: Candidate, command: ListC
   const attributes = childAttributes(candidate);
   if (mailbox === undefined) attributes.unshift(command.isExtended ? '\\NonExistent' : '\\Noselect');
   if (mailbox?.specialUse !== undefined) attributes.push(`\\${mailbox.specialUse}`);
-  if (mailbox?.isSubscribed === true && (select.has('SUBSCRIBED') || returns.has('SUBSCRIBED'))) {
+  if (candidate.isSubscribed && (select.has('SUBSCRIBED') || returns.has('SUBSCRIBED'))) {
     attributes.push('\\Subscribed');
   }
   const extended = childInfo.length === 0 ? '' : ` ("CHILDINFO" (${childInfo.join(' ')}))`;

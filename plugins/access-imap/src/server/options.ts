@@ -24,7 +24,9 @@ const limitsSchema = z
     literalOctetsMax: positive.default(65_536).describe('Octets of one literal other than a message'),
     commandOctetsMax: positive.default(262_144).describe('Octets of one command without its messages'),
     messageOctetsMax: positive.default(67_108_864).describe('Octets of an appended message (APPENDLIMIT)'),
-    loginLineOctetsMax: positive.default(16_384).describe('Octets of one command line before login'),
+    loginLineOctetsMax: positive
+      .default(32_768)
+      .describe('Octets of one command line before login: an ID may have 30 fields (RFC 2971)'),
     loginLiteralOctetsMax: positive.default(1_024).describe('Octets of one literal before login'),
     loginTimeoutMs: positive.default(60_000).describe('Time to log in'),
     idleTimeoutMs: positive.default(1_800_000).describe('Time without a command after login'),

@@ -233,7 +233,7 @@ function loginLimits(limits: Limits): ReaderLimits {
   return {
     lineOctetsMax: limits.loginLineOctetsMax,
     literalOctetsMax: limits.loginLiteralOctetsMax,
-    commandOctetsMax: limits.loginLineOctetsMax * 2,
+    commandOctetsMax: limits.loginLineOctetsMax + 4 * limits.loginLiteralOctetsMax,
     literalsMax: 4,
     skipOctetsMax: limits.loginLineOctetsMax,
   };
