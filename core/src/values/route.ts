@@ -10,8 +10,11 @@ export interface LocalRoute {
   readonly detail?: string;
 }
 
-/** How much TLS the next hop must offer. */
-export type TlsPolicy = 'none' | 'opportunistic' | 'required' | 'verified';
+/**
+ * How much TLS the next hop must offer. `dane`: mail exchangers must prove themselves by TLSA records, and a domain without
+ * them gets nothing; for hosts that a route names it is as `verified`.
+ */
+export type TlsPolicy = 'none' | 'opportunistic' | 'required' | 'verified' | 'dane';
 
 /** To the mail exchangers of a domain (RFC 5321 section 5). */
 export interface MxRoute {

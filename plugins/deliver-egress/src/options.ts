@@ -71,7 +71,7 @@ const rule = z.strictObject({
   to: z.array(z.string().min(1).toLowerCase()).optional(),
   from: z.array(z.string().min(1).toLowerCase()).optional(),
   sources: z.array(source).min(1).optional(),
-  tls: z.enum(['none', 'opportunistic', 'required', 'verified']).optional(),
+  tls: z.enum(['none', 'opportunistic', 'required', 'verified', 'dane']).optional(),
   connectionsMax: z.number().int().min(1).max(10_000).optional(),
   connectionRate: rate.optional(),
   messagesPerConnection: z.number().int().min(1).max(1_000_000).optional(),

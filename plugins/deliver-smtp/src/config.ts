@@ -46,7 +46,7 @@ export const schema = z.strictObject({
   ownNames: z.array(z.string().toLowerCase()).default([]),
   /** The port of mail exchangers. */
   port: z.number().int().min(1).max(65_535).default(25),
-  tls: z.enum(['none', 'opportunistic', 'required', 'verified']).default('opportunistic'),
+  tls: z.enum(['none', 'opportunistic', 'required', 'verified', 'dane']).default('opportunistic'),
   tlsVersionMin: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2'),
   /** DANE where the resolver is a trusted validating one. */
   dane: z.boolean().default(true),

@@ -11,12 +11,7 @@ import { PolicyScopes } from './policy-scopes.js';
 import { Reachability } from './reachability.js';
 import { SiteNames } from './site-names.js';
 import { survey } from './survey.js';
-import { createStsFetch } from './tls/fetch-sts-policy.js';
-import { MtaSts } from './tls/mta-sts.js';
-import { StsPolicyFile } from './tls/sts-policy-file.js';
-
-/** How long a policy may take to come: mail is waiting for it. */
-const stsTimeoutMs = 20_000;
+import { openMtaSts } from './tls/open-mta-sts.js';
 
 /** Delivers to mail exchangers (transport `mx`), smarthosts (`smtp`) and LMTP servers (`lmtp`). */
 export const deliverSmtp = definePlugin({
@@ -27,19 +22,11 @@ export const deliverSmtp = definePlugin({
   setup({ config, services, hostname, log, metrics, tap, onStart, onDrain, defer }) {
     const { resolver, clock, random, resigner } = services;
     const pool = new ConnectionPool(config.reuse, clock);
-    const { allowPrivateAddresses } = config;
-    const timeoutMs = stsTimeoutMs;
     const help = 'Connections to other servers';
     let secureContext: SecureContext | undefined;
-    const mtaSts = config.mtaSts
-      ? new MtaSts({
-          resolver,
-          clock,
-          log,
-          file: config.mtaStsFile === undefined ? undefined : new StsPolicyFile(config.mtaStsFile, log),
-          fetchPolicy: createStsFetch({ resolver, clock, allowPrivateAddresses, timeoutMs }),
-        })
-      : undefined;
+    let authorities: Buffer | undefined;
+    const sts = openMtaSts({ config, resolver, clock, log, authorities: () => authorities });
+    const mtaSts = sts?.policies;
     const deliverer: Deliverer = {
       config,
       hostname,
@@ -56,7 +43,7 @@ export const deliverSmtp = definePlugin({
       mtaSts,
       resigner,
       get secureContext() {
-        secureContext ??= makeSecureContext(config);
+        secureContext ??= makeSecureContext(config, authorities);
         return secureContext;
       },
       counters: {
@@ -66,8 +53,9 @@ export const deliverSmtp = definePlugin({
     };
     // A certificate file that can't be read refuses the start.
     onStart(async () => {
-      secureContext = makeSecureContext(config);
-      await deliverer.mtaSts?.start();
+      authorities = readAuthorities(config);
+      secureContext = makeSecureContext(config, authorities);
+      await sts?.start();
     });
     tap('deliver', (delivery, signal) => {
       const { route } = delivery;
@@ -85,16 +73,27 @@ export const deliverSmtp = definePlugin({
       return survey(deliverer, delivery, route, signal);
     });
     onDrain(() => pool.close());
-    defer(() => pool.close());
+    defer(async () => {
+      await sts?.stop();
+      await pool.close();
+    });
   },
 });
 
-function makeSecureContext({ caFile, tlsVersionMin }: DeliverSmtpConfig): SecureContext {
+function readAuthorities({ caFile }: DeliverSmtpConfig): Buffer | undefined {
   try {
-    return createSecureContext({
-      minVersion: tlsVersionMin,
-      ...(caFile !== undefined && { ca: readFileSync(caFile) }),
-    });
+    return caFile === undefined ? undefined : readFileSync(caFile);
+  } catch (cause) {
+    throw new MailError('E_TLS', `deliver-smtp: the file ${caFile} can not be read`, { cause });
+  }
+}
+
+function makeSecureContext(
+  { caFile, tlsVersionMin }: DeliverSmtpConfig,
+  ca: Buffer | undefined,
+): SecureContext {
+  try {
+    return createSecureContext({ minVersion: tlsVersionMin, ...(ca !== undefined && { ca }) });
   } catch (cause) {
     throw new MailError('E_TLS', `deliver-smtp: the file ${caFile} can not be used as trusted certificates`, {
       cause,

@@ -82,7 +82,8 @@ class DeliveryRun {
     this.#open = delivery.recipients;
     const wished = egress.tls ?? route.tls ?? deliverer.config.tls;
     // RFC 8689 section 4.2.1: the next server must have proven who it is.
-    this.#tls = message.parameters.requireTls && wished !== 'implicit' ? 'verified' : wished;
+    const isProof = wished === 'implicit' || wished === 'dane';
+    this.#tls = message.parameters.requireTls && !isProof ? 'verified' : wished;
     this.#helloName = egress.helloName ?? deliverer.config.helloName ?? deliverer.hostname;
     this.#limitKey = `${delivery.site} ${egress.sourceAddress ?? ''}`;
     this.#client = clientOf(message, route, deliverer.config.xclientTo);

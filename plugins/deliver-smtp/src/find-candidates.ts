@@ -56,9 +56,10 @@ async function lookUp(target: Target, options: FindOptions): Promise<readonly Ca
 async function securityFor(target: Target, options: FindOptions): Promise<Security | RefusedHost> {
   const { deliverer, route, tls, isRelaxed, isTlsRequired, signal } = options;
   const { host, port } = target;
-  if (route.transport !== 'mx' || tls === 'implicit' || isRelaxed) {
-    return { tls, by: 'policy', names: [host] };
-  }
+  // Only mail exchangers have TLSA records to be found by; a host that the configuration names has its certificate.
+  if (route.transport !== 'mx')
+    return { tls: tls === 'dane' ? 'verified' : tls, by: 'policy', names: [host] };
+  if (tls === 'implicit' || (isRelaxed && tls !== 'dane')) return { tls, by: 'policy', names: [host] };
   const { resolver, mtaSts, config } = deliverer;
   const of = { domain: route.domain, host, port, wished: tls };
   const security = await securityOf(of, { resolver, mtaSts, useDane: config.dane, signal });

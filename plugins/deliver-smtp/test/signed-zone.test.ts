@@ -154,7 +154,7 @@ mta-sts.strict IN CNAME mta-sts.example.net.
       timeoutMs: 10_000,
       allowPrivateAddresses: true,
       port,
-      ca: authorityCertificate,
+      ca: () => authorityCertificate,
     });
     // The policy host is an alias; the certificate must be for the name that was asked for, which it is not here.
     const { deliver } = harness({

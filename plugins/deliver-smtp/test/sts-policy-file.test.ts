@@ -59,11 +59,14 @@ test('a policy holds over a restart, also when it can not be fetched any more, u
 
 test('a file that can not be written costs only the memory over restarts', async () => {
   const policies = new StsPolicyFile(directory, log);
-  await policies.add({
-    domain: 'example.net',
-    id: '1',
-    policy: { mode: 'enforce', mx: ['a'], maxAgeMs: 1 },
-    untilMs: 1,
-  });
+  await policies.add(
+    {
+      domain: 'example.net',
+      id: '1',
+      policy: { mode: 'enforce', mx: ['a'], maxAgeMs: 1 },
+      untilMs: 1,
+    },
+    0,
+  );
   expect(warned).toEqual(['an MTA-STS policy could not be kept']);
 });

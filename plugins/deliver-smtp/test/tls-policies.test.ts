@@ -92,6 +92,34 @@ describe('DANE', () => {
     }
   });
 
+  test('where it is required takes no other proof, and no exception', async () => {
+    const server = await serve();
+    const dane = (resolver: Partial<Resolver>, more = {}) =>
+      harness({ port: server.port, tls: 'dane', trusted: true, resolver, ...more });
+    const none = ['deferred 451 4.7.5 the server has no TLSA records (DANE) that it could prove itself by'];
+    const relaxed = { content: 'TLS-Required: No\r\n\r\nhello\r\n' };
+    const sts = {
+      fetchPolicy: async () => 'version: STSv1\nmode: enforce\nmx: mx.example.net\nmax_age: 86400\n',
+    };
+    const announced = { txt: async () => ['v=STSv1; id=1;'] };
+    for (const resolver of [
+      { mx: async () => exchangers, ...announced },
+      { ...withTlsa([]), ...announced },
+      { ...withTlsa([{ ...endEntity, usage: 1 }]), ...announced },
+    ]) {
+      expect(told(await dane(resolver, sts).deliver(mx))).toEqual(none);
+      expect(told(await dane(resolver).deliver(mx, relaxed))).toEqual(none);
+      expect(told(await dane(resolver, { dane: false }).deliver(mx))).toEqual(none);
+    }
+    expect(server.connections).toBe(0);
+    expect(told(await dane(withTlsa([endEntity]), { trusted: false }).deliver(mx))).toEqual(delivered);
+    expect(told(await dane(withTlsa([endEntity]), { dane: false }).deliver(mx, relaxed))).toEqual(delivered);
+    // A host of the configuration has its certificate to prove itself by.
+    const host = { transport: 'smtp', host: 'localhost', port: server.port } as const;
+    expect(told(await dane({}).deliver(host))).toEqual(delivered);
+    expect(told(await dane({}, { trusted: false }).deliver(host))).toEqual(unproven);
+  });
+
   test('waits while the answer is withheld', async () => {
     const server = await serve();
     const resolver = withTlsa([], { tlsa: () => Promise.reject(new MailError('E_DNS', 'no')) });
@@ -172,7 +200,7 @@ describe('MTA-STS', () => {
       port,
       allowPrivateAddresses: true,
     };
-    const fetch = createStsFetch({ ...base, ca: authorityCertificate });
+    const fetch = createStsFetch({ ...base, ca: () => authorityCertificate });
     const { signal } = new AbortController();
     expect(await fetch('example.net', signal)).toBe(policy('enforce'));
     await expect(createStsFetch(base)('example.net', signal)).rejects.toThrow(/certificate/);

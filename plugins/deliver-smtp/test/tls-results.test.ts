@@ -84,7 +84,7 @@ describe('results for MTA-STS', () => {
       port: (web.address() as { port: number }).port,
       allowPrivateAddresses: true,
     };
-    const trusting = createStsFetch({ ...base, ca: authorityCertificate });
+    const trusting = createStsFetch({ ...base, ca: () => authorityCertificate });
     expect(await resultsOf({ port, resolver: sts, fetchPolicy: trusting })).toEqual([
       'sts sts-policy-fetch-error any server',
       'no-policy-found good mx.example.net',
@@ -120,5 +120,12 @@ describe('results for DANE', () => {
       'tlsa good mx.example.net',
     ]);
     expect(await resultsOf({ port, resolver: of([]) })).toEqual(['no-policy-found good mx.example.net']);
+    // Required here, and not there (RFC 8460 section 4.3.1).
+    expect(await resultsOf({ port, tls: 'dane', resolver: of([]) })).toEqual([
+      'no-policy-found dane-required mx.example.net',
+    ]);
+    expect(await resultsOf({ port, tls: 'dane', resolver: of([record]) })).toEqual([
+      'tlsa validation-failure mx.example.net',
+    ]);
   });
 });

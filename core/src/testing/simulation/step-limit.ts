@@ -29,7 +29,7 @@ export interface StepLimit {
 }
 
 /** The limits of a run; of 300 seeds none took more than 60 steps at a moment, and 6,300 in all. */
-export const stepLimits: StepLimits = { atOnceMax: 5_000, allMax: 200_000 };
+export const stepLimits: StepLimits = { atOnceMax: 5_000, allMax: 50_000 };
 
 /** Counts; `broken` is told once. */
 export function createStepLimit(

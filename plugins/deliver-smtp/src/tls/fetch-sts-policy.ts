@@ -13,8 +13,8 @@ export interface FetchStsOptions {
   readonly timeoutMs: number;
   /** 443, unless a test listens elsewhere. */
   readonly port?: number;
-  /** Certificates to trust instead of the system's. */
-  readonly ca?: string | Buffer;
+  /** Certificates to trust instead of the system's, asked for at each fetch. */
+  readonly ca?: () => string | Buffer | undefined;
 }
 
 const octetsMax = 65_536;
@@ -33,6 +33,7 @@ export function createStsFetch(options: FetchStsOptions): FetchStsPolicy {
 }
 
 function fetchText(options: FetchStsOptions, host: string, limited: AbortSignal): Promise<string> {
+  const ca = options.ca?.();
   return new Promise((resolve, reject) => {
     const request = get(
       {
@@ -44,7 +45,7 @@ function fetchText(options: FetchStsOptions, host: string, limited: AbortSignal)
         minVersion: 'TLSv1.2',
         lookup: lookUpWith(options, limited),
         signal: limited,
-        ...(options.ca !== undefined && { ca: options.ca }),
+        ...(ca !== undefined && { ca }),
       },
       (response) => {
         const type = response.headers['content-type'] ?? '';

@@ -29,11 +29,21 @@ export interface MtaStsOptions {
 interface Known {
   readonly id: string;
   readonly policy: MtaStsPolicy;
+  readonly fetchedAtMs: number;
+  /** When mail was last sent by it: what nobody uses is not kept fresh. */
+  usedAtMs: number;
 }
 
 const entriesMax = 10_000;
 /** RFC 8461 section 3.3: after a failure the policy is not asked for again at once. */
 const retryMs = 300_000;
+/**
+ * RFC 8461 section 3.3: policies are fetched again well before they end, so that who can stop the fetch for a while can not
+ * make them go. Once a day, or when half of a shorter age is over.
+ */
+const refreshMsMax = 86_400_000;
+/** A policy by which no mail was sent for so long is left to end. */
+const unusedMsMax = 31 * 86_400_000;
 
 /** The memory of one server. */
 export class MtaSts {
@@ -50,8 +60,10 @@ export class MtaSts {
   /** Takes over what was kept. */
   async start(): Promise<void> {
     const nowMs = this.#options.clock.now();
-    for (const { domain, id, policy, untilMs } of (await this.#options.file?.read(nowMs)) ?? [])
-      this.#known.set(domain, { id, policy }, untilMs - nowMs);
+    for (const { domain, id, policy, untilMs } of (await this.#options.file?.read(nowMs)) ?? []) {
+      const fetchedAtMs = untilMs - policy.maxAgeMs;
+      this.#known.set(domain, { id, policy, fetchedAtMs, usedAtMs: nowMs }, untilMs - nowMs);
+    }
   }
 
   /**
@@ -60,18 +72,50 @@ export class MtaSts {
    */
   async policy(domain: string, signal: AbortSignal): Promise<MtaStsPolicy | undefined> {
     const known = this.#known.get(domain);
+    if (known !== undefined) known.usedAtMs = this.#options.clock.now();
     const id = await this.#announced(domain, signal);
     if (id === undefined || id === known?.id || this.#failed.get(domain)?.id === id) return known?.policy;
+    return await this.#fetch(domain, id, known, signal);
+  }
+
+  /**
+   * Fetches what is in use and no longer young again, one after another. A domain that announces nothing any more is not
+   * asked: its policy holds for its age. Resolves with how many were looked at; rejects when the signal aborts.
+   */
+  async refresh(signal: AbortSignal): Promise<number> {
+    let refreshed = 0;
+    for (const domain of [...this.#known.keys()]) {
+      signal.throwIfAborted();
+      const nowMs = this.#options.clock.now();
+      const known = this.#known.get(domain);
+      if (known === undefined || nowMs - known.usedAtMs > unusedMsMax) continue;
+      if (nowMs - known.fetchedAtMs < Math.min(refreshMsMax, known.policy.maxAgeMs / 2)) continue;
+      if (this.#failed.get(domain) !== undefined) continue;
+      refreshed++;
+      const id = await this.#announced(domain, signal);
+      if (id !== undefined) await this.#fetch(domain, id, known, signal);
+    }
+    return refreshed;
+  }
+
+  async #fetch(
+    domain: string,
+    id: string,
+    known: Known | undefined,
+    signal: AbortSignal,
+  ): Promise<MtaStsPolicy | undefined> {
+    const { clock, file, fetchPolicy } = this.#options;
     try {
-      const policy = parseStsPolicy(await this.#options.fetchPolicy(domain, signal));
+      const policy = parseStsPolicy(await fetchPolicy(domain, signal));
       if (policy === undefined) {
         this.#fail(domain, id, 'sts-policy-invalid');
         return known?.policy;
       }
       this.#failed.delete(domain);
-      this.#known.set(domain, { id, policy }, policy.maxAgeMs);
-      const untilMs = this.#options.clock.now() + policy.maxAgeMs;
-      await this.#options.file?.add({ domain, id, policy, untilMs });
+      const fetchedAtMs = clock.now();
+      const usedAtMs = known?.usedAtMs ?? fetchedAtMs;
+      this.#known.set(domain, { id, policy, fetchedAtMs, usedAtMs }, policy.maxAgeMs);
+      await file?.add({ domain, id, policy, untilMs: fetchedAtMs + policy.maxAgeMs }, fetchedAtMs);
       return policy;
     } catch (error) {
       signal.throwIfAborted();

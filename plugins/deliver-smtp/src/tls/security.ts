@@ -14,7 +14,7 @@ import { isStsHost, stsPolicyLines } from './mta-sts-policy.js';
 
 /** What a session with a host must fulfil. */
 export interface Security {
-  readonly tls: TlsPolicy | 'implicit';
+  readonly tls: Exclude<TlsPolicy, 'dane'> | 'implicit';
   /** The certificate must match one of these instead of a public authority's word. */
   readonly tlsa?: readonly TlsaRecord[];
   /** What decided: who asks for TLS of this kind. */
@@ -32,8 +32,10 @@ export interface Security {
 /** A host that must not be used now, and whose policy says so. */
 export interface RefusedHost {
   readonly refusal: Reply;
-  readonly by: 'sts' | 'tlsa';
+  readonly by: 'sts' | 'tlsa' | 'policy';
   readonly policyLines?: readonly string[];
+  /** For reports (RFC 8460 section 4.3); by default what fits who refused. */
+  readonly failure?: string;
 }
 
 /** What it is decided from. */
@@ -55,6 +57,7 @@ export interface SecuredHost {
 
 /** Decides for one host; a reply when it must not be used now. */
 export async function securityOf(of: SecuredHost, options: SecurityOptions): Promise<Security | RefusedHost> {
+  if (of.wished === 'dane') return await requiredDane(of, options);
   const plain: Security = { tls: of.wished, by: 'policy', names: [of.host] };
   // Whoever switched TLS off for a destination has their reason.
   if (of.wished === 'none') return plain;
@@ -80,6 +83,18 @@ export async function securityOf(of: SecuredHost, options: SecurityOptions): Pro
       policyLines,
     };
   return { tls: 'verified', by: 'sts', policyLines, names: [of.host], ...wrong };
+}
+
+/** Whoever wants DANE for a destination wants nothing less: neither MTA-STS nor TLS without proof takes its place. */
+async function requiredDane(of: SecuredHost, options: SecurityOptions): Promise<Security | RefusedHost> {
+  const dane = await daneOf(of, options);
+  if (dane !== undefined && ('refusal' in dane || dane.tlsa !== undefined)) return dane;
+  return {
+    refusal: reply(451, '7.5', 'the server has no TLSA records (DANE) that it could prove itself by'),
+    // RFC 8460 section 4.3.1: we require it, and there are none.
+    by: 'policy',
+    failure: 'dane-required',
+  };
 }
 
 /** RFC 7672 section 2.2: TLSA records count only where MX, address and TLSA records are all signed. */

@@ -50,8 +50,8 @@ export function certificateFailure(found: unknown): string {
 /** A policy that could not be kept before a connection was made. */
 export function refusedResult(domain: string, host: string, refused: RefusedHost): TlsSessionResult {
   const { by, policyLines = [] } = refused;
-  const failure = by === 'tlsa' ? 'dnssec-invalid' : 'validation-failure';
-  return { domain, host, policyType: by, policyLines, failure };
+  const failure = refused.failure ?? (by === 'tlsa' ? 'dnssec-invalid' : 'validation-failure');
+  return { domain, host, policyType: by === 'policy' ? 'no-policy-found' : by, policyLines, failure };
 }
 
 function linesOf({ by, tlsa, policyLines }: Security): readonly string[] {

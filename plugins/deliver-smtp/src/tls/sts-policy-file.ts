@@ -1,4 +1,7 @@
-/** MTA-STS policies over restarts: lines of JSON that are appended, and written anew at the start without what is over. */
+/**
+ * MTA-STS policies over restarts: lines of JSON that are appended, and written anew without what is over at the start and
+ * whenever there are too many.
+ */
 import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Logger } from '@postroad/core';
@@ -14,11 +17,16 @@ export interface KeptPolicy {
 
 /** Most policies read back. */
 const entriesMax = 10_000;
+/** Lines that are appended before the file is written anew. */
+const appendedMax = 20_000;
 
 /** The file. What can't be written is logged: the policy holds in memory all the same. */
 export class StsPolicyFile {
   readonly #file: string;
   readonly #log: Logger;
+  #appended = 0;
+  /** One change after another. */
+  #changing: Promise<unknown> = Promise.resolve();
 
   constructor(file: string, log: Logger) {
     this.#file = file;
@@ -26,7 +34,29 @@ export class StsPolicyFile {
   }
 
   /** What still holds; a missing file is empty, lines that are torn are left out. */
-  async read(nowMs: number): Promise<readonly KeptPolicy[]> {
+  read(nowMs: number): Promise<readonly KeptPolicy[]> {
+    return this.#next(() => this.#rewrite(nowMs));
+  }
+
+  async add(kept: KeptPolicy, nowMs: number): Promise<void> {
+    try {
+      await this.#next(async () => {
+        await appendFile(this.#file, `${JSON.stringify(kept)}\n`, { mode: 0o600 });
+        if (++this.#appended >= appendedMax) await this.#rewrite(nowMs);
+      });
+    } catch (error) {
+      this.#log.warn('an MTA-STS policy could not be kept', { domain: kept.domain, error });
+    }
+  }
+
+  #next<T>(change: () => Promise<T>): Promise<T> {
+    const changed = this.#changing.then(change);
+    this.#changing = changed.catch(() => undefined);
+    return changed;
+  }
+
+  async #rewrite(nowMs: number): Promise<readonly KeptPolicy[]> {
+    this.#appended = 0;
     await mkdir(dirname(this.#file), { recursive: true });
     const text = await readFile(this.#file, 'utf8').catch(() => '');
     const byDomain = new Map<string, KeptPolicy>();
@@ -41,14 +71,6 @@ export class StsPolicyFile {
     await writeFile(`${this.#file}.new`, lines, { mode: 0o600, flush: true });
     await rename(`${this.#file}.new`, this.#file);
     return policies;
-  }
-
-  async add(kept: KeptPolicy): Promise<void> {
-    try {
-      await appendFile(this.#file, `${JSON.stringify(kept)}\n`, { mode: 0o600 });
-    } catch (error) {
-      this.#log.warn('an MTA-STS policy could not be kept', { domain: kept.domain, error });
-    }
   }
 }
 
