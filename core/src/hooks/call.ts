@@ -3,6 +3,7 @@ import { MailError } from '../errors.js';
 import type { Clock } from '../services/clock.js';
 import type { Logger } from '../services/logger.js';
 import type { Metrics } from '../services/metrics.js';
+import type { MaybePromise } from './kinds.js';
 import type { HookName } from './table.js';
 
 /** What runners need from the house. */
@@ -24,27 +25,10 @@ export interface CompiledTap {
 }
 
 /** Whether it can be awaited; anything else is an answer already. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
+export function isThenable<T>(value: MaybePromise<T>): value is Promise<T> {
   return (
     typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
   );
-}
-
-let spare: AbortController | undefined;
-
-/**
- * A controller whose signal goes to taps. When all of them answered at once it is given back and serves the next call:
- * a signal is only good until the tap's answer has settled.
- */
-export function borrowController(): AbortController {
-  const controller = spare ?? new AbortController();
-  spare = undefined;
-  return controller;
-}
-
-/** Gives back a controller that nobody waits on. */
-export function returnController(controller: AbortController): void {
-  if (!controller.signal.aborted) spare = controller;
 }
 
 /** Waits for a tap's promise, at most `timeoutMs`; then the signal is aborted and the wait fails with `E_TAP_DEADLINE`. */

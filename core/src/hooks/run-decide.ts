@@ -5,15 +5,14 @@
  */
 import { type Defer, type DeferIfAccepted, defer } from '../values/verdict.js';
 import {
-  borrowController,
   type CompiledTap,
   followOwner,
   type HookServices,
   isThenable,
   reportFailure,
-  returnController,
   withDeadline,
 } from './call.js';
+import { borrowController, returnController } from './spare-controllers.js';
 
 /** What a decision is when a tap failed: 451 4.3.0. Compare with it to tell a failure from an answer. */
 export const failedDecision: Defer = Object.freeze(defer(451, '3.0', 'temporary problem, try again later'));
@@ -105,6 +104,7 @@ async function goOn(run: Run, pending: PromiseLike<unknown>): Promise<unknown> {
     return conclude(undefined, remembered);
   } finally {
     stopFollowing();
+    returnController(controller);
   }
 }
 

@@ -12,6 +12,7 @@ import {
   reportFailure,
   withDeadline,
 } from './call.js';
+import { borrowController, returnController } from './spare-controllers.js';
 
 /** Runs a gather hook. */
 export function runGather(
@@ -23,18 +24,22 @@ export function runGather(
     const controllers: AbortController[] = [];
     const pending = taps.map((tap) => {
       // Each tap has a signal of its own: one that is late must not end the others.
-      const controller = new AbortController();
-      controllers.push(controller);
+      const controller = borrowController();
       const answer = callTap(tap, first, second, controller, services);
-      if (!isThenable(answer)) return answer;
+      if (!isThenable(answer)) {
+        returnController(controller);
+        return answer;
+      }
+      controllers.push(controller);
       return withDeadline(answer, tap, Math.min(tap.timeoutMs, timeoutMs), controller, services.clock).catch(
         (error: unknown) => failedFinding(tap, error, services),
       );
     });
-    if (!pending.some(isThenable)) return flatten(pending, taps, services);
+    if (controllers.length === 0) return flatten(pending, taps, services);
     const stops = controllers.map((controller) => followOwner(controller, first));
     return Promise.all(pending).then((answers) => {
       for (const stop of stops) stop();
+      for (const controller of controllers) returnController(controller);
       return flatten(answers, taps, services);
     });
   };

@@ -3,6 +3,7 @@
  * logged and counted. The returned promise, when there is one, resolves when all have finished; it never rejects.
  */
 import { type CompiledTap, type HookServices, isThenable, reportFailure, withDeadline } from './call.js';
+import { borrowController, returnController } from './spare-controllers.js';
 
 /** Runs an observe hook. */
 export function runObserve(
@@ -13,15 +14,19 @@ export function runObserve(
   return (first, second) => {
     let pending: Promise<unknown>[] | undefined;
     for (const tap of taps) {
-      const controller = new AbortController();
+      const controller = borrowController();
       try {
         const answer = tap.call(first, second, undefined, controller.signal);
-        if (!isThenable(answer)) continue;
+        if (!isThenable(answer)) {
+          returnController(controller);
+          continue;
+        }
         pending ??= [];
         const limitMs = Math.min(tap.timeoutMs, timeoutMs);
         pending.push(
-          withDeadline(answer, tap, limitMs, controller, services.clock).catch((error: unknown) =>
-            reportFailure(tap, error, services),
+          withDeadline(answer, tap, limitMs, controller, services.clock).then(
+            () => returnController(controller),
+            (error: unknown) => reportFailure(tap, error, services),
           ),
         );
       } catch (error) {

@@ -3,16 +3,15 @@
  * to leave it. A tap that fails defers the whole, unless it was made with `onError: 'skip'`.
  */
 import {
-  borrowController,
   type CompiledTap,
   followOwner,
   type HookServices,
   isThenable,
   reportFailure,
-  returnController,
   withDeadline,
 } from './call.js';
 import { failedDecision } from './run-decide.js';
+import { borrowController, returnController } from './spare-controllers.js';
 
 /** Runs a transform hook; `inputs` is how many inputs it has, the value being the last. */
 export function runTransform(
@@ -85,6 +84,7 @@ async function goOn(run: Run, start: unknown, pending: PromiseLike<unknown>): Pr
     return value;
   } finally {
     stopFollowing();
+    returnController(controller);
   }
 }
 

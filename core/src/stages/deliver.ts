@@ -1,5 +1,7 @@
 /** The deliver stage: what the scheduler asks, answered by hooks. Undecided refuses: nobody knows the way. */
+import { isThenable } from '../hooks/call.js';
 import type { CompiledHooks } from '../hooks/compile.js';
+import type { MaybePromise } from '../hooks/kinds.js';
 import { failedDecision } from '../hooks/run-decide.js';
 import type { DsnDraft, DsnSubject, EgressPolicy } from '../hooks/table.js';
 import type { Clock } from '../services/clock.js';
@@ -57,14 +59,27 @@ export function createDeliverPolicy(options: DeliverOptions): SchedulerPolicy {
   };
 }
 
-async function route(
+function route(
   options: DeliverOptions,
   message: QueuedMessage,
   recipient: QueuedRecipient,
-): Promise<Route | Refusal> {
+): MaybePromise<Route | Refusal> {
   const { route: hook, returnPath } = options.hooks();
-  const answer = (await hook?.(message, recipient)) ?? unroutable;
-  if (returnPath === null || message.reversePath === null || !('transport' in answer)) return answer;
+  const answer = hook?.(message, recipient);
+  const goOn = (found: Route | Refusal | undefined): MaybePromise<Route | Refusal> =>
+    returnPath === null
+      ? (found ?? unroutable)
+      : withReturnPath(returnPath, message, recipient, found ?? unroutable);
+  return isThenable(answer) ? Promise.resolve(answer).then(goOn) : goOn(answer);
+}
+
+async function withReturnPath(
+  returnPath: NonNullable<CompiledHooks['returnPath']>,
+  message: QueuedMessage,
+  recipient: QueuedRecipient,
+  answer: Route | Refusal,
+): Promise<Route | Refusal> {
+  if (message.reversePath === null || !('transport' in answer)) return answer;
   if (answer.transport === 'local' || answer.transport === 'custom') return answer;
   const path = await returnPath(message, recipient);
   if (path === undefined) return answer;

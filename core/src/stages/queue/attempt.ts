@@ -1,4 +1,5 @@
 /** One try: asks the policy to deliver, with a deadline and whatever it throws turned into a deferral. */
+import { borrowController, returnController } from '../../hooks/spare-controllers.js';
 import type { Clock } from '../../services/clock.js';
 import type { Random } from '../../services/random.js';
 import type { DeliveryReport, RecipientOutcome } from '../../values/report.js';
@@ -12,8 +13,8 @@ export interface Attempt {
   readonly policy: SchedulerPolicy;
   readonly clock: Clock;
   readonly random: Random;
-  /** Aborts when the server can't wait any longer. */
-  readonly stopping: AbortSignal;
+  /** How each try that is under way is given up; all are called when the server can't wait any longer. */
+  readonly deliveries: Set<() => void>;
   /** Something that should not throw has thrown. */
   failed(what: string, error: unknown): void;
 }
@@ -50,10 +51,11 @@ export async function attempt(job: DeliveryJob, deadlineMs: number, of: Attempt)
 
 function deliver(request: DeliveryRequest, deadlineMs: number, of: Attempt): Promise<DeliveryReport> {
   return new Promise((resolve) => {
-    const abort = new AbortController();
+    const abort = borrowController();
     const end = (report: DeliveryReport): void => {
       timer.cancel();
-      of.stopping.removeEventListener('abort', giveUp);
+      of.deliveries.delete(giveUp);
+      returnController(abort);
       resolve(report);
     };
     const giveUp = (): void => {
@@ -62,13 +64,16 @@ function deliver(request: DeliveryRequest, deadlineMs: number, of: Attempt): Pro
       end(nothing);
     };
     const timer = of.clock.after(deadlineMs, giveUp);
-    of.stopping.addEventListener('abort', giveUp, { once: true });
-    Promise.resolve()
-      .then(() => of.policy.deliver(request, abort.signal))
-      .then(end, (error: unknown) => {
-        of.failed('deliver', error);
-        end(nothing);
-      });
+    of.deliveries.add(giveUp);
+    const failed = (error: unknown): void => {
+      of.failed('deliver', error);
+      end(nothing);
+    };
+    try {
+      of.policy.deliver(request, abort.signal).then(end, failed);
+    } catch (error) {
+      failed(error);
+    }
   });
 }
 

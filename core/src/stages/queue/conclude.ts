@@ -1,4 +1,5 @@
 /** From what a try brought to what becomes of its recipients: settlements, DSNs and events. */
+import type { MaybePromise } from '../../hooks/kinds.js';
 import type { DsnDraft, SettledEvent } from '../../hooks/table.js';
 import type { ReplyRule } from '../../mta-options.js';
 import type { OutboxEvent } from '../../services/outbox.js';
@@ -63,10 +64,26 @@ type Fate =
   | { readonly is: 'bounced' | 'expired' }
   | { readonly is: 'waiting'; readonly dueAtMs: number; readonly isDelayToBeTold: boolean };
 
-/** Decides about every recipient of a try. Never rejects. */
-export async function conclude(ended: Ended, judge: Judge): Promise<Conclusion> {
+/** Decides about every recipient of a try. Never rejects. A promise only when somebody had to be asked or told. */
+export function conclude(ended: Ended, judge: Judge): MaybePromise<Conclusion> {
+  const isPlain = ended.recipients.every(
+    (one) => one.outcome.status === 'delivered' && !isSuccessToBeTold(ended, one),
+  );
+  if (isPlain) return concluded(ended, ended.recipients.map(asDelivered), nothingTold, judge);
+  return askAndTell(ended, judge);
+}
+
+const delivered: Fate = { is: 'delivered' };
+const asDelivered = (): Fate => delivered;
+
+const nothingTold: Told = { additions: [], tells: new Map(), isFailureUntold: false };
+
+async function askAndTell(ended: Ended, judge: Judge): Promise<Conclusion> {
   const fates = await Promise.all(ended.recipients.map((one) => fateOf(ended, one, judge)));
-  const told = await tellSender(ended, fates, judge);
+  return concluded(ended, fates, await tellSender(ended, fates, judge), judge);
+}
+
+function concluded(ended: Ended, fates: readonly Fate[], told: Told, judge: Judge): Conclusion {
   const settlements: Settlement[] = [];
   const events: SettledEvent[] = [];
   const outbox: OutboxEvent[] = [];
@@ -87,7 +104,7 @@ export async function conclude(ended: Ended, judge: Judge): Promise<Conclusion> 
 }
 
 async function fateOf(ended: Ended, one: Concerned, judge: Judge): Promise<Fate> {
-  if (one.outcome.status === 'delivered') return { is: 'delivered' };
+  if (one.outcome.status === 'delivered') return delivered;
   if (one.outcome.status === 'failed') return { is: 'bounced' };
   const nowMs = judge.nowMs();
   const { message } = ended;
@@ -122,6 +139,11 @@ interface Told {
   readonly isFailureUntold: boolean;
 }
 
+/** RFC 3461 section 5.2.1: a next hop that does DSN has taken over the duty to tell. */
+function isSuccessToBeTold({ message }: Ended, { recipient, outcome }: Concerned): boolean {
+  return outcome.dsnPassedOn !== true && isToBeTold(message, recipient, 'success');
+}
+
 async function tellSender(ended: Ended, fates: readonly Fate[], judge: Judge): Promise<Told> {
   const additions: NewQueuedMessage[] = [];
   // A recipient is told of at most once in one try: failure, delay and success exclude one another.
@@ -151,15 +173,9 @@ async function tellSender(ended: Ended, fates: readonly Fate[], judge: Judge): P
     'delay',
     of((fate) => fate.is === 'waiting' && fate.isDelayToBeTold),
   );
-  // RFC 3461 section 5.2.1: a next hop that does DSN has taken over the duty to tell.
   await tell(
     ended.successKind,
-    of(
-      (fate, one) =>
-        fate.is === 'delivered' &&
-        one.outcome.dsnPassedOn !== true &&
-        isToBeTold(message, one.recipient, 'success'),
-    ),
+    of((fate, one) => fate.is === 'delivered' && isSuccessToBeTold(ended, one)),
   );
   return { additions, tells, isFailureUntold };
 }

@@ -1,5 +1,5 @@
 /** Recipients in the scheduler's hands: routed, sorted by site, delivered in turn, settled. */
-import { setMaxListeners } from 'node:events';
+import { isThenable } from '../../hooks/call.js';
 import type { OutboxEvent } from '../../services/outbox.js';
 import type { AddressResolution, Suspension } from '../../services/queue.js';
 import type { LeaseRequest, QueuedMessage, QueuedRecipient } from '../../services/queue-store.js';
@@ -68,7 +68,7 @@ export function createDispatcher(
       );
       messages.hold(message, recipients.length);
       hands.passing += recipients.length;
-      hands.track(takeRecipients(hands, message, recipients).then(() => beginJobs(hands)));
+      lineUp(hands, message, recipients);
     },
     setAside: (recipients, reason) => setAside(hands, recipients, reason),
     giveBack: (recipients, dueAtMs) => giveBack(hands, recipients, { dueAtMs }),
@@ -102,6 +102,16 @@ export function createDispatcher(
   };
 }
 
+function lineUp(hands: Hands, message: QueuedMessage, recipients: readonly QueuedRecipient[]): void {
+  try {
+    const taken = takeRecipients(hands, message, recipients);
+    if (isThenable(taken)) hands.track(taken.then(() => beginJobs(hands)));
+    else beginJobs(hands);
+  } catch (error) {
+    hands.failed('dispatch', error);
+  }
+}
+
 function createHands(
   parts: DispatcherParts,
   of: { changed(hint: WorkHint): void; isRunning(): boolean },
@@ -109,8 +119,10 @@ function createHands(
   busy: Set<Promise<void>>,
 ): Hands {
   const { policy, options, clock, random } = parts;
-  // Every delivery that is under way listens: as many as the options allow.
-  setMaxListeners(0, stopping);
+  const deliveries = new Set<() => void>();
+  stopping.addEventListener('abort', () => {
+    for (const giveUp of [...deliveries]) giveUp();
+  });
   const failed = (what: string, error: unknown): undefined => {
     parts.log.error('queue policy failed', { what, error });
     return undefined;
@@ -151,14 +163,19 @@ function createHands(
     },
     timeline: createTimeline(() => clock.now(), parts.history),
     stopping,
+    deliveries,
     passing: 0,
     isRunning: of.isRunning,
     changed: of.changed,
     track(work) {
       // Only a bug gets here with an error; the leases then end by themselves.
-      const safe: Promise<void> = work
-        .catch((error: unknown) => failed('dispatch', error))
-        .finally(() => busy.delete(safe));
+      const safe: Promise<void> = work.then(
+        () => void busy.delete(safe),
+        (error: unknown) => {
+          failed('dispatch', error);
+          busy.delete(safe);
+        },
+      );
       busy.add(safe);
     },
     failed,
@@ -193,7 +210,11 @@ function giveBackConcerned(hands: Hands, suspension: Suspension): void {
 
 function anyOf(work: ReadonlySet<Promise<void>>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    void Promise.race(work).then(resolve, resolve);
+    const end = (): void => {
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    signal.addEventListener('abort', end, { once: true });
+    void Promise.race(work).then(end, end);
   });
 }

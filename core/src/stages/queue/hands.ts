@@ -50,6 +50,8 @@ export interface Hands {
   suspend(suspension: Suspension): Promise<void>;
   /** Aborts when the server can't wait any longer. */
   readonly stopping: AbortSignal;
+  /** How each delivery that is under way is given up. */
+  readonly deliveries: Set<() => void>;
   /** Recipients that are neither in the table nor settled: being routed, refused, given back. */
   passing: number;
   isRunning(): boolean;

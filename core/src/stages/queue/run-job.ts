@@ -63,7 +63,7 @@ async function run(hands: Hands, job: DeliveryJob): Promise<void> {
     policy,
     clock,
     random,
-    stopping: hands.stopping,
+    deliveries: hands.deliveries,
     failed: hands.failed,
   });
   hands.sites.ended(job);

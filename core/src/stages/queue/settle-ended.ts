@@ -1,4 +1,5 @@
 /** Writes what became of a try's recipients, and tells those who want to know once it is durable. */
+import { isThenable } from '../../hooks/call.js';
 import type { QueuedRecipient } from '../../services/queue-store.js';
 import { type Conclusion, conclude, type Ended } from './conclude.js';
 import type { Hands } from './hands.js';
@@ -9,7 +10,8 @@ export async function settleEnded(hands: Hands, all: Ended): Promise<void> {
     ...all,
     recipients: all.recipients.filter(({ recipient }) => isStillHeld(hands, recipient)),
   };
-  const conclusion = await conclude(ended, hands.judge);
+  const concluding = conclude(ended, hands.judge);
+  const conclusion = isThenable(concluding) ? await concluding : concluding;
   const isDurable = conclusion.settlements.length === 0 || (await hands.settler.settle(conclusion));
   hands.messages.letGo(all.message.id, all.recipients.length);
   for (const addition of conclusion.additions) void addition.body.release();

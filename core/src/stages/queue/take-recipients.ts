@@ -1,23 +1,35 @@
 /** What happens to leased recipients before their delivery has its place in a line. */
+import { isThenable } from '../../hooks/call.js';
+import type { MaybePromise } from '../../hooks/kinds.js';
 import type { QueuedMessage, QueuedRecipient } from '../../services/queue-store.js';
 import type { RecipientOutcome } from '../../values/report.js';
 import { type DeliveryJob, gatherJobs, type RoutedQueuedRecipient } from './delivery-job.js';
 import { giveBack, giveBackJob, giveBackSuspended, setAside } from './give-back.js';
 import type { Hands } from './hands.js';
-import { sortByRoute } from './intake.js';
+import { type Sorted, sortByRoute } from './intake.js';
 import { settleEnded } from './settle-ended.js';
 import type { DeadSite } from './site-health.js';
 
-/** Routes recipients and lines their deliveries up. The message is held, the recipients count as passing. */
-export async function takeRecipients(
+/**
+ * Routes recipients and lines their deliveries up. The message is held, the recipients count as passing. A promise only
+ * when there was something to wait for.
+ */
+export function takeRecipients(
   hands: Hands,
   message: QueuedMessage,
   recipients: readonly QueuedRecipient[],
-): Promise<void> {
+): MaybePromise<void> {
   const { policy, options } = hands.parts;
   const fit = recipients.filter((one) => one.unsettledAttempts <= options.unsettledAttemptsMax);
   if (fit.length < recipients.length) holdPoison(hands, message, recipients);
-  const sorted = await sortByRoute(message, fit, policy, hands);
+  const sorted = sortByRoute(message, fit, policy, hands);
+  return isThenable(sorted)
+    ? sorted.then((it) => lineUpSorted(hands, message, it))
+    : lineUpSorted(hands, message, sorted);
+}
+
+function lineUpSorted(hands: Hands, message: QueuedMessage, sorted: Sorted): MaybePromise<void> {
+  const { options } = hands.parts;
   for (const job of gatherJobs(
     message,
     withoutSuspended(hands, message, sorted.routed),
@@ -25,10 +37,17 @@ export async function takeRecipients(
   )) {
     lineUp(hands, job);
   }
-  if (sorted.refused.length === 0) return;
-  const site = sorted.refused[0]?.recipient.site ?? 'new';
-  await settleEnded(hands, { message, site, recipients: sorted.refused, successKind: 'relayed' });
-  hands.passing -= sorted.refused.length;
+  return sorted.refused.length === 0 ? undefined : settleRefused(hands, message, sorted.refused);
+}
+
+async function settleRefused(
+  hands: Hands,
+  message: QueuedMessage,
+  refused: Sorted['refused'],
+): Promise<void> {
+  const site = refused[0]?.recipient.site ?? 'new';
+  await settleEnded(hands, { message, site, recipients: refused, successKind: 'relayed' });
+  hands.passing -= refused.length;
 }
 
 function withoutSuspended(

@@ -5,7 +5,7 @@
  */
 import type { Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
-import type { Clock, Timer } from '@postroad/core';
+import type { Clock, MaybePromise, Timer } from '@postroad/core';
 import type { Capabilities } from './capabilities.js';
 import { connectionLost, protocolBroken, RemoteError, type SessionStep } from './remote-error.js';
 import { ReplyParser, replyOf, type ServerReply } from './reply-parser.js';
@@ -100,19 +100,15 @@ export class SmtpConnection {
     return await this.reply(timeoutMs);
   }
 
-  /** The next reply in order. */
-  async reply(timeoutMs: number): Promise<ServerReply> {
+  /** The next reply in order; one that is here already at once. */
+  reply(timeoutMs: number): MaybePromise<ServerReply> {
     const ready = this.#replies.shift();
     if (ready !== undefined) return ready;
-    if (this.#error !== undefined) throw this.#error;
+    if (this.#error !== undefined) return Promise.reject(this.#error);
     this.#setDeadline(timeoutMs);
-    try {
-      return await new Promise<ServerReply>((resolve, reject) => {
-        this.#waiter = { resolve, reject };
-      });
-    } finally {
-      this.#deadlineMs = Number.POSITIVE_INFINITY;
-    }
+    return new Promise<ServerReply>((resolve, reject) => {
+      this.#waiter = { resolve, reject };
+    });
   }
 
   /** Writes a part of a message; false when the peer does not keep up: wait for `drain` before going on. */
@@ -217,9 +213,13 @@ export class SmtpConnection {
     }
     this.#expected--;
     const waiter = this.#waiter;
+    if (waiter === undefined) {
+      this.#replies.push(reply);
+      return;
+    }
     this.#waiter = undefined;
-    if (waiter === undefined) this.#replies.push(reply);
-    else waiter.resolve(reply);
+    this.#deadlineMs = Number.POSITIVE_INFINITY;
+    waiter.resolve(reply);
   }
 
   /** A refusal that comes by itself (421, 552 in the middle of a message) counts; anything else is out of step. */

@@ -229,7 +229,8 @@ class Transaction {
   }
 
   async #hear(timeoutMs: number): Promise<ServerReply> {
-    const said = await this.#connection.reply(timeoutMs);
+    const next = this.#connection.reply(timeoutMs);
+    const said = 'then' in next ? await next : next;
     this.#hasHeard = true;
     return said;
   }

@@ -39,3 +39,25 @@ test('a message without dots and bare line ends is sent as the view it was given
   const chunk = Buffer.from('Subject: a\r\n\r\ntext. more\r\n');
   expect(new WireContent(true).push(chunk)).toEqual([chunk]);
 });
+
+test('long lines are read by words and short ones by octets, with the same outcome', () => {
+  const line = fc.string({
+    unit: fc.constantFrom('a', '.', ' ', '\u00ff', '\t'),
+    minLength: 0,
+    maxLength: 90,
+  });
+  const end = fc.constantFrom('\r\n', '\r\n', '\r\n', '\n', '\r', '\0', '\r\n.');
+  fc.assert(
+    fc.property(fc.array(fc.tuple(line, end), { maxLength: 12 }), fc.nat(7), (lines, skipped) => {
+      const message = Buffer.from(`.......${lines.flat().join('')}`, 'latin1');
+      // A view at any place of its memory, and the same in pieces too short for words.
+      const chunk = message.subarray(skipped);
+      const pieces = Array.from({ length: Math.ceil(chunk.length / 9) }, (_, at) =>
+        chunk.subarray(at * 9, at * 9 + 9),
+      );
+      expect(stuff([chunk])).toBe(stuff(pieces));
+      expect(stuff([chunk], false)).toBe(stuff(pieces, false));
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -28,6 +28,7 @@ export class WireContent {
   /** The chunk as the pieces to send. */
   push(chunk: Uint8Array): readonly Uint8Array[] {
     const pieces: Uint8Array[] = [];
+    const words = wordsOf(chunk);
     let start = 0;
     let at = 0;
     if (this.#isAfterCr && chunk.length > 0 && chunk[0] !== lf) {
@@ -40,6 +41,7 @@ export class WireContent {
       // Nearly every octet is a letter or blank in the middle of a line.
       if (octet > dot && !this.#isAfterCr) {
         this.#isLineStart = false;
+        if (words !== undefined && (at & 3) === 3) at = plainUpTo(words, at + 1) - 1;
         continue;
       }
       if (this.#isAfterCr && octet !== lf) {
@@ -78,4 +80,24 @@ export class WireContent {
     if (this.#isAfterCr) return Buffer.from(`\n${dotLine}`);
     return Buffer.from(this.#isLineStart ? dotLine : `\r\n${dotLine}`);
   }
+}
+
+/** The chunk as words of four octets; `undefined` where they do not lie on the borders of words. */
+function wordsOf(chunk: Uint8Array): Int32Array | undefined {
+  const isAligned = (chunk.byteOffset & 3) === 0 && chunk.length >= 64;
+  return isAligned ? new Int32Array(chunk.buffer, chunk.byteOffset, chunk.length >> 2) : undefined;
+}
+
+/**
+ * Where, from the beginning of a word in the middle of a line, the first word stands that may hold an octet below 14: NUL,
+ * CR and LF are there. Subtracting borrows into the sign of each such octet, and sometimes of the one above it, which
+ * is then looked at for nothing.
+ */
+function plainUpTo(words: Int32Array, from: number): number {
+  let at = from >> 2;
+  for (; at < words.length; at++) {
+    const word = words[at] as number;
+    if (((word - 0x0e0e0e0e) & ~word & 0x80808080) !== 0) break;
+  }
+  return at << 2;
 }
