@@ -116,6 +116,9 @@ export function currentQueue(house: House): Queue {
     return house.scheduler.queue;
   };
   return {
+    get isShared() {
+      return queue().isShared;
+    },
     list: async (filter, page) => queue().list(filter, page),
     message: async (id) => queue().message(id),
     count: async (filter) => queue().count(filter),

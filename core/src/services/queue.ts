@@ -91,6 +91,8 @@ export interface ImportedQueue {
 
 /** The queue's operations; changes take effect in the running scheduler at once. */
 export interface Queue {
+  /** Whether all processes of the server see the same queue; otherwise this is the part that this process has. */
+  readonly isShared: boolean;
   list(filter: QueueFilter, options: { readonly after?: string; readonly limit: number }): Promise<QueuePage>;
   message(id: string): Promise<QueuedMessage | undefined>;
   count(filter?: QueueFilter): Promise<QueueCounts>;

@@ -6,3 +6,9 @@ export { type Listening, listen, type NoticeListener } from './listen.js';
 export { type Migration, migrate, pendingMigrations, requireMigrated } from './migrate.js';
 export { type Column, createParameters, type Parameters, tableOf } from './parameters.js';
 export { type Connection, openPostgres, type Postgres, type PostgresServices, type Row } from './pool.js';
+export {
+  type PostgresTables,
+  type PostgresTablesOptions,
+  postgresTables,
+  postgresTablesConfig,
+} from './tables.js';

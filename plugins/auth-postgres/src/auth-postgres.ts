@@ -8,16 +8,8 @@ import {
   definePlugin,
   messageOf,
   Random,
-  systemClock,
 } from '@postroad/core';
-import {
-  migrate,
-  openPostgres,
-  type Postgres,
-  pendingMigrations,
-  postgresConfig,
-  requireMigrated,
-} from '@postroad/postgres';
+import { type Postgres, postgresTables, postgresTablesConfig } from '@postroad/postgres';
 import { z } from 'zod';
 import { createAccounts } from './accounts.js';
 import { createPostgresDirectory } from './directory.js';
@@ -25,11 +17,7 @@ import type { KeptAccount } from './rows.js';
 import { migrations, owner } from './schema.js';
 
 const config = z.strictObject({
-  ...postgresConfig,
-  migrates: z
-    .boolean()
-    .default(false)
-    .describe('Bring the tables up to date at the start, instead of by `postroad migrate`.'),
+  ...postgresTablesConfig,
   cacheEntriesMax: z
     .int()
     .min(0)
@@ -55,12 +43,8 @@ const config = z.strictObject({
 /** The checked options. */
 export type AuthPostgresConfig = z.output<typeof config>;
 
-const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 const secretOctets = 32;
-
-function openFor(options: AuthPostgresConfig): Postgres {
-  return openPostgres({ ...options, name: owner }, { clock: systemClock, log: silent });
-}
+const tables = postgresTables(owner, migrations);
 
 /** Provides `Directory` from tables of its own, and the `postroad user` commands. */
 export const authPostgres = definePlugin({
@@ -70,22 +54,14 @@ export const authPostgres = definePlugin({
   needs: { clock: Clock, random: Random },
   provides: [Directory],
   commands: accountCommands((options: AuthPostgresConfig) => {
-    const database = openFor(options);
+    const database = tables.connect(options);
     const scram = { hashes: options.scram, iterations: options.scramIterations };
     return { ...createAccounts(database, scram), close: () => database.close() };
   }),
-  async migrate({ config: options, isCheckOnly }) {
-    const database = openFor(options);
-    try {
-      const run = isCheckOnly ? pendingMigrations : migrate;
-      return (await run(database, owner, migrations)).map((one) => one.name);
-    } finally {
-      await database.close();
-    }
-  },
+  migrate: tables.migrate,
   setup({ config: options, services: { clock, random }, provide, onStart, defer, log }) {
     const { scram: hashes, scramIterations: iterations, cacheEntriesMax, cacheMs } = options;
-    const database = openPostgres({ ...options, name: owner }, { clock, log });
+    const database = tables.connect(options, { clock, log });
     const accounts = createAccounts(database, { hashes, iterations });
     const passwords = createPasswordVerifier({ clock, waitingMax: options.waitingMax });
     const verified = createVerifiedLogins(cacheEntriesMax, cacheMs, () => clock.monotonic());
@@ -106,7 +82,7 @@ export const authPostgres = definePlugin({
     const scram = hashes.length === 0 ? undefined : { hashes, iterations, secret: () => secret };
     provide(Directory, createPostgresDirectory({ database, passwords, verified, scram, renew }));
     onStart(async () => {
-      await (options.migrates ? migrate : requireMigrated)(database, owner, migrations);
+      await tables.require(database, options);
       if (scram !== undefined) secret = await sharedSecret(database, random);
       // The hash for unknown logins is made here, so that the first of them does not take twice as long.
       await passwords.verify(undefined, 'none');

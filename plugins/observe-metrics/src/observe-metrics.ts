@@ -1,7 +1,18 @@
 /** The plugin: a small HTTP port with `/metrics` and `/health`. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { definePlugin, Listeners, type Logger, Metrics, Queue, type StandardSchema } from '@postroad/core';
+import {
+  Clock,
+  definePlugin,
+  Listeners,
+  type Logger,
+  Metrics,
+  Queue,
+  type StandardSchema,
+  type Timer,
+  Worker,
+} from '@postroad/core';
 import { z } from 'zod';
+import { createQueueGauges, type QueueGauges } from './queue-gauges.js';
 import { createMetricsPage, type MetricsPage } from './render-metrics.js';
 
 /** What a user may write. */
@@ -19,6 +30,8 @@ const portDefault = 9154;
 /** Readers are few; more connections than these are a mistake. */
 const connectionsMax = 32;
 const requestMsMax = 10_000;
+/** As often as workers tell one another what they have counted. */
+const countEveryMs = 1_000;
 const plainText = 'text/plain; charset=utf-8';
 
 const config: StandardSchema<ObserveMetricsOptions | undefined, Settings> = z
@@ -37,11 +50,14 @@ export const observeMetrics = definePlugin({
   name: 'observe-metrics',
   description: 'Metrics of the running server for Prometheus.',
   config,
-  needs: { listeners: Listeners, metrics: Metrics, queue: Queue },
+  needs: { clock: Clock, listeners: Listeners, metrics: Metrics, queue: Queue, worker: Worker },
   setup({ config, services, log, onStart, defer }) {
     onStart(async () => {
-      const page = createMetricsPage(services.metrics, services.queue);
+      const { clock, metrics, queue, worker } = services;
+      const part = worker.count > 1 ? createQueueGauges(metrics, queue) : undefined;
+      const page = createMetricsPage(metrics, queue, part);
       defer(() => page.close());
+      if (part !== undefined) defer(countRegularly(part, clock, log));
       const server = createServer((request, response) => void answer(page, log, request, response));
       server.requestTimeout = requestMsMax;
       server.headersTimeout = requestMsMax;
@@ -57,6 +73,22 @@ export const observeMetrics = definePlugin({
     });
   },
 });
+
+/** Counts as long as it is not stopped: the others tell of this part what was counted last. */
+function countRegularly(part: QueueGauges, clock: Clock, log: Logger): () => void {
+  let timer: Timer | undefined;
+  let isStopped = false;
+  const count = async (): Promise<void> => {
+    await part.count().catch((error: unknown) => log.warn('the queue could not be counted', { error }));
+    if (!isStopped) timer = clock.after(countEveryMs, () => void count());
+  };
+  // The queue runs when everything has started.
+  timer = clock.after(countEveryMs, () => void count());
+  return () => {
+    isStopped = true;
+    timer?.cancel();
+  };
+}
 
 /** One connection, until it is closed; a drain closes it after the answer that is under way. */
 function serve(

@@ -1,6 +1,7 @@
 /** Metrics as Prometheus reads them: our own registry and the queue beside those of the process. */
 import type { Metrics, Queue } from '@postroad/core';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { type QueueGauges, queueMetrics } from './queue-gauges.js';
 
 type Samples = ReturnType<Metrics['samples']>;
 
@@ -15,16 +16,20 @@ export interface MetricsPage {
 /** Every name begins so; metrics that are named otherwise get it in front. */
 const prefix = 'postroad_';
 
-/** Reads the registry at each call; the process is watched from now on. */
-export function createMetricsPage(metrics: Metrics, queue: Queue): MetricsPage {
+/**
+ * Reads the registry at each call; the process is watched from now on. With `part` the queue comes from the registry,
+ * unless all workers see the same one.
+ */
+export function createMetricsPage(metrics: Metrics, queue: Queue, part?: QueueGauges): MetricsPage {
   const own = new Registry();
   collectDefaultMetrics({ register: own });
   return {
     contentType: own.contentType,
     async render() {
       const page = new Registry();
+      const isTold = (await part?.count()) ?? false;
       fill(page, metrics.samples());
-      await fillQueue(page, queue);
+      if (!isTold) await fillQueue(page, queue);
       return `${await page.metrics()}\n${await own.metrics()}`;
     },
     close: () => own.clear(),
@@ -61,15 +66,15 @@ function fillSeries(page: Registry, series: readonly Samples[number][]): void {
 async function fillQueue(page: Registry, queue: Queue): Promise<void> {
   const counts = await queue.count({});
   const recipients = new Gauge({
-    name: `${prefix}queue_recipients`,
-    help: 'Recipients in the queue by state.',
+    name: `${prefix}${queueMetrics.recipients[0]}`,
+    help: queueMetrics.recipients[1],
     labelNames: ['state'],
     registers: [page],
   });
   for (const [state, value] of Object.entries(counts.byState)) recipients.set({ state }, value);
   const messages = new Gauge({
-    name: `${prefix}queue_messages`,
-    help: 'Messages in the queue.',
+    name: `${prefix}${queueMetrics.messages[0]}`,
+    help: queueMetrics.messages[1],
     registers: [page],
   });
   messages.set(counts.messages);

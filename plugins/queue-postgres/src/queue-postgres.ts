@@ -8,28 +8,16 @@ import {
   openedQueueStore,
   optional,
   QueueStore,
-  systemClock,
   type Timer,
 } from '@postroad/core';
-import {
-  migrate,
-  openPostgres,
-  type Postgres,
-  pendingMigrations,
-  postgresConfig,
-  requireMigrated,
-} from '@postroad/postgres';
+import { type Postgres, postgresTables, postgresTablesConfig } from '@postroad/postgres';
 import { z } from 'zod';
 import { sweepOutside } from './outside-bodies.js';
 import { openPostgresQueueStore } from './postgres-queue-store.js';
 import { migrations, owner } from './schema.js';
 
 const config = z.strictObject({
-  ...postgresConfig,
-  migrates: z
-    .boolean()
-    .default(false)
-    .describe('Bring the tables up to date at the start, instead of by `postroad migrate`.'),
+  ...postgresTablesConfig,
   node: z
     .string()
     .min(1)
@@ -51,6 +39,8 @@ const config = z.strictObject({
   commitsMax: z.int().min(1).default(4).describe('Commits of new messages on their way at once.'),
 });
 
+const tables = postgresTables(owner, migrations);
+
 /** What outlives a generation. */
 interface Opened {
   readonly store: QueueStore;
@@ -61,7 +51,6 @@ interface Opened {
 
 /** Bodies whose message is gone stay so long, so that who reads them can go on. */
 const graceMs = 3_600_000;
-const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 
 /** Keeps the queue in PostgreSQL, for several nodes that share it. */
 export const queuePostgres = definePlugin({
@@ -70,15 +59,7 @@ export const queuePostgres = definePlugin({
   config,
   needs: { clock: Clock, bodies: optional(Bodies) },
   provides: [QueueStore],
-  async migrate({ config: options, isCheckOnly }) {
-    const database = openPostgres({ ...options, name: owner }, { clock: systemClock, log: silent });
-    try {
-      const run = isCheckOnly ? pendingMigrations : migrate;
-      return (await run(database, owner, migrations)).map((one) => one.name);
-    } finally {
-      await database.close();
-    }
-  },
+  migrate: tables.migrate,
   setup({ config: options, services: { clock, bodies }, provide, onStart, defer, keep, log }) {
     const isOutside = options.largeBodies === 'outside';
     if (isOutside && bodies === undefined)
@@ -101,13 +82,7 @@ export const queuePostgres = definePlugin({
       opened = await keep(
         JSON.stringify([options.url, isOutside]),
         async () => {
-          const database = openPostgres({ ...options, name: owner }, { clock, log });
-          try {
-            await (options.migrates ? migrate : requireMigrated)(database, owner, migrations);
-          } catch (error) {
-            await database.close();
-            throw error;
-          }
+          const database = await tables.open(options, { clock, log });
           const node = options.node ?? `${hostname()}-${process.pid}`;
           const made: Opened = {
             database,

@@ -10,17 +10,9 @@ import {
   MailError,
   optional,
   Random,
-  systemClock,
   type Timer,
 } from '@postroad/core';
-import {
-  migrate,
-  openPostgres,
-  type Postgres,
-  pendingMigrations,
-  postgresConfig,
-  requireMigrated,
-} from '@postroad/postgres';
+import { type Postgres, postgresTables, postgresTablesConfig } from '@postroad/postgres';
 import { z } from 'zod';
 import { sweepParts } from './bodies.js';
 import { openPostgresStore } from './mailbox-store-postgres.js';
@@ -28,11 +20,7 @@ import { sweepOutside } from './outside-bodies.js';
 import { migrations, owner } from './schema.js';
 
 const config = z.strictObject({
-  ...postgresConfig,
-  migrates: z
-    .boolean()
-    .default(false)
-    .describe('Bring the tables up to date at the start, instead of by `postroad migrate`.'),
+  ...postgresTablesConfig,
   notices: z
     .enum(['database', 'changes'])
     .default('database')
@@ -52,6 +40,8 @@ const config = z.strictObject({
     .describe('Mailboxes whose lists of messages are kept in memory.'),
 });
 
+const tables = postgresTables(owner, migrations);
+
 /** What outlives a generation. */
 interface Opened {
   readonly store: MailboxStore;
@@ -62,7 +52,6 @@ interface Opened {
 
 /** Parts that nobody refers to stay so long, so that who reads them can go on. */
 const graceMs = 3_600_000;
-const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 
 /** Keeps mailboxes in PostgreSQL, for several nodes that share them. */
 export const storePostgres = definePlugin({
@@ -71,15 +60,7 @@ export const storePostgres = definePlugin({
   config,
   needs: { clock: Clock, random: Random, changes: Changes, bodies: optional(Bodies) },
   provides: [MailboxStore],
-  async migrate({ config: options, isCheckOnly }) {
-    const database = openPostgres({ ...options, name: owner }, { clock: systemClock, log: silent });
-    try {
-      const run = isCheckOnly ? pendingMigrations : migrate;
-      return (await run(database, owner, migrations)).map((one) => one.name);
-    } finally {
-      await database.close();
-    }
-  },
+  migrate: tables.migrate,
   setup({
     config: options,
     services: { clock, random, changes, bodies },
@@ -105,13 +86,7 @@ export const storePostgres = definePlugin({
       opened = await keep(
         JSON.stringify(options.url),
         async () => {
-          const database = openPostgres({ ...options, name: owner }, { clock, log });
-          try {
-            await (options.migrates ? migrate : requireMigrated)(database, owner, migrations);
-          } catch (error) {
-            await database.close();
-            throw error;
-          }
+          const database = await tables.open(options, { clock, log });
           const node = `${hostname()}-${process.pid}-${random.id()}`;
           const made: Opened = {
             database,

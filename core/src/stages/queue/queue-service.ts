@@ -26,6 +26,9 @@ export function createQueueService({ store, dispatcher, spool, nowMs, kick }: Qu
     return changed;
   };
   return {
+    get isShared() {
+      return store.isShared === true;
+    },
     list: (filter, options) => store.range(filter, options),
     message: (id) => store.message(id),
     count: (filter) => store.count(filter),
