@@ -218,6 +218,7 @@ export { BearerTokens } from './services/bearer-tokens.js';
 export { Bodies } from './services/bodies.js';
 export { Certificates } from './services/certificates.js';
 export { Changes, type ChangesListener } from './services/changes.js';
+export { chooseByName, type Named } from './services/choose-certificate.js';
 export { Clock, type Timer } from './services/clock.js';
 export { type CounterEntry, type CounterRate, Counters, type RateAnswer } from './services/counters.js';
 export { Directory, type ScramDirectory, type ScramHash, type ScramKeys } from './services/directory.js';
@@ -296,6 +297,7 @@ export { type CertificateFiles, ensureSelfSigned } from './services/self-signed-
 export { type BodyWriter, Spool } from './services/spool.js';
 export { Submission, type SubmitContent, type SubmitEnvelope } from './services/submission.js';
 export { systemClock } from './services/system-clock.js';
+export { type FindPage, WellKnownPages } from './services/well-known-pages.js';
 export { Worker } from './services/worker.js';
 export { createReceiver } from './smtp/create-receiver.js';
 export {

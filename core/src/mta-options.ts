@@ -37,6 +37,8 @@ export interface ListenerOptions {
 /** Where the certificate comes from. */
 export type TlsOptions =
   | { readonly certificateFile: string; readonly keyFile: string }
+  /** Several: which one is shown is chosen by the name that a client asks for; to others the first one is. */
+  | { readonly certificates: readonly { readonly certificateFile: string; readonly keyFile: string }[] }
   /** Made at the first start and kept in this directory; clients will warn. */
   | { readonly selfSignedDirectory: string };
 
@@ -137,6 +139,11 @@ export interface MtaOptions {
   readonly plugins: readonly PluginUse[];
   readonly listeners?: readonly ListenerOptions[];
   readonly tls?: TlsOptions;
+  /**
+   * A file of 32 random octets or more that several machines have: TLS sessions go on at any of them. Without it they go
+   * on in all workers of this server, and end with it.
+   */
+  readonly tlsSessions?: { readonly secretFile: string };
   /**
    * Clients are asked for a certificate, on all ports with TLS but those of the role `relay`, and may log in with one
    * (SASL EXTERNAL) that an authority of this file in PEM has signed and that names an address of the account.

@@ -6,6 +6,7 @@ import type { MtaOptions } from '../mta-options.js';
 import type { WorkerLink } from '../server/worker-link.js';
 import type { Logger } from '../services/logger.js';
 import { createLogger } from '../services/pino-logger.js';
+import type { TicketState } from '../services/session-tickets.js';
 import type { CliContext } from './command.js';
 import { watchFiles } from './watch-files.js';
 import { workerVariable } from './workers/worker-pool.js';
@@ -65,7 +66,8 @@ async function linkToFirst(): Promise<WorkerLink | undefined> {
     },
     onMessage: (listener: (message: unknown) => void) => void process.on('message', listener),
   };
-  return createWorkerLink(wire, { index, count });
+  const link = createWorkerLink(wire, { index, count });
+  return { ...link, ticketState: (await link.calls.call('tickets')) as TicketState };
 }
 
 function tellReady(link: WorkerLink, mta: Mta): void {

@@ -144,7 +144,7 @@ describe('what is wrong', () => {
       `postroad.config.yaml:6: plugins[1]: ${join(directory, 'nowhere.ts')}: there is no such file`,
       "postroad.config.yaml:7: plugins[2]: the key use is missing, which names the plugin's package or path",
       'postroad.config.yaml:9: listeners[0].port: Too big: expected number to be <=65535',
-      'postroad.config.yaml:11: tls: expected certificateFile and keyFile, or selfSignedDirectory',
+      'postroad.config.yaml:11: tls: expected certificateFile and keyFile, certificates with several of them, or selfSignedDirectory',
     ]) {
       expect(lines).toContain(`  ${expected}`);
     }

@@ -144,9 +144,15 @@ const queueShape = {
     .describe('The header field that names the sending a message belongs to; default X-Campaign.'),
 } satisfies ShapeOf<QueueOptions>;
 
+const certificateFiles = z.strictObject({ certificateFile: path, keyFile: path });
+
 const tls = z.union(
-  [z.strictObject({ certificateFile: path, keyFile: path }), z.strictObject({ selfSignedDirectory: path })],
-  'Invalid input: expected certificateFile and keyFile, or selfSignedDirectory',
+  [
+    certificateFiles,
+    z.strictObject({ certificates: z.array(certificateFiles).min(1).max(1_000) }),
+    z.strictObject({ selfSignedDirectory: path }),
+  ],
+  'Invalid input: expected certificateFile and keyFile, certificates with several of them, or selfSignedDirectory',
 );
 
 const optionsShape = {
@@ -157,6 +163,10 @@ const optionsShape = {
   plugins: plugins.describe('What the server is composed of, in order.'),
   listeners: z.array(z.strictObject(listenerShape)).optional().describe('The ports that take mail.'),
   tls: tls.optional().describe('Where the certificate comes from.'),
+  tlsSessions: z
+    .strictObject({ secretFile: path })
+    .optional()
+    .describe('A secret of several machines that continue TLS sessions of each other.'),
   clientCertificates: z
     .strictObject({ authoritiesFile: path })
     .optional()

@@ -24,8 +24,10 @@ import { Queue } from '../services/queue.js';
 import { Random } from '../services/random.js';
 import { Reports } from '../services/reports.js';
 import { Resolver } from '../services/resolver.js';
+import { createSharedTickets, type SharedSessionTickets } from '../services/session-tickets.js';
 import { Spool } from '../services/spool.js';
 import { Submission } from '../services/submission.js';
+import { createWellKnownPages, WellKnownPages } from '../services/well-known-pages.js';
 import { Worker } from '../services/worker.js';
 import { createOutbox, type OwnedOutbox } from '../stages/queue/outbox-messages.js';
 import type { House } from './house.js';
@@ -37,6 +39,8 @@ export interface DefaultServices {
   /** Whether listeners can offer TLS, with the core's certificate or with those of a plugin. */
   readonly hasCertificates: boolean;
   readonly clientAuthorities: ClientAuthorities;
+  /** Present when sessions are shared with other machines. */
+  readonly sharedTickets: SharedSessionTickets | undefined;
   readonly listeners: GenerationListeners;
   readonly spool: OwnedSpool;
   readonly outbox: OwnedOutbox;
@@ -60,12 +64,15 @@ export function bindDefaults(
   const { clock, random, metrics } = house;
   const certificates = createCertificates(options.tls, { hostname: options.hostname, clock, log });
   const clientAuthorities = createClientAuthorities(options.clientCertificates?.authoritiesFile, clock);
+  const sharedTickets =
+    options.tlsSessions && createSharedTickets(options.tlsSessions.secretFile, clock, random);
   const offered = declared.has(Certificates.id)
     ? pluginCertificates(() => container.get(Certificates))
     : certificates;
   const listeners = house.ports.forGeneration({
     certificates: offered,
     clientAuthorities,
+    sessionTickets: sharedTickets ?? house.sessionTickets,
     clock,
     random,
     log,
@@ -84,6 +91,7 @@ export function bindDefaults(
   bind(Worker, { index: house.worker?.index ?? 0, count: house.worker?.count ?? 1 });
   bind(Logger, log);
   bind(Certificates, certificates);
+  bind(WellKnownPages, createWellKnownPages());
   bind(Listeners, listeners);
   bind(Spool, spool);
   bind(Queue, currentQueue(house));
@@ -97,8 +105,15 @@ export function bindDefaults(
   bind(Outbox, outbox);
   bind(Reports, { tell: async (event) => await hooks().reported?.(event) });
   if (!declared.has(Resolver.id)) container.bind(Resolver, house.resolver ?? systemResolver(house, options));
-  const hasCertificates = offered.isAvailable;
-  return { certificates, clientAuthorities, hasCertificates, listeners, spool, outbox };
+  return {
+    certificates,
+    clientAuthorities,
+    sharedTickets,
+    hasCertificates: offered.isAvailable,
+    listeners,
+    spool,
+    outbox,
+  };
 }
 
 function systemResolver(house: House, options: MtaOptions): Resolver {
@@ -141,5 +156,11 @@ export function currentQueue(house: House): Queue {
 
 /** A plugin provides them in its setup, after the listeners have got theirs. */
 function pluginCertificates(find: () => Certificates): Certificates {
-  return { isAvailable: true, context: (serverName) => find().context(serverName) };
+  return {
+    isAvailable: true,
+    context: (serverName) => find().context(serverName),
+    get proof() {
+      return find().proof as NonNullable<Certificates['proof']>;
+    },
+  };
 }

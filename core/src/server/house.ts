@@ -14,6 +14,7 @@ import { createLogger, type LogLevel } from '../services/pino-logger.js';
 import { createPortTable, type PortTable } from '../services/port-table.js';
 import type { Random } from '../services/random.js';
 import type { Resolver } from '../services/resolver.js';
+import { createSessionTickets, type SessionTickets } from '../services/session-tickets.js';
 import { systemClock } from '../services/system-clock.js';
 import { createSystemRandom } from '../services/system-random.js';
 import type { ReceiverPolicy } from '../smtp/receiver.js';
@@ -44,6 +45,8 @@ export interface House {
   readonly loginFailures: LoginFailures;
   readonly changes: Changes;
   readonly worker: WorkerLink | undefined;
+  /** The same in all workers. */
+  readonly sessionTickets: SessionTickets;
   readonly keeper: Keeper;
   readonly ports: PortTable;
   readonly resolver: Resolver | undefined;
@@ -74,6 +77,7 @@ export function createHouse(services: MtaServices): House {
     loginFailures: createLoginFailures(clock),
     changes: worker?.changes ?? nobodyElse,
     worker,
+    sessionTickets: createSessionTickets(clock, random, worker?.ticketState),
     keeper: createKeeper(),
     // What is left of the files is for bodies, the queue and connections to others.
     ports: createPortTable(Math.floor(openFilesMax() * 0.8)),

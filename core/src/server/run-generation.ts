@@ -37,6 +37,7 @@ export async function startGeneration(house: House, generation: Generation): Pro
   try {
     await defaults.certificates.start();
     await defaults.clientAuthorities.start();
+    await defaults.sharedTickets?.start();
     await defaults.spool.open();
     for (const scope of scopesOf(generation)) {
       for (const step of scope.starts) await runStep(step, 'its start', house.clock);

@@ -7,6 +7,7 @@ import type { Changes, ChangesListener } from '../services/changes.js';
 import type { CounterEntry, CounterRate, Counters, RateAnswer } from '../services/counters.js';
 import type { ChangeNotice } from '../services/mailbox-store.js';
 import type { MetricSample, Metrics } from '../services/metrics.js';
+import type { TicketState } from '../services/session-tickets.js';
 import type { Worker } from '../services/worker.js';
 import { ConnectionCounts } from '../smtp/connection-counts.js';
 import type { CountShare } from '../smtp/receiver.js';
@@ -18,6 +19,8 @@ export interface WorkerLink extends Worker {
   readonly changes: Changes;
   /** The calls to the first process, for what else it has to know. */
   readonly calls: Calls;
+  /** The keys of TLS session tickets of all workers. */
+  readonly ticketState?: TicketState;
   /** Adds what answers the first process' calls. */
   answer(handlers: CallHandlers): void;
   /** A registry that tells of all workers together. */

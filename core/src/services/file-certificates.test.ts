@@ -144,6 +144,48 @@ describe('certificates', () => {
     expect(await handshake(certificates, { ca, servername: 'localhost' })).toBe('TLSv1.3');
   });
 
+  it('are chosen by the name that is asked for, each pair swapped for itself', async () => {
+    const named = async (hostname: string) => {
+      const directory = join(folder, hostname);
+      const made = createCertificates(
+        { selfSignedDirectory: directory },
+        { hostname, clock: systemClock, log },
+      );
+      await made.start();
+      made.stop();
+      return { certificateFile: join(directory, 'certificate.pem'), keyFile: join(directory, 'key.pem') };
+    };
+    const [one, two, next] = [
+      await named('one.example.org'),
+      await named('two.example.org'),
+      await named('three.example.org'),
+    ];
+    const certificates = await open({ certificates: [one, two] });
+    const shown = async (servername: string) => {
+      const ca = await readFile(one.certificateFile);
+      return await handshake(certificates, { ca, servername }).then(
+        () => 'one',
+        (error: Error) => error.message,
+      );
+    };
+    expect(await shown('one.example.org')).toBe('one');
+    expect(await shown('two.example.org')).toMatch(/self.signed/i);
+    expect(await shown('unknown.example.org'), 'the first').toMatch(/altnames.*one\.example\.org/s);
+    expect(certificates.context()).toBe(certificates.context('one.example.org'));
+    const [first, second] = [certificates.context(), certificates.context('two.example.org')];
+    await rename(next.certificateFile, two.certificateFile);
+    expect(await certificates.reload()).toBe(false);
+    await rename(next.keyFile, two.keyFile);
+    expect(await certificates.reload()).toBe(true);
+    expect(certificates.context()).toBe(first);
+    expect(certificates.context('three.example.org')).not.toBe(second);
+    expect(certificates.context('two.example.org'), 'its certificate is gone').toBe(first);
+    await expect(open({ certificates: [one, { ...two, keyFile: one.keyFile }] })).rejects.toThrow(
+      /not that of/,
+    );
+    await expect(open({ certificates: [] })).rejects.toThrow(/names no certificates/);
+  });
+
   it('are swapped without being asked', async () => {
     const pair = await pairIn('one');
     const other = await pairIn('two');

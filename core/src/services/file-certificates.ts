@@ -1,15 +1,22 @@
 /**
- * Certificates from files: read and checked at the start, swapped when the files change. Connections that are open keep
- * what they have; a pair that does not fit (half of a renewal) leaves the old one in place.
+ * Certificates from files: read and checked at the start, swapped when the files change, each pair for itself. Connections
+ * that are open keep what they have; a pair that does not fit (half of a renewal) leaves the old one in place.
  */
-import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import { MailError, messageOf } from '../errors.js';
 import type { TlsOptions } from '../mta-options.js';
+import {
+  type CertificatePair,
+  contextOf,
+  namesOf,
+  readPair,
+  readPem,
+  tellFacts,
+} from './certificate-pair.js';
 import type { Certificates } from './certificates.js';
+import { chooseByName } from './choose-certificate.js';
 import type { Clock, Timer } from './clock.js';
 import type { Logger } from './logger.js';
 import { type CertificateFiles, ensureSelfSigned } from './self-signed-certificate.js';
@@ -18,7 +25,7 @@ import { type CertificateFiles, ensureSelfSigned } from './self-signed-certifica
 export interface OwnedCertificates extends Certificates {
   /** Reads the files, or makes them; throws `E_TLS` naming the file that is wrong. */
   start(): Promise<void>;
-  /** Looks at the files now. True when the certificate was swapped; a broken pair is logged and not taken. */
+  /** Looks at the files now. True when a certificate was swapped; a broken pair is logged and not taken. */
   reload(): Promise<boolean>;
   stop(): void;
 }
@@ -30,17 +37,18 @@ export interface CertificatesOptions {
   readonly log: Logger;
 }
 
-/** A pair as it was read. */
-interface Pair {
-  readonly certificate: string;
-  readonly key: string;
+/** What is shown from two files. */
+interface Shown {
+  readonly files: CertificateFiles;
+  readonly pair: CertificatePair;
+  readonly names: readonly string[];
+  readonly context: SecureContext;
 }
 
 /** After a change, so that both files of a renewal are there. */
 const settleMs = 500;
 /** For file systems that tell nothing, and for links to other folders. */
 const lookAgainMs = 60_000;
-const warnBeforeMs = 14 * 86_400_000;
 
 /** Certificates as the options say; without options there are none, and no listener can offer TLS. */
 export function createCertificates(
@@ -54,10 +62,9 @@ class FileCertificates implements OwnedCertificates {
   readonly isAvailable: boolean;
   readonly #options: TlsOptions | undefined;
   readonly #services: CertificatesOptions;
-  #files: CertificateFiles | undefined;
-  #context: SecureContext | undefined;
-  #current: Pair | undefined;
-  #toldReason: string | undefined;
+  /** The first one is the default. */
+  #shown: readonly Shown[] = [];
+  readonly #toldReasons = new Map<string, string>();
   #timer: Timer | undefined;
   #watchers: FSWatcher[] = [];
   #isStopped = false;
@@ -68,41 +75,28 @@ class FileCertificates implements OwnedCertificates {
     this.#services = services;
   }
 
-  context(): SecureContext {
-    if (this.#context === undefined)
-      throw new MailError('E_TLS', 'there is no certificate to offer TLS with');
-    return this.#context;
+  context(serverName?: string): SecureContext {
+    const shown = chooseByName(this.#shown, serverName);
+    if (shown === undefined) throw new MailError('E_TLS', 'there is no certificate to offer TLS with');
+    return shown.context;
   }
 
   async start(): Promise<void> {
     if (this.#options === undefined) return;
-    const { hostname, clock, log } = this.#services;
-    const files =
-      'certificateFile' in this.#options
-        ? this.#options
-        : await ensureSelfSigned(this.#options.selfSignedDirectory, hostname, clock.now(), readPem);
-    this.#files = files;
-    this.#take(await readPair(files), files);
-    this.#watchers = watchFolders(files, () => this.#lookIn(settleMs), log);
+    const all = await filesOf(this.#options, this.#services);
+    const shown: Shown[] = [];
+    for (const files of all) shown.push(this.#take(files, await readPair(files)));
+    this.#shown = shown;
+    this.#watchers = watchFolders(all, () => this.#lookIn(settleMs), this.#services.log);
     this.#lookIn(lookAgainMs);
   }
 
   async reload(): Promise<boolean> {
-    if (this.#files === undefined) return false;
-    try {
-      const pair = await readPair(this.#files);
-      const current = this.#current;
-      const isSame = pair.certificate === current?.certificate && pair.key === current.key;
-      if (this.#isStopped || isSame) return false;
-      this.#take(pair, this.#files);
-      return true;
-    } catch (error) {
-      // The same reason is told once, not every minute.
-      const reason = messageOf(error);
-      if (this.#toldReason !== reason) this.#services.log.error('certificate stays the old one', { error });
-      this.#toldReason = reason;
-      return false;
-    }
+    const next: Shown[] = [];
+    for (const one of this.#shown) next.push(await this.#lookAt(one));
+    if (this.#isStopped || next.every((one, index) => one === this.#shown[index])) return false;
+    this.#shown = next;
+    return true;
   }
 
   stop(): void {
@@ -111,11 +105,29 @@ class FileCertificates implements OwnedCertificates {
     for (const watcher of this.#watchers) watcher.close();
   }
 
-  #take(pair: Pair, files: CertificateFiles): void {
-    this.#context = contextOf(pair, files);
-    this.#current = pair;
-    this.#toldReason = undefined;
+  /** What is to be shown from now on: the same when nothing has changed, or what is there can't be used. */
+  async #lookAt(shown: Shown): Promise<Shown> {
+    const { files } = shown;
+    try {
+      const pair = await readPair(files);
+      const isSame = pair.certificate === shown.pair.certificate && pair.key === shown.pair.key;
+      return isSame || this.#isStopped ? shown : this.#take(files, pair);
+    } catch (error) {
+      // The same reason is told once, not every minute.
+      const reason = messageOf(error);
+      const place = files.certificateFile;
+      if (this.#toldReasons.get(place) !== reason)
+        this.#services.log.error('certificate stays the old one', { error });
+      this.#toldReasons.set(place, reason);
+      return shown;
+    }
+  }
+
+  #take(files: CertificateFiles, pair: CertificatePair): Shown {
+    const context = contextOf(pair, files);
+    this.#toldReasons.delete(files.certificateFile);
     tellFacts(pair, this.#services.clock, this.#services.log);
+    return { files, pair, names: namesOf(pair.certificate), context };
   }
 
   #lookIn(delayMs: number): void {
@@ -127,57 +139,21 @@ class FileCertificates implements OwnedCertificates {
   }
 }
 
-async function readPair({ certificateFile, keyFile }: CertificateFiles): Promise<Pair> {
-  return { certificate: await readPem(certificateFile), key: await readPem(keyFile) };
-}
-
-async function readPem(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new MailError('E_TLS', `${file} can't be read: ${messageOf(cause)}`, { cause });
+async function filesOf(
+  options: TlsOptions,
+  { hostname, clock }: CertificatesOptions,
+): Promise<readonly CertificateFiles[]> {
+  if ('certificates' in options) {
+    if (options.certificates.length === 0) throw new MailError('E_TLS', 'tls names no certificates');
+    return options.certificates;
   }
-}
-
-/** RFC 8996: nothing older than TLS 1.2. */
-function contextOf({ certificate, key }: Pair, files: CertificateFiles): SecureContext {
-  const parsed = attempt(
-    () => new X509Certificate(certificate),
-    `${files.certificateFile} has no certificate`,
-  );
-  const privateKey = attempt(
-    () => createPrivateKey(key),
-    `${files.keyFile} has no private key that can be used`,
-  );
-  if (!parsed.checkPrivateKey(privateKey)) {
-    throw new MailError('E_TLS', `the key in ${files.keyFile} is not that of ${files.certificateFile}`);
-  }
-  return attempt(
-    () => createSecureContext({ cert: certificate, key, minVersion: 'TLSv1.2', honorCipherOrder: true }),
-    `${files.certificateFile} and ${files.keyFile} can't be used`,
-  );
-}
-
-function attempt<T>(run: () => T, message: string): T {
-  try {
-    return run();
-  } catch (cause) {
-    throw new MailError('E_TLS', `${message}: ${messageOf(cause)}`, { cause });
-  }
-}
-
-function tellFacts({ certificate }: Pair, clock: Clock, log: Logger): void {
-  const { subject, subjectAltName, validTo, fingerprint256 } = new X509Certificate(certificate);
-  const untilMs = Date.parse(validTo);
-  const facts = { subject, names: subjectAltName, validTo, fingerprint256 };
-  if (untilMs <= clock.now()) log.error('certificate has expired', facts);
-  else if (untilMs - clock.now() < warnBeforeMs) log.warn('certificate expires soon', facts);
-  else log.info('certificate in use', facts);
+  if ('certificateFile' in options) return [options];
+  return [await ensureSelfSigned(options.selfSignedDirectory, hostname, clock.now(), readPem)];
 }
 
 /** The folders, not the files: renewals replace files and links by new ones of the same name. */
-function watchFolders(files: CertificateFiles, changed: () => void, log: Logger): FSWatcher[] {
-  const folders = new Set([dirname(files.certificateFile), dirname(files.keyFile)]);
+function watchFolders(all: readonly CertificateFiles[], changed: () => void, log: Logger): FSWatcher[] {
+  const folders = new Set(all.flatMap((files) => [dirname(files.certificateFile), dirname(files.keyFile)]));
   return [...folders].flatMap((folder) => {
     try {
       const watcher = watch(folder, { persistent: false }, changed);

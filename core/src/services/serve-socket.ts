@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { ConnectionState } from '../context/connection.js';
 import { MailError } from '../errors.js';
+import { answerProofs, isProof } from './acme-proof.js';
 import type { Certificates } from './certificates.js';
 import type { ClientAuthorities } from './client-certificates.js';
 import type { Clock } from './clock.js';
@@ -12,6 +13,7 @@ import type { Metrics } from './metrics.js';
 import type { ProxyHeader } from './proxy-header.js';
 import type { Random } from './random.js';
 import { readProxyHeader } from './read-proxy-header.js';
+import type { SessionTickets } from './session-tickets.js';
 import { noteTls } from './tls-channel.js';
 
 /** How long a client may take for its handshake. */
@@ -22,6 +24,8 @@ export interface ServeServices {
   readonly certificates: Certificates;
   /** Whose certificates clients may log in with; nobody's when absent. */
   readonly clientAuthorities?: ClientAuthorities;
+  /** Which keys of session tickets all contexts have; each has its own when absent. */
+  readonly sessionTickets?: SessionTickets;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -57,7 +61,7 @@ async function clientOf(
   options: ListenOptions,
   services: ServeServices,
 ): Promise<ClientSocket> {
-  const startTls = () => encrypt(socket, connection, services);
+  const startTls = () => encrypt(socket, connection, options, services);
   return { socket: options.tls === 'implicit' ? await startTls() : socket, connection, startTls };
 }
 
@@ -85,14 +89,31 @@ function plainAddress(address: string | undefined): string {
   return (address ?? '').replace(/^::ffff:(?=\d+\.)/, '');
 }
 
-function encrypt(socket: Socket, connection: ConnectionState, services: ServeServices): Promise<TLSSocket> {
-  const { certificates, clientAuthorities, clock } = services;
+function encrypt(
+  socket: Socket,
+  connection: ConnectionState,
+  { tls }: ListenOptions,
+  services: ServeServices,
+): Promise<TLSSocket> {
+  const { certificates, clientAuthorities, sessionTickets, clock } = services;
   if (!certificates.isAvailable) throw new MailError('E_TLS', 'there is no certificate to offer TLS with');
+  const contextFor = (name?: string) => {
+    const context = certificates.context(name);
+    sessionTickets?.prepare(context);
+    return context;
+  };
+  let secured: TLSSocket;
+  // STARTTLS is not what RFC 8737 section 3 speaks of.
+  const proofs =
+    tls === 'implicit' && certificates.proof !== undefined
+      ? answerProofs(certificates.proof, connection.protocol, () => secured)
+      : undefined;
   return new Promise((resolve, reject) => {
-    const secured = new TLSSocket(socket, {
+    secured = new TLSSocket(socket, {
       isServer: true,
-      secureContext: certificates.context(),
-      SNICallback: (name, answer) => answer(null, certificates.context(name)),
+      secureContext: contextFor(),
+      SNICallback: (name, answer) => answer(null, proofs?.chosen() ?? contextFor(name)),
+      ...proofs?.options,
       // Other servers on port 25 have certificates too, but no account here. Who is believed is decided afterwards: a
       // certificate that is not takes nobody's mail away.
       requestCert: clientAuthorities?.isAsking === true && connection.role !== 'relay',
@@ -115,6 +136,11 @@ function encrypt(socket: Socket, connection: ConnectionState, services: ServeSer
     secured.once('secure', () => {
       timer.cancel();
       secured.off('close', onClose);
+      if (isProof(secured)) {
+        secured.once('close', () => reject(new MailError('E_TLS', 'it was the proof of a name for ACME')));
+        secured.end();
+        return;
+      }
       noteTls(connection, secured, (certificate) => clientAuthorities?.read(certificate));
       resolve(secured);
     });

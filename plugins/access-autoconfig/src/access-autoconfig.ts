@@ -8,6 +8,7 @@ import {
   MailError,
   optional,
   Resolver,
+  WellKnownPages,
 } from '@postroad/core';
 import type { PageSource } from './answer.js';
 import { checkRecords } from './check-records.js';
@@ -27,6 +28,7 @@ export const accessAutoconfig = definePlugin({
     listeners: Listeners,
     certificates: Certificates,
     resolver: Resolver,
+    pages: WellKnownPages,
     dkimKeys: optional(DkimKeys),
   },
   commands: dnsCommands,
@@ -49,7 +51,7 @@ export const accessAutoconfig = definePlugin({
       const wanted = config.listeners.filter(({ tls }) => !tls || services.certificates.isAvailable);
       if (wanted.length < config.listeners.length)
         log.warn('without a certificate nothing is served over HTTPS');
-      await servePages(listeners, wanted, source, log);
+      await servePages(listeners, wanted, { ...source, shared: (path) => services.pages.find(path) }, log);
     });
     control('records', async ({ domain, isChecked }, { signal }) => {
       const name = typeof domain === 'string' ? domainKey(domain) : '';

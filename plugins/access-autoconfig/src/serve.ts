@@ -4,6 +4,11 @@ import type { Listeners, Logger } from '@postroad/core';
 import { answerPage, type PageSource } from './answer.js';
 import type { AccessAutoconfigConfig } from './options.js';
 
+/** What is served: our pages, and those that other plugins have to show. */
+export interface ServedPages extends PageSource {
+  shared(path: string): Promise<string | undefined>;
+}
+
 /** More is no question to us. */
 const bodyOctetsMax = 65_536;
 
@@ -11,7 +16,7 @@ const bodyOctetsMax = 65_536;
 export async function servePages(
   listeners: Listeners,
   wanted: AccessAutoconfigConfig['listeners'],
-  source: PageSource,
+  source: ServedPages,
   log: Logger,
 ): Promise<void> {
   const web = createServer(
@@ -43,7 +48,7 @@ export async function servePages(
 async function respond(
   request: IncomingMessage,
   response: ServerResponse,
-  source: PageSource,
+  source: ServedPages,
 ): Promise<void> {
   const { method = 'GET', url = '/', headers } = request;
   const isKnown = method === 'GET' || method === 'HEAD' || method === 'POST';
@@ -53,7 +58,11 @@ async function respond(
     return;
   }
   const host = (headers.host ?? '').toLowerCase().replace(/:\d+$/, '').replace(/\.$/, '');
-  const page = answerPage({ method, host, url, body }, source);
+  const shared = await source.shared(url.split('?', 1)[0] ?? url);
+  const page =
+    shared === undefined
+      ? answerPage({ method, host, url, body }, source)
+      : { status: 200, type: 'application/octet-stream', content: shared };
   response.writeHead(page.status, {
     'content-type': page.type,
     'content-length': Buffer.byteLength(page.content),

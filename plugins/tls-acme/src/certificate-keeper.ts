@@ -1,12 +1,19 @@
 /** Reads what there is, renews what is due, and swaps what has changed. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, ensureSelfSigned, type Logger, messageOf, type Random } from '@postroad/core';
-import { chooseContext, type TableEntry } from './certificate-table.js';
+import type { SecureContext } from 'node:tls';
+import {
+  type Clock,
+  chooseByName,
+  ensureSelfSigned,
+  type Logger,
+  MailError,
+  messageOf,
+  type Random,
+} from '@postroad/core';
 import type { TlsAcmeConfig, WantedCertificate } from './options.js';
-import { contextOf, factsOf, type PemPair } from './pair.js';
-import { makeOnce, pairFile, readPairFile, withLock, writePairFile } from './pair-files.js';
-import { ticketKeys } from './tls-profile.js';
+import { type CertificateFacts, contextOf, factsOf, type PemPair } from './pair.js';
+import { pairFile, readPairFile, withLock, writePairFile } from './pair-files.js';
 
 /** What the keeper is made of. */
 export interface CertificateKeeperOptions {
@@ -19,8 +26,17 @@ export interface CertificateKeeperOptions {
   issue(wanted: WantedCertificate, signal: AbortSignal): Promise<PemPair>;
 }
 
-const dayMs = 86_400_000;
 const retryMsMax = 6 * 3_600_000;
+
+/** A pair that can be shown. The list is replaced whole: open connections keep what they have. */
+export interface TableEntry {
+  /** The file it is from. */
+  readonly place: string;
+  readonly pair: PemPair;
+  readonly facts: CertificateFacts;
+  readonly names: readonly string[];
+  readonly context: SecureContext;
+}
 
 interface Failure {
   readonly count: number;
@@ -34,7 +50,6 @@ export class CertificateKeeper {
   /** Stable for a process, so that what is due stays due. */
   readonly #chances = new Map<WantedCertificate, number>();
   #entries: readonly TableEntry[] = [];
-  #secret: Buffer | undefined;
   #shown = '';
   #toldReasons = new Map<string, string>();
 
@@ -50,15 +65,14 @@ export class CertificateKeeper {
 
   /** See `Certificates.context`. */
   context(serverName?: string): TableEntry['context'] {
-    return chooseContext(this.#entries, serverName);
+    const entry = chooseByName(this.#entries, serverName);
+    if (entry === undefined) throw new MailError('E_TLS', 'there is no certificate yet');
+    return entry.context;
   }
 
   /** Reads everything; what can't be used is told and left out, and the rest goes on. */
   async refresh(): Promise<void> {
-    const { config, clock } = this.#options;
-    this.#secret ??= await makeOnce(join(config.directory, 'ticket-secret'), () =>
-      Buffer.from(this.#options.random.bytes(32)),
-    );
+    const { config } = this.#options;
     const pairs: { readonly place: string; readonly pair: PemPair }[] = [];
     for (const wanted of config.certificates) {
       const place = pairFile(config.directory, wanted);
@@ -72,24 +86,26 @@ export class CertificateKeeper {
       }));
       if (pair !== undefined) pairs.push({ place: certificateFile, pair });
     }
-    const day = Math.floor(clock.now() / dayMs);
-    const shown = JSON.stringify([day, pairs]);
+    const shown = JSON.stringify(pairs);
     if (shown === this.#shown) return;
-    const entries = await this.#entriesOf(pairs, ticketKeys(this.#secret, day));
-    if (entries.length === 0) entries.push(await this.#selfSigned(day));
+    const entries = await this.#entriesOf(pairs);
+    if (entries.length === 0) entries.push(await this.#selfSigned());
     this.#entries = entries;
     this.#shown = shown;
   }
 
-  async #entriesOf(
-    pairs: readonly { place: string; pair: PemPair }[],
-    tickets: Buffer,
-  ): Promise<TableEntry[]> {
+  async #entriesOf(pairs: readonly { place: string; pair: PemPair }[]): Promise<TableEntry[]> {
     const entries: TableEntry[] = [];
     for (const { place, pair } of pairs) {
       const entry = await this.#attempt(place, async () => {
         const facts = factsOf(pair, place);
-        return { place, pair, facts, context: contextOf(pair, this.#options.config.profile, tickets) };
+        return {
+          place,
+          pair,
+          facts,
+          names: facts.names,
+          context: contextOf(pair, this.#options.config.profile),
+        };
       });
       // Half of a renewal: what was shown before is better than nothing.
       const before = this.#entries.find((one) => one.place === place);
@@ -100,7 +116,7 @@ export class CertificateKeeper {
   }
 
   /** Nobody must wait for TLS until the first certificate is there; clients warn until then. */
-  async #selfSigned(day: number): Promise<TableEntry> {
+  async #selfSigned(): Promise<TableEntry> {
     const { config, hostname, clock } = this.#options;
     const directory = join(config.directory, 'self-signed');
     const files = await ensureSelfSigned(directory, hostname, clock.now(), (file) => readFile(file, 'utf8'));
@@ -108,12 +124,13 @@ export class CertificateKeeper {
       chain: await readFile(files.certificateFile, 'utf8'),
       key: await readFile(files.keyFile, 'utf8'),
     };
-    const tickets = ticketKeys(this.#secret ?? Buffer.alloc(32), day);
+    const facts = factsOf(pair, directory);
     return {
       place: directory,
       pair,
-      facts: factsOf(pair, directory),
-      context: contextOf(pair, config.profile, tickets),
+      facts,
+      names: facts.names,
+      context: contextOf(pair, config.profile),
     };
   }
 

@@ -1,13 +1,27 @@
 /** Answering the ACME server's question whether a name is ours (RFC 8555 section 8, RFC 8737). */
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
-import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { promisify } from 'node:util';
-import { type ClientSocket, type Clock, type Listeners, MailError, messageOf } from '@postroad/core';
+import {
+  type Clock,
+  type FindPage,
+  type Listeners,
+  MailError,
+  messageOf,
+  type WellKnownPages,
+} from '@postroad/core';
 import type { TlsAcmeConfig } from './options.js';
+import type { PemPair } from './pair.js';
+import { ProofFiles } from './proof-files.js';
 
 const run = promisify(execFile);
 const commandTimeoutMs = 120_000;
+/** Between the proofs of one name. */
+const separator = '# the same with another kind of key\n';
+const challengePath = '/.well-known/acme-challenge/';
+
+type Place = Exclude<TlsAcmeConfig['http'], 'shared'>;
 
 /** One kind of challenge. What `add` did, `remove` undoes. */
 export interface Challenge {
@@ -21,27 +35,47 @@ export interface ChallengeProof {
   readonly name: string;
   readonly token: string;
   readonly keyAuthorization: string;
-  /** Key and certificate with the proof in it, for `tls-alpn-01`. */
-  certificate(): Promise<{ readonly key: string; readonly chain: string }>;
+  /** Keys and certificates with the proof in them, for `tls-alpn-01`: one for each kind of key that we may show. */
+  certificates(): Promise<readonly PemPair[]>;
 }
 
-/** HTTP-01: a page under a well-known path (RFC 8555 section 8.3). Opens its port. */
-export async function httpChallenge(listeners: Listeners, { http }: TlsAcmeConfig): Promise<Challenge> {
-  const pages = new Map<string, string>();
+/** HTTP-01: a page under a well-known path (RFC 8555 section 8.3), on a port of its own or on another plugin's. */
+export async function httpChallenge(
+  listeners: Listeners,
+  pages: WellKnownPages,
+  { http, directory }: TlsAcmeConfig,
+): Promise<Challenge> {
+  const proofs = new ProofFiles(directory);
+  const find = async (token: string) =>
+    /^[\w-]{1,200}$/.test(token) ? await proofs.read(`${token}.txt`) : undefined;
+  if (http === 'shared') pages.serve(challengePath, find);
+  else await serveChallenges(listeners, http, find);
+  return {
+    add: ({ token, keyAuthorization }) => proofs.write(`${token}.txt`, keyAuthorization),
+    remove: ({ token }) => proofs.remove(`${token}.txt`),
+  };
+}
+
+async function serveChallenges(listeners: Listeners, place: Place, find: FindPage): Promise<void> {
   const server = createServer(
     { requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 1_000 },
     (request, response) => {
-      const token = /^\/\.well-known\/acme-challenge\/([\w-]{1,200})$/.exec(request.url ?? '')?.[1];
-      const page = token === undefined ? undefined : pages.get(token);
-      response.writeHead(page === undefined ? 404 : 200, {
-        'content-type': 'application/octet-stream',
-        connection: 'close',
-      });
-      response.end(page);
+      const { url = '' } = request;
+      const found = url.startsWith(challengePath) ? find(url.slice(challengePath.length)) : undefined;
+      Promise.resolve(found).then(
+        (page) => {
+          response.writeHead(page === undefined ? 404 : 200, {
+            'content-type': 'application/octet-stream',
+            connection: 'close',
+          });
+          response.end(page);
+        },
+        () => response.destroy(),
+      );
     },
   );
   await listeners.listen({
-    ...placeOf(http),
+    ...placeOf(place),
     name: 'acme-http',
     protocol: 'http',
     role: 'internal',
@@ -52,63 +86,44 @@ export async function httpChallenge(listeners: Listeners, { http }: TlsAcmeConfi
       server.emit('connection', socket);
     },
   });
-  return {
-    add: async ({ token, keyAuthorization }) => void pages.set(token, keyAuthorization),
-    remove: async ({ token }) => void pages.delete(token),
-  };
 }
 
-/** TLS-ALPN-01: a certificate that is only shown to who asks for `acme-tls/1` (RFC 8737). Opens its port. */
+/**
+ * TLS-ALPN-01: a certificate that is only shown to who asks for `acme-tls/1` (RFC 8737). Every listener with TLS from the
+ * first octet shows it; a port is opened for it unless one of them has the port already.
+ */
 export async function alpnChallenge(
   listeners: Listeners,
-  clock: Clock,
-  { alpn }: TlsAcmeConfig,
+  { alpn, directory }: TlsAcmeConfig,
 ): Promise<Challenge> {
-  const contexts = new Map<string, SecureContext>();
-  await listeners.listen({
-    ...placeOf(alpn),
-    name: 'acme-tls-alpn',
-    protocol: 'acme-tls',
-    role: 'internal',
-    tls: 'none',
-    connectionsMax: 100,
-    serve: (client, signal) => showProof(client, signal, contexts, clock),
-  });
+  const proofs = new ProofFiles(directory);
+  if (alpn !== 'shared') {
+    await listeners.listen({
+      ...placeOf(alpn),
+      name: 'acme-tls-alpn',
+      protocol: 'acme-tls',
+      role: 'internal',
+      tls: 'implicit',
+      connectionsMax: 100,
+      // Who asks for a proof never comes here.
+      serve: ({ socket }) => void socket.destroy(),
+    });
+  }
   return {
-    async add({ name, certificate }) {
-      const { key, chain } = await certificate();
-      contexts.set(name, createSecureContext({ key, cert: chain, minVersion: 'TLSv1.2' }));
+    async add({ name, certificates }) {
+      const blocks = (await certificates()).map(({ key, chain }) => `${key.trimEnd()}\n${chain.trimEnd()}\n`);
+      await proofs.write(`${name}.pem`, blocks.join(separator));
     },
-    remove: async ({ name }) => void contexts.delete(name),
+    remove: ({ name }) => proofs.remove(`${name}.pem`),
   };
 }
 
-function showProof(
-  { socket }: ClientSocket,
-  signal: AbortSignal,
-  contexts: ReadonlyMap<string, SecureContext>,
-  clock: Clock,
-): void {
-  const [first] = contexts.values();
-  if (first === undefined) {
-    socket.destroy();
-    return;
-  }
-  const secured = new TLSSocket(socket, {
-    isServer: true,
-    secureContext: first,
-    SNICallback: (name, answer) => {
-      const context = contexts.get(name.toLowerCase());
-      answer(context === undefined ? new Error('no challenge for this name') : null, context);
-    },
-    // One protocol, with its length in front.
-    ALPNProtocols: Buffer.from('\u000aacme-tls/1') as unknown as string[],
-  });
-  const timer = clock.after(10_000, () => secured.destroy());
-  signal.addEventListener('abort', () => secured.destroy(), { once: true });
-  secured.on('error', () => secured.destroy());
-  secured.once('secure', () => secured.end());
-  secured.once('close', () => timer.cancel());
+/** What TLS-ALPN-01 shows for a name; nothing for what is not being proven. The name comes from a stranger. */
+export function proofFor(directory: string, serverName: string): readonly SecureContext[] {
+  if (!/^[a-z0-9.-]{1,253}$/.test(serverName)) return [];
+  const pem = new ProofFiles(directory).readNow(`${serverName}.pem`);
+  const blocks = pem?.split(separator) ?? [];
+  return blocks.map((block) => createSecureContext({ key: block, cert: block, minVersion: 'TLSv1.2' }));
 }
 
 /** DNS-01: a TXT record that a command of the operator publishes (RFC 8555 section 8.4). */
@@ -132,6 +147,6 @@ export function dnsChallenge(clock: Clock, { dnsCommand, dnsWaitMs }: TlsAcmeCon
   };
 }
 
-function placeOf({ host, port }: TlsAcmeConfig['http']): { readonly host?: string; readonly port: number } {
+function placeOf({ host, port }: Place): { readonly host?: string; readonly port: number } {
   return host === undefined ? { port } : { host, port };
 }

@@ -57,9 +57,21 @@ export async function issueCertificate(
         : authorization.identifier.value,
     token,
     keyAuthorization,
-    async certificate() {
-      const [proofKey, chain] = await acme.crypto.createAlpnCertificate(authorization, keyAuthorization);
-      return { key: proofKey.toString(), chain: String(chain) };
+    async certificates() {
+      const keys = [
+        await acme.crypto.createPrivateEcdsaKey('P-256'),
+        await acme.crypto.createPrivateRsaKey(2048),
+      ];
+      return await Promise.all(
+        keys.map(async (proofKey) => {
+          const [, proof] = await acme.crypto.createAlpnCertificate(
+            authorization,
+            keyAuthorization,
+            proofKey,
+          );
+          return { key: proofKey.toString(), chain: String(proof) };
+        }),
+      );
     },
   });
   const chain = await client.auto({

@@ -24,9 +24,7 @@ const certificate = z
   );
 
 const listen = (port: number) =>
-  z
-    .strictObject({ host: z.string().optional(), port: z.int().min(0).max(65_535).default(port) })
-    .prefault({});
+  z.strictObject({ host: z.string().optional(), port: z.int().min(0).max(65_535).default(port) });
 
 /** The configuration. */
 export const config = z.strictObject({
@@ -43,8 +41,14 @@ export const config = z.strictObject({
     .array(z.strictObject({ certificateFile: z.string(), keyFile: z.string() }))
     .describe('certificates that others renew; swapped when they change')
     .default([]),
-  http: listen(80).describe('where the challenge http-01 is answered'),
-  alpn: listen(443).describe('where the challenge tls-alpn-01 is answered'),
+  http: z
+    .union([z.literal('shared'), listen(80)])
+    .prefault({})
+    .describe('where the challenge http-01 is answered; `shared`: another plugin has the port'),
+  alpn: z
+    .union([z.literal('shared'), listen(443)])
+    .prefault({})
+    .describe('where the challenge tls-alpn-01 is answered; `shared`: another listener has the port'),
   dnsCommand: z
     .array(z.string())
     .min(1)

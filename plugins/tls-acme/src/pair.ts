@@ -36,6 +36,6 @@ export function factsOf({ chain, key }: PemPair, place: string): CertificateFact
 }
 
 /** A context that shows the certificate. */
-export function contextOf({ chain, key }: PemPair, profile: TlsProfile, tickets: Buffer): SecureContext {
-  return createSecureContext({ ...profileOptions(profile), cert: chain, key, ticketKeys: tickets });
+export function contextOf({ chain, key }: PemPair, profile: TlsProfile): SecureContext {
+  return createSecureContext({ ...profileOptions(profile), cert: chain, key });
 }

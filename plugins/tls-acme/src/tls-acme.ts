@@ -1,8 +1,16 @@
 /** The plugin: certificates that look after themselves, for every listener of the server. */
 import { join } from 'node:path';
-import { Certificates, Clock, definePlugin, Listeners, messageOf, Random } from '@postroad/core';
+import {
+  Certificates,
+  Clock,
+  definePlugin,
+  Listeners,
+  messageOf,
+  Random,
+  WellKnownPages,
+} from '@postroad/core';
 import { CertificateKeeper } from './certificate-keeper.js';
-import { alpnChallenge, type Challenge, dnsChallenge, httpChallenge } from './challenges.js';
+import { alpnChallenge, type Challenge, dnsChallenge, httpChallenge, proofFor } from './challenges.js';
 import { config, type WantedCertificate } from './options.js';
 import { makeOnce, readOrNothing } from './pair-files.js';
 
@@ -11,10 +19,10 @@ export const tlsAcme = definePlugin({
   name: 'tls-acme',
   description: 'Certificates by ACME and from files, renewed and swapped without losing a connection.',
   config,
-  needs: { clock: Clock, random: Random, listeners: Listeners },
+  needs: { clock: Clock, random: Random, listeners: Listeners, pages: WellKnownPages },
   provides: [Certificates],
   setup({ config, services, hostname, log, provide, onStart, defer }) {
-    const { clock, random, listeners } = services;
+    const { clock, random, listeners, pages } = services;
     const challenges = new Map<WantedCertificate['challenge'], Challenge>();
     const stop = new AbortController();
     let running: Promise<void> = Promise.resolve();
@@ -45,13 +53,16 @@ export const tlsAcme = definePlugin({
         return await issueCertificate(wanted, options, signal);
       },
     });
-    provide(Certificates, { isAvailable: true, context: (name) => keeper.context(name) });
+    const kinds = new Set(config.certificates.map(({ challenge }) => challenge));
+    provide(Certificates, {
+      isAvailable: true,
+      context: (name) => keeper.context(name),
+      ...(kinds.has('tls-alpn-01') ? { proof: (name) => proofFor(config.directory, name) } : {}),
+    });
     onStart(async () => {
       await keeper.refresh();
-      const kinds = new Set(config.certificates.map(({ challenge }) => challenge));
-      if (kinds.has('http-01')) challenges.set('http-01', await httpChallenge(listeners, config));
-      if (kinds.has('tls-alpn-01'))
-        challenges.set('tls-alpn-01', await alpnChallenge(listeners, clock, config));
+      if (kinds.has('http-01')) challenges.set('http-01', await httpChallenge(listeners, pages, config));
+      if (kinds.has('tls-alpn-01')) challenges.set('tls-alpn-01', await alpnChallenge(listeners, config));
       if (kinds.has('dns-01')) challenges.set('dns-01', dnsChallenge(clock, config));
       running = (async () => {
         while (!stop.signal.aborted) {

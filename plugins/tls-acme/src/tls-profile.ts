@@ -1,5 +1,4 @@
 /** What is spoken: TLS 1.2 and 1.3 (RFC 8996), in two strengths (RFC 9325). */
-import { hkdfSync } from 'node:crypto';
 import type { SecureContextOptions } from 'node:tls';
 
 /** `strict` has forward secrecy and authenticated encryption only; `compatible` takes older clients with TLS 1.2 too. */
@@ -35,15 +34,5 @@ export function profileOptions(profile: TlsProfile): SecureContextOptions {
     minVersion: 'TLSv1.2',
     honorCipherOrder: true,
     ciphers: (profile === 'strict' ? modern : [...modern, ...older]).join(':'),
-    // One for all workers: a session may go on with another of them.
-    sessionIdContext: 'postroad',
   };
-}
-
-/**
- * The keys of session tickets for a day, the same in every process that has the secret; what was made yesterday can't be
- * read with what is stolen tomorrow from memory.
- */
-export function ticketKeys(secret: Uint8Array, day: number): Buffer {
-  return Buffer.from(hkdfSync('sha256', secret, String(day), 'postroad session tickets', 48));
 }

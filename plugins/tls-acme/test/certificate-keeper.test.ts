@@ -1,9 +1,8 @@
-import { once } from 'node:events';
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect, TLSSocket as Secured, type TLSSocket } from 'node:tls';
+import { connect, TLSSocket as Secured } from 'node:tls';
 import { ensureSelfSigned } from '@postroad/core';
 import { createSeededRandom, createVirtualClock } from '@postroad/core/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -148,39 +147,6 @@ async function listen(keeper: CertificateKeeper): Promise<{ port: number; close(
     },
   };
 }
-
-async function talk(
-  port: number,
-  session?: Buffer,
-  version?: 'TLSv1.2' | 'TLSv1.3',
-): Promise<{ session: Buffer; isReused: boolean }> {
-  const socket: TLSSocket = connect({
-    port,
-    host: '127.0.0.1',
-    rejectUnauthorized: false,
-    ...(session === undefined ? {} : { session }),
-    ...(version === undefined ? {} : { minVersion: version, maxVersion: version }),
-  });
-  const given = once(socket, 'session') as Promise<[Buffer]>;
-  await once(socket, 'data');
-  const isReused = socket.isSessionReused();
-  const [next] = isReused ? [session ?? Buffer.alloc(0)] : await given;
-  socket.destroy();
-  return { session: next, isReused };
-}
-
-test('a session that began with one worker goes on with another', async () => {
-  const workers = [keeperWith({}).keeper, keeperWith({}).keeper];
-  for (const keeper of workers) await keeper.refresh();
-  const [one, two] = await Promise.all(workers.map(listen));
-  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
-    const { session, isReused } = await talk(one?.port ?? 0, undefined, version);
-    expect(isReused).toBe(false);
-    expect((await talk(two?.port ?? 0, session, version)).isReused).toBe(true);
-  }
-  one?.close();
-  two?.close();
-});
 
 test('the strict profile refuses what the compatible one takes; nobody speaks TLS 1.1', async () => {
   const ask = async (profile: 'strict' | 'compatible', options: object): Promise<string> => {

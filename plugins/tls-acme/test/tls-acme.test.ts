@@ -1,15 +1,25 @@
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect, type TLSSocket } from 'node:tls';
-import { type Clock, systemClock } from '@postroad/core';
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import {
+  type Clock,
+  definePlugin,
+  ensureSelfSigned,
+  Listeners,
+  systemClock,
+  WellKnownPages,
+} from '@postroad/core';
 import { type DnsServer, startDnsServer, startTestMta, type TestMta } from '@postroad/core/testing';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { TlsAcmeOptions } from '../src/options.js';
 import { tlsAcme } from '../src/tls-acme.js';
 import { freePort, hasPebble, type Pebble, startPebble } from './pebble.js';
+
+/** The machine may be busy. */
+const patience = { timeout: 60_000 };
 
 let directory: string;
 let dns: DnsServer;
@@ -82,7 +92,7 @@ const issued = (server: TestMta) =>
 
 test.skipIf(!hasPebble)(
   'pebble issues and renews by http-01 while connections stay open',
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     let offsetMs = 0;
     const clock: Clock = { ...systemClock, now: () => systemClock.now() + offsetMs };
@@ -90,17 +100,17 @@ test.skipIf(!hasPebble)(
     const first = await open(server, 'mx.test');
     expect(String(first.getPeerCertificate().issuer.CN)).toBe('mx.test');
     await server.whenLogged('a certificate was issued');
-    await expect.poll(async () => (await shown(server, 'mx.test')).issuer).toMatch(/^Pebble/);
+    await expect.poll(async () => (await shown(server, 'mx.test')).issuer, patience).toMatch(/^Pebble/);
     const before = await shown(server, 'imap.test');
     expect(before.names).toContain('DNS:imap.test');
     const second = await open(server, 'mx.test');
 
     // Years later.
     offsetMs = 4.9 * 365 * 86_400_000;
-    await expect.poll(() => issued(server)).toBeGreaterThan(1);
+    await expect.poll(() => issued(server), patience).toBeGreaterThan(1);
     offsetMs = 0;
     await expect
-      .poll(async () => (await shown(server, 'mx.test')).serialNumber)
+      .poll(async () => (await shown(server, 'mx.test')).serialNumber, patience)
       .not.toBe(before.serialNumber);
     for (const socket of [first, second]) {
       socket.write('EHLO client.test\r\n');
@@ -114,7 +124,7 @@ test.skipIf(!hasPebble)(
 
 test.skipIf(!hasPebble)(
   'proves a name by tls-alpn-01, and names with * by dns-01',
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     const web = createServer((request, response) => {
       const { searchParams } = new URL(request.url ?? '', 'http://localhost');
@@ -139,8 +149,10 @@ test.skipIf(!hasPebble)(
       ],
       dnsCommand: [process.execPath, '-e', script, url],
     });
-    await expect.poll(() => issued(server), { timeout: 30_000 }).toBe(2);
-    await expect.poll(async () => (await shown(server, 'any.wild.test')).names).toBe('DNS:*.wild.test');
+    await expect.poll(() => issued(server), patience).toBe(2);
+    await expect
+      .poll(async () => (await shown(server, 'any.wild.test')).names, patience)
+      .toBe('DNS:*.wild.test');
     expect((await shown(server, 'alpn.test')).names).toBe('DNS:alpn.test');
     // Who asks for no name, or one that we don't have, is shown the first.
     expect((await shown(server)).names).toBe('DNS:alpn.test');
@@ -149,14 +161,138 @@ test.skipIf(!hasPebble)(
 );
 
 test.skipIf(!hasPebble)(
+  'proves names on ports that serve something else, which goes on',
+  { timeout: 120_000 },
+  async () => {
+    const site = definePlugin({
+      name: 'site',
+      needs: { listeners: Listeners, pages: WellKnownPages },
+      setup({ services: { listeners, pages }, onStart }) {
+        const web = createServer(async ({ url = '' }, response) => {
+          const page = await pages.find(url);
+          response.writeHead(page === undefined ? 404 : 200).end(page ?? 'the site');
+        });
+        onStart(async () => {
+          await listeners.listen({
+            ...{
+              name: 'site',
+              host: '127.0.0.1',
+              port: ports.http,
+              protocol: 'http',
+              role: 'access',
+              tls: 'none',
+            },
+            serve: ({ socket }) => void web.emit('connection', socket),
+          });
+        });
+      },
+    });
+    dns.set('web.test', { A: ['127.0.0.1'] });
+    const server = await startTestMta({
+      plugins: [
+        tlsAcme({
+          ...{ directory: join(directory, 'shared'), agreesToTerms: true, directoryUrl: pebble.directoryUrl },
+          ...{ caFile: pebble.caFile, checkMs: 50, http: 'shared', alpn: 'shared' },
+          certificates: [
+            { names: ['web.test'] },
+            { names: ['alpn.test', 'mx.test'], challenge: 'tls-alpn-01' },
+          ],
+        }),
+        site(),
+      ],
+      listeners: [{ name: 'smtps', host: '127.0.0.1', port: ports.tls, role: 'submission', tls: 'implicit' }],
+    });
+    closing.push(() => server.stop());
+    await expect.poll(() => issued(server), patience).toBe(2);
+    const shownFor = async (servername: string, more: ConnectionOptions = {}) => {
+      const socket = connect({
+        ...{ port: ports.tls, host: '127.0.0.1', rejectUnauthorized: false, servername, ...more },
+      });
+      try {
+        await once(socket, 'data');
+        return `${socket.getPeerCertificate().subjectaltname} ${socket.alpnProtocol}`;
+      } finally {
+        socket.destroy();
+      }
+    };
+    await expect.poll(() => shownFor('web.test'), patience).toBe('DNS:web.test false');
+    await expect
+      .poll(() => shownFor('mx.test'))
+      .toMatch(/DNS:alpn\.test, DNS:mx\.test|DNS:mx\.test, DNS:alpn\.test/);
+    // Other protocols are as good as none; nobody gets a proof when there is none.
+    expect(await shownFor('web.test', { ALPNProtocols: ['smtp'] })).toBe('DNS:web.test smtp');
+    for (const servername of ['mx.test', '../accounts/x', 'unknown.test'])
+      await expect(shownFor(servername, { ALPNProtocols: ['acme-tls/1'] }), servername).rejects.toThrow(
+        /alert/,
+      );
+    const answer = await fetch(`http://127.0.0.1:${ports.http}/other`);
+    expect([answer.status, await answer.text()]).toEqual([404, 'the site']);
+    expect(await readdir(join(directory, 'shared', 'proofs'))).toEqual([]);
+  },
+);
+
+test('a proof is shown with TLS 1.2 and 1.3, to who asks for it', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tls-proof-'));
+  try {
+    const pair = async (name: string) => {
+      const made = await ensureSelfSigned(join(folder, name), name, Date.now(), (file) =>
+        readFile(file, 'utf8'),
+      );
+      return `${await readFile(made.keyFile, 'utf8')}${await readFile(made.certificateFile, 'utf8')}`;
+    };
+    const server = await startTestMta({
+      plugins: [
+        tlsAcme({
+          ...{ directory: folder, agreesToTerms: true, checkMs: 60_000, alpn: 'shared' },
+          certificates: [{ names: ['proof.test'], challenge: 'tls-alpn-01' }],
+        }),
+      ],
+      listeners: [{ name: 'relay', host: '127.0.0.1', port: 0, role: 'relay', tls: 'implicit' }],
+    });
+    closing.push(() => server.stop());
+    await mkdir(join(folder, 'proofs'));
+    await writeFile(join(folder, 'proofs', 'proof.test.pem'), await pair('proof.test'));
+    for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const ask = async (ALPNProtocols: string[]) => {
+        const socket = connect({
+          ...{
+            port: server.port('relay'),
+            host: '127.0.0.1',
+            rejectUnauthorized: false,
+            servername: 'proof.test',
+          },
+          ...{ minVersion: version, maxVersion: version, ALPNProtocols },
+        });
+        await once(socket, 'secureConnect');
+        const shown = [String(socket.getPeerCertificate().subject.CN), socket.alpnProtocol];
+        if (shown[1] === 'acme-tls/1') {
+          let said = '';
+          socket.on('data', (chunk) => {
+            said += chunk;
+          });
+          await once(socket, 'close');
+          expect(said, 'nothing is served').toBe('');
+        }
+        socket.destroy();
+        return shown;
+      };
+      expect(await ask(['acme-tls/1'])).toEqual(['proof.test', 'acme-tls/1']);
+      expect(await ask(['smtp'])).toEqual(['mx.test', 'smtp']);
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test.skipIf(!hasPebble)(
   'a proof that fails is tried again, and the server goes on',
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     const server = await serverWith('failing', { certificates: [{ names: ['elsewhere.test'] }] });
     const { fields } = await server.whenLogged('a certificate could not be had');
     expect(String(fields.reason)).not.toBe('');
     expect((await shown(server)).names).toContain('DNS:mx.test');
     dns.set('elsewhere.test', { A: ['127.0.0.1'] });
-    await expect.poll(() => issued(server), { timeout: 30_000 }).toBe(1);
+    await expect.poll(() => issued(server), patience).toBe(1);
   },
 );

@@ -9,7 +9,9 @@ import { MailError, messageOf } from '../../errors.js';
 import { createMemoryCounters } from '../../memory/counters-memory.js';
 import type { Logger } from '../../services/logger.js';
 import { createLogger } from '../../services/pino-logger.js';
+import { createSessionTickets } from '../../services/session-tickets.js';
 import { systemClock } from '../../services/system-clock.js';
+import { createSystemRandom } from '../../services/system-random.js';
 import type { CliContext } from '../command.js';
 import { watchFiles } from '../watch-files.js';
 import { createWorkerControl } from './worker-control.js';
@@ -28,6 +30,7 @@ export async function runWorkers(context: CliContext, loaded: LoadedConfig, coun
     count,
     clock: systemClock,
     log,
+    tickets: createSessionTickets(systemClock, createSystemRandom(systemClock)),
     counters: createMemoryCounters({ clock: systemClock }),
     fork: (environment) => cluster.fork(environment),
   });

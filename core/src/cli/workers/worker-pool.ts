@@ -5,11 +5,12 @@ import { type Calls, createCalls } from '../../server/calls.js';
 import type { Clock } from '../../services/clock.js';
 import type { CounterEntry, Counters } from '../../services/counters.js';
 import type { Logger } from '../../services/logger.js';
+import type { OwnSessionTickets } from '../../services/session-tickets.js';
 
 /** A process, as far as the pool needs it (node:cluster). */
 export interface WorkerProcess {
   readonly process: { readonly pid?: number | undefined; kill(signal: NodeJS.Signals): boolean };
-  send(message: unknown): boolean;
+  send(message: unknown, sent: () => void): boolean;
   isConnected(): boolean;
   on(event: 'message', listener: (message: unknown) => void): unknown;
   on(event: 'exit', listener: (code: number | null, signal: string | null) => void): unknown;
@@ -21,6 +22,8 @@ export interface WorkerPoolOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly counters: Counters;
+  /** The keys of TLS session tickets that a new worker begins with. */
+  readonly tickets: OwnSessionTickets;
   fork(environment: Readonly<Record<string, string>>): WorkerProcess;
 }
 
@@ -87,7 +90,8 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     const pid = child.process.pid ?? 0;
     const wire = {
       send: (message: unknown) => {
-        if (child.isConnected()) child.send(message);
+        // A worker may end at the same moment: its `exit` is what counts.
+        if (child.isConnected()) child.send(message, () => undefined);
       },
       onMessage: (listener: (message: unknown) => void) => void child.on('message', listener),
     };
@@ -114,6 +118,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       connectionTo: (to: number, ...args: readonly unknown[]) => {
         for (const one of members.values()) if (one.pid === to) one.calls.tell('connection', pid, ...args);
       },
+      tickets: () => options.tickets.state(),
       page: (call: number, page: unknown) => pages.get(call)?.page(page),
       failed: (message: string) => failed(new MailError('E_START', message)),
       ready: (facts: { listeners: typeof listeners; isQueueShared: boolean }) => {
