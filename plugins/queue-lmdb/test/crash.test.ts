@@ -5,17 +5,24 @@ import { join } from 'node:path';
 import { type Logger, type QueueStore, type Random, readBody } from '@postroad/core';
 import { createSeededRandom, createVirtualClock } from '@postroad/core/testing';
 import { openLmdbQueueStore } from '@postroad/queue-lmdb';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { CrashPoint } from '../src/journal/journal.js';
+import { type LightChild, makeLightChild } from './light-child.js';
 
 const log: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
 const services = { log, clock: createVirtualClock(), random: createSeededRandom(1) };
-const child = join(import.meta.dirname, 'crash-child.mjs');
+let child: LightChild;
+beforeAll(async () => {
+  child = await makeLightChild();
+});
+afterAll(() => child[Symbol.asyncDispose]());
 const whyNoCompiler =
   spawnSync('cc', ['--version'], { timeout: 20_000 }).error === undefined ? '' : 'SKIPPED, no C compiler: ';
 // A few each time; `CRASH_ROUNDS=100` for the thorough run.
 const rounds = Number(process.env.CRASH_ROUNDS ?? 2);
-const timeoutMs = Math.max(300_000, rounds * 20_000);
+/** Deaths at each of the named points. */
+const deaths = Number(process.env.CRASH_ROUNDS ?? 5);
+const timeoutMs = Math.max(300_000, deaths * 60_000);
 
 /** Runs the child until it has been killed with SIGKILL, by us or by itself; gives the lines that it said. */
 function runAndKill(
@@ -25,7 +32,7 @@ function runAndKill(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<readonly string[]> {
   return new Promise((resolve, reject) => {
-    const running = spawn(process.execPath, [child, directory, String(round)], {
+    const running = spawn(process.execPath, [child.file, directory, String(round)], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, ...environment },
     });
@@ -171,13 +178,14 @@ it(
   timeoutMs,
 );
 
-/** A few deaths at one point, in one directory: each start finds what the death before has left. */
+/** So many deaths at one point, in one directory: each start finds what the death before has left. */
 async function dieAt(name: string, timesMax: number, random: Random): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'postroad-crash-'));
   const witness = createWitness(directory);
-  const deaths = Math.max(1, Math.floor(rounds / 3));
   for (let round = 0; round < deaths; round++) {
-    if (name.startsWith('recovery')) witness.hear(await runAndKill(directory, 2 * round, 100));
+    // A recovery that died before leaves the next one the same; each second one finds new work too.
+    const isFresh = name.startsWith('recovery') && round % 2 === 0;
+    if (isFresh) witness.hear(await runAndKill(directory, 2 * round, 100));
     const at = 1 + Math.floor(random.number() * timesMax);
     const environment = { CRASH_POINT: name, CRASH_AT: String(at) };
     witness.hear(await runAndKill(directory, 2 * round + 1, 100_000, environment));
