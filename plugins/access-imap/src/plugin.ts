@@ -15,6 +15,7 @@ import { ConnectionCounts } from './server/connection-counts.js';
 import { configSchema, type ListenConfig, listensOf } from './server/options.js';
 import { serveConnection } from './server/serve.js';
 import type { ServerContext } from './server/session.js';
+import { SpareBuffers } from './server/spare-buffers.js';
 
 /** IMAP access: `accessImap({ port: 993, tls: 'implicit' })`, or several ports in `listen`. */
 export const accessImap = definePlugin({
@@ -45,6 +46,7 @@ export const accessImap = definePlugin({
       limits,
       counts,
       failures,
+      spares: new SpareBuffers(),
       hasAnnotations: false,
       hasShares: false,
     };

@@ -14,6 +14,7 @@ import {
 } from '@postroad/core';
 import { createMaildropLocks } from './maildrop-locks.js';
 import { accessPop3Schema, listensOf, type Pop3ListenOptions } from './options.js';
+import { Scratch } from './scratch.js';
 import { serveClient } from './serve-client.js';
 import type { Pop3Port, Pop3Server } from './session.js';
 import { createSessionCounts, type SessionCounts } from './session-counts.js';
@@ -47,9 +48,10 @@ export const accessPop3 = definePlugin({
         async () => createMaildropLocks(),
         async () => {},
       );
+      const scratch = new Scratch();
       const refusesUtf8Messages = config.utf8Messages === 'refuse';
       const shared = { authenticator, store, clock, log, limits, markSeen };
-      const server = { ...shared, locks, failures, refusesUtf8Messages, retrieved };
+      const server = { ...shared, locks, failures, refusesUtf8Messages, retrieved, scratch };
       for (const listen of listensOf(config)) {
         requireCertificate(listen, hasCertificate);
         const port = portOf(listen, hasCertificate);

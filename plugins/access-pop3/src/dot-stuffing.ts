@@ -23,6 +23,10 @@ export class DotStuffer {
    * message could otherwise end its own answer.
    */
   push(chunk: Uint8Array): void {
+    if (Buffer.isBuffer(chunk) && chunk.length > 0 && chunk.length <= pieceOctetsMax) {
+      this.#pushPiece(chunk);
+      return;
+    }
     for (let start = 0; start < chunk.length; start += pieceOctetsMax) {
       const end = Math.min(start + pieceOctetsMax, chunk.length);
       this.#pushPiece(Buffer.from(chunk.buffer, chunk.byteOffset + start, end - start));

@@ -16,6 +16,7 @@ export async function serveClient(
   const wire = new Wire(client.socket, {
     clock,
     lineOctetsMax: limits.lineOctetsMax,
+    scratch: server.scratch,
     silenceMs: Math.min(limits.loginTimeoutMs, limits.idleTimeoutMs),
   });
   const session: Session = {

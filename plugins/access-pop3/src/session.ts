@@ -12,6 +12,7 @@ import type {
 import type { Maildrop } from './maildrop.js';
 import type { MaildropLocks } from './maildrop-locks.js';
 import type { Pop3Limits } from './options.js';
+import type { Scratch } from './scratch.js';
 import type { Wire } from './wire.js';
 
 /** What all sessions of a server share. */
@@ -26,6 +27,7 @@ export interface Pop3Server {
   readonly markSeen: boolean;
   readonly refusesUtf8Messages: boolean;
   readonly retrieved: Counter;
+  readonly scratch: Scratch;
 }
 
 /** What one port allows. */

@@ -1,6 +1,7 @@
 /** One client's socket as lines in and pieces out, with bounds on both and one deadline for silence. */
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '@postroad/core';
+import { Scratch } from './scratch.js';
 
 /** Stands for a line that was longer than allowed; it has been skipped. */
 export const tooLong = Symbol('a line that is too long');
@@ -11,6 +12,8 @@ export interface WireOptions {
   readonly lineOctetsMax: number;
   /** How long the client may neither send nor take anything. */
   readonly silenceMs: number;
+  /** Where answers are put together; the sessions of a server share it. */
+  readonly scratch?: Scratch;
 }
 
 const lf = 0x0a;
@@ -38,10 +41,12 @@ export class Wire {
   #timer: Timer | undefined;
   readonly #clock: Clock;
   readonly #lineOctetsMax: number;
+  readonly #scratch: Scratch;
 
   constructor(socket: Socket, options: WireOptions) {
     this.#clock = options.clock;
     this.#lineOctetsMax = options.lineOctetsMax;
+    this.#scratch = options.scratch ?? new Scratch();
     this.#silenceMs = options.silenceMs;
     this.#lastProgressMs = this.#clock.monotonic();
     this.attach(socket);
@@ -178,8 +183,7 @@ export class Wire {
     this.#outputOctets = 0;
     if (socket.destroyed || !socket.writable) return;
     if (pieces.length > 1 && octets <= outputOctetsMax) {
-      // One piece costs the system less than several.
-      socket.write(joined(pieces, octets));
+      this.#scratch.write(socket, pieces, octets);
       return;
     }
     socket.cork();
@@ -225,17 +229,4 @@ export class Wire {
     this.#hasEnded = true;
     this.#wake?.();
   };
-}
-
-function joined(pieces: readonly (string | Uint8Array)[], octets: number): Buffer {
-  const all = Buffer.allocUnsafe(octets);
-  let at = 0;
-  for (const piece of pieces) {
-    if (typeof piece === 'string') at += all.write(piece, at, 'latin1');
-    else {
-      all.set(piece, at);
-      at += piece.length;
-    }
-  }
-  return all;
 }

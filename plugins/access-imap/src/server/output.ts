@@ -4,9 +4,8 @@
  * makes us stop instead of filling our memory.
  */
 import type { Writable } from 'node:stream';
+import { gatherOctetsMax, SpareBuffers } from './spare-buffers.js';
 
-/** Gathered octets above which a writer should call `drain`. */
-const gatherOctetsMax = 65_536;
 /** Text above this is turned into octets: long texts put together from many pieces are costly to turn at once. */
 const textLengthMax = 4_096;
 /** Octet pieces up to this size are copied, so that they go out with the text around them. */
@@ -21,16 +20,26 @@ export class Output {
   #pieceOctets = 0;
   #buffer: Buffer | undefined;
   #used = 0;
+  /** The whole of what `#buffer` is the rest of. */
+  #whole: Buffer | undefined;
+  readonly #spares: SpareBuffers;
+  /** Whether the target has copied what it took at once: sockets have, streams that compress have not. */
+  #isCopying = true;
   #flushTarget: () => void = () => {};
 
-  constructor(target: Writable) {
+  constructor(target: Writable, spares = new SpareBuffers()) {
     this.#target = target;
+    this.#spares = spares;
   }
 
-  /** Sends further output elsewhere: into TLS or compression. What has gathered must have been flushed. */
-  redirect(target: Writable, flushTarget: () => void = () => {}): void {
+  /**
+   * Sends further output elsewhere: into TLS, or into compression with `flushTarget`, which pushes out what is in there.
+   * What has gathered must have been flushed.
+   */
+  redirect(target: Writable, flushTarget?: () => void): void {
     this.#target = target;
-    this.#flushTarget = flushTarget;
+    this.#isCopying = flushTarget === undefined;
+    this.#flushTarget = flushTarget ?? (() => {});
   }
 
   /** Adds an octet string. */
@@ -82,6 +91,7 @@ export class Output {
       this.#pieces = [];
       this.#pieceOctets = 0;
       if (!isGone) this.#send(pieces);
+      this.#letGo();
     }
     this.#flushTarget();
   }
@@ -114,6 +124,14 @@ export class Output {
     if (pieces.length > 1) this.#target.uncork();
   }
 
+  /** The buffer is free again when the system took everything; else it is left to the target, which still reads it. */
+  #letGo(): void {
+    const whole = this.#whole;
+    this.#buffer = undefined;
+    this.#whole = undefined;
+    if (whole !== undefined && this.#isCopying && this.#target.writableLength === 0) this.#spares.give(whole);
+  }
+
   #copyText(): void {
     const text = this.#text;
     if (text === '') return;
@@ -126,7 +144,8 @@ export class Output {
   #room(octets: number): Buffer {
     if (this.#buffer !== undefined && this.#used + octets <= this.#buffer.length) return this.#buffer;
     this.#seal();
-    this.#buffer = Buffer.allocUnsafeSlow(Math.max(gatherOctetsMax, octets));
+    this.#whole = octets > gatherOctetsMax ? Buffer.allocUnsafeSlow(octets) : this.#spares.take();
+    this.#buffer = this.#whole;
     return this.#buffer;
   }
 

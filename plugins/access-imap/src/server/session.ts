@@ -19,6 +19,7 @@ import { NewsPump } from './news-pump.js';
 import { type Notify, stopWatching } from './notify.js';
 import type { Limits, ListenConfig } from './options.js';
 import type { SearchUpdate } from './search-updates.js';
+import type { SpareBuffers } from './spare-buffers.js';
 import { View } from './view.js';
 import { Wire } from './wire.js';
 
@@ -34,6 +35,7 @@ export interface ServerContext {
   readonly limits: Limits;
   readonly counts: ConnectionCounts;
   readonly failures: LoginFailures;
+  readonly spares: SpareBuffers;
   /** Whether the store keeps annotations; known once the plugin has started. */
   hasAnnotations: boolean;
   /** Whether it shares mailboxes. */
@@ -85,7 +87,7 @@ export class Session {
     this.connection.mayShowPassword = listen.isPlaintextAuthAllowed;
     this.openedMs = server.clock.monotonic();
     this.lastActivityMs = this.openedMs;
-    this.wire = new Wire(client, loginLimits(server.limits));
+    this.wire = new Wire(client, loginLimits(server.limits), server.spares);
     this.pump = new NewsPump(this);
   }
 

@@ -4,6 +4,7 @@ import { constants, createDeflateRaw, createInflateRaw } from 'node:zlib';
 import type { ClientSocket } from '@postroad/core';
 import { CommandReader, type ReaderEvent, type ReaderLimits } from '../protocol/index.js';
 import { Output } from './output.js';
+import type { SpareBuffers } from './spare-buffers.js';
 
 /** Octets read ahead of the command being carried out, above which reading pauses. */
 const readAheadOctetsMax = 131_072;
@@ -28,12 +29,12 @@ export class Wire {
     this.#wakeUp();
   };
 
-  constructor(client: ClientSocket, limits: ReaderLimits) {
+  constructor(client: ClientSocket, limits: ReaderLimits, spares?: SpareBuffers) {
     this.#client = client;
     this.#socket = client.socket;
     this.#source = client.socket;
     this.reader = new CommandReader(limits);
-    this.output = new Output(client.socket);
+    this.output = new Output(client.socket, spares);
     client.socket.setNoDelay(true);
     this.#attach(client.socket);
   }
