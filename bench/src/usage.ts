@@ -34,8 +34,11 @@ export const usage: Readonly<Record<string, Readonly<Record<string, string>>>> =
   },
   scale: {
     '--messages 3000': 'a turn',
+    '--warm 5000': 'that each worker has seen before, because the first ones cost more',
+    '--rows 1000000': 'that wait in the full queue of `depth`',
     '--rounds 3': 'how often each has its turn',
-    '--only NAME': '`workers` or `inserts`',
+    '--only NAME':
+      '`workers`, `inserts`, `depth` (only then), or the points of workers whose names contain it, such as `accept lmdb`',
     '--directory DIR': 'where queues and the database are made',
   },
   auth: {

@@ -1,7 +1,7 @@
 /**
  * One worker and two, LMDB and PostgreSQL, side by side: messages accepted durably, and messages relayed. And how the store
- * over PostgreSQL compares with a bare insert of the same octets. Everything is on this machine, clients and the next hop
- * too, so beside the rate stands what a message costs of a core: rates are bounded by what the others leave.
+ * over PostgreSQL compares with a bare insert of the same octets. Everything is on this machine, clients, next hop
+ * and database too, so beside the rate stands what a message costs each of them.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,20 +11,20 @@ import { sampleMessage } from '@postroad/core/testing';
 import { migrate, openPostgres } from '@postroad/postgres';
 import { postgresMissing, startTestPostgres, type TestPostgres } from '@postroad/postgres/testing';
 import { openPostgresQueueStore, queuePostgresMigrations } from '@postroad/queue-postgres';
-import { treeUse } from '../relay/process-tree.js';
-import { startSink } from '../sink.js';
-import { loadSmtp } from '../smtp-load.js';
-import { type ScaleServer, startScaleServer } from './server.js';
+import { compareDepths } from './deep.js';
+import { compareWorkers } from './workers.js';
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 const sizeBytes = 4_096;
 
-/** The bench: `npm run bench -- scale [--messages 4000] [--rounds 3] [--directory DISK] [--only workers|inserts]`. */
+/** The bench: `npm run bench -- scale [--messages 3000] [--warm 5000] [--rounds 3] [--directory DISK] [--rows 1000000] [--only workers|inserts|depth|POINT]`. */
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
       messages: { type: 'string', default: '3000' },
+      warm: { type: 'string', default: '5000' },
+      rows: { type: 'string', default: '1000000' },
       rounds: { type: 'string', default: '3' },
       directory: { type: 'string', default: tmpdir() },
       only: { type: 'string' },
@@ -41,9 +41,13 @@ export async function run(args: string[]): Promise<void> {
   };
   if (scale.database === undefined) console.log(`PostgreSQL is left out: ${postgresMissing}`);
   try {
-    if (values.only !== 'inserts') await compareWorkers(scale);
-    if (scale.database !== undefined && values.only !== 'workers')
+    const only = values.only === 'workers' ? undefined : values.only;
+    if (only !== 'inserts' && only !== 'depth')
+      await compareWorkers({ ...scale, warm: Number(values.warm), sizeBytes, only });
+    if (scale.database !== undefined && (values.only ?? 'inserts') === 'inserts')
       await compareInserts(scale, scale.database);
+    if (scale.database !== undefined && values.only === 'depth')
+      await compareDepths({ ...scale, server: scale.database, rows: Number(values.rows), sizeBytes });
   } finally {
     await scale.database?.stop();
     await rm(scale.directory, { recursive: true, force: true, maxRetries: 5 });
@@ -55,69 +59,6 @@ interface Scale {
   readonly rounds: number;
   readonly directory: string;
   readonly database: TestPostgres | undefined;
-}
-
-interface Measured {
-  readonly perSecond: number;
-  /** Of a core, in the server's processes, for each message. */
-  readonly cpuMs: number;
-}
-
-async function compareWorkers(scale: Scale): Promise<void> {
-  for (const work of ['accept', 'relay'] as const) {
-    for (const queue of ['lmdb', 'postgres'] as const) {
-      if (queue === 'postgres' && scale.database === undefined) continue;
-      // In turns, so that what else the machine does meets both.
-      const all: { readonly 1: Measured[]; readonly 2: Measured[] } = { 1: [], 2: [] };
-      for (let round = 0; round < scale.rounds; round++) {
-        for (const workers of [1, 2] as const) all[workers].push(await measure(scale, work, queue, workers));
-      }
-      const [one, two] = [median(all[1]), median(all[2])];
-      const ratio = (two.perSecond / one.perSecond).toFixed(2);
-      console.log(
-        `${work.padEnd(7)} ${queue.padEnd(9)} 1 worker ${show(one)}   2 workers ${show(two)}   ratio ${ratio}`,
-      );
-    }
-  }
-}
-
-function show({ perSecond, cpuMs }: Measured): string {
-  return `${Math.round(perSecond).toString().padStart(6)}/s ${cpuMs.toFixed(2)} ms of a core each`;
-}
-
-async function measure(
-  scale: Scale,
-  work: 'accept' | 'relay',
-  queue: 'lmdb' | 'postgres',
-  workers: number,
-): Promise<Measured> {
-  const sink = work === 'relay' ? await startSink() : undefined;
-  const url = (await scale.database?.url()) ?? '';
-  const server = await startScaleServer({
-    workers,
-    queue,
-    url,
-    directory: scale.directory,
-    ...(sink === undefined ? {} : { sinkPort: sink.port }),
-  });
-  try {
-    // Code is compiled, connections are opened.
-    await load(server, 300);
-    const before = treeUse(server.pid).cpuMs;
-    const taken = sink?.messages ?? 0;
-    const beganMs = systemClock.monotonic();
-    await load(server, scale.messages);
-    while (sink !== undefined && sink.messages < taken + scale.messages) await systemClock.sleep(5);
-    const elapsedMs = systemClock.monotonic() - beganMs;
-    const cpuMs = (treeUse(server.pid).cpuMs - before) / scale.messages;
-    return { perSecond: (scale.messages * 1000) / elapsedMs, cpuMs };
-  } finally {
-    await server.stop();
-  }
-}
-
-async function load(server: ScaleServer, messages: number): Promise<void> {
-  await loadSmtp({ port: server.port, connections: 64, messages, sizeBytes });
 }
 
 /** The queue's store against a bare insert of many rows of the same octets, four at a time on both sides. */
@@ -201,8 +142,4 @@ async function storePuts(url: string, messages: number): Promise<number> {
   const rate = (messages * 1000) / (systemClock.monotonic() - beganMs);
   await store.close();
   return rate;
-}
-
-function median(list: readonly Measured[]): Measured {
-  return [...list].sort((a, b) => a.perSecond - b.perSecond)[list.length >> 1] as Measured;
 }

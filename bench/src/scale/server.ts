@@ -14,6 +14,8 @@ export interface ScaleServerOptions {
   readonly url: string;
   /** Where messages are delivered; without it they stay in the queue. */
   readonly sinkPort?: number;
+  /** Whether each message costs the server an RSA signature, as one of DKIM does. */
+  readonly isSigned?: boolean;
   /** A disk, not a file system in memory. */
   readonly directory: string;
 }
@@ -28,12 +30,15 @@ export interface ScaleServer {
 const program = fileURLToPath(new URL('../../../core/bin/postroad.js', import.meta.url));
 const modules = fileURLToPath(new URL('../../../node_modules', import.meta.url));
 
-const plugin = (sinkPort: number | undefined): string => `
+const plugin = ({ sinkPort, isSigned = false }: ScaleServerOptions): string => `
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { accept, definePlugin } from '@postroad/core';
+const octets = Buffer.alloc(4096, 'x');
 const bench = definePlugin({
   name: 'bench',
   setup({ tap }) {
     tap('recipient', () => accept());
+    ${isSigned ? "const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });\n    tap('message', () => void sign('sha256', octets, privateKey));" : ''}
     tap('route', () => (${sinkPort === undefined ? "{ transport: 'custom', name: 'nowhere', target: '' }" : `{ transport: 'smtp', host: '127.0.0.1', port: ${sinkPort} }`}));
     ${sinkPort === undefined ? "tap('deliver', (_delivery, signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve({ outcomes: [] }))));" : ''}
   },
@@ -45,7 +50,7 @@ export { bench };
 export async function startScaleServer(options: ScaleServerOptions): Promise<ScaleServer> {
   const directory = await mkdtemp(join(options.directory, 'postroad-scale-'));
   await symlink(modules, join(directory, 'node_modules'));
-  await writeFile(join(directory, 'bench.mjs'), plugin(options.sinkPort));
+  await writeFile(join(directory, 'bench.mjs'), plugin(options));
   await writeFile(join(directory, 'postroad.config.json'), JSON.stringify(configOf(options), undefined, 1));
   const child = spawn(process.execPath, [program, 'start', '--json'], {
     cwd: directory,

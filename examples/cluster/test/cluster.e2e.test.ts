@@ -2,6 +2,8 @@
  * The cluster as `node examples/cluster/dist/main.js` starts it, under load, and what may befall it. Clients count only on
  * a 250; in the end everything that was acknowledged must be in the mailbox, whatever happened.
  */
+
+import { systemClock } from '@postroad/core';
 import { ImapFlow } from 'imapflow';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Cluster, clusterMissing, startCluster } from '../dist/cluster.js';
@@ -18,12 +20,18 @@ describe.skipIf(clusterMissing !== undefined)('a cluster under load', () => {
   let cluster: Cluster;
   const acknowledged: string[] = [];
 
-  /** Hands in mail all the time while `trouble` goes on, and until so many came through after it. */
-  async function under(trouble: (load: Load) => Promise<void>): Promise<{ readonly putOff: number }> {
+  /** Hands in mail all the time while `trouble` goes on, and until so many came through after it; says how long that took. */
+  async function under(
+    what: string,
+    trouble: (load: Load) => Promise<void>,
+  ): Promise<{ readonly putOff: number }> {
     const load = startLoad(cluster.smtpPort, cluster.account.login, 2, `${acknowledged.length}-`);
     await load.more(2);
+    const beganMs = systemClock.monotonic();
     await trouble(load);
     await load.more(4);
+    // For the table in docs/scaling.md.
+    console.log(`${what}: mail is taken again ${tenths(beganMs)} s after it began`);
     const result = await load.end();
     acknowledged.push(...result.acknowledged);
     // Trouble of ours is never a client's fault.
@@ -68,23 +76,30 @@ describe.skipIf(clusterMissing !== undefined)('a cluster under load', () => {
   });
   afterAll(() => cluster?.stop());
 
+  /** Waits until everything that was acknowledged is filed, and says how long it took. */
+  async function whenFiled(what: string): Promise<void> {
+    const beganMs = systemClock.monotonic();
+    await expect.poll(missing, { timeout: 120_000 }).toEqual([]);
+    console.log(`${what}: everything is filed ${tenths(beganMs)} s later`);
+  }
+
   it('takes mail with all nodes, which see the client behind the balancer', async () => {
-    await under(async (load) => load.more(6));
+    await under('no trouble', async (load) => load.more(6));
     await expect.poll(missing, { timeout: 120_000 }).toEqual([]);
     const all = await subjects(1);
     expect(new Set(all).size).toBe(all.length);
   });
 
   it('is upgraded node by node, and nothing is lost', async () => {
-    await under(() => cluster.upgrade());
-    await expect.poll(missing, { timeout: 120_000 }).toEqual([]);
+    await under('an upgrade of all nodes', () => cluster.upgrade());
+    await whenFiled('an upgrade of all nodes');
   });
 
   it.skipIf(!isWhole)(
     'loses a node, one stands still beyond its lease, and Redis is gone: mail goes on',
     async () => {
       const [first, second] = cluster.nodes;
-      await under(async (load) => {
+      await under('a node killed, one standing still, Redis gone', async (load) => {
         await first?.kill();
         second?.pause(true);
         await cluster.engines.redis.kill();
@@ -93,7 +108,7 @@ describe.skipIf(clusterMissing !== undefined)('a cluster under load', () => {
         await first?.start();
         await cluster.engines.redis.start();
       });
-      await expect.poll(missing, { timeout: 120_000 }).toEqual([]);
+      await whenFiled('a node killed, one standing still, Redis gone');
     },
   );
 
@@ -112,19 +127,24 @@ describe.skipIf(clusterMissing !== undefined)('a cluster under load', () => {
       cluster.engines.s3.pause(false);
       // One node speaks for the queue that all share.
       await cluster.nodes[0]?.command(['queue', 'retry', '--all']);
-      await expect.poll(missing, { timeout: 120_000 }).toEqual([]);
+      await whenFiled('S3 answers again');
     },
   );
 
   it.skipIf(!isWhole)(
     'fails over to the standby: clients are put off meanwhile, and nothing that was acknowledged is lost',
     async () => {
-      const { putOff } = await under(async () => {
+      const { putOff } = await under('the primary killed, the standby promoted', async () => {
         await cluster.engines.primary.kill();
         await cluster.engines.promote();
       });
       expect(putOff).toBeGreaterThan(0);
-      await expect.poll(missing, { timeout: 120_000 }).toEqual([]);
+      await whenFiled('the primary killed, the standby promoted');
     },
   );
 });
+
+/** Seconds since then. */
+function tenths(beganMs: number): string {
+  return ((systemClock.monotonic() - beganMs) / 1_000).toFixed(1);
+}
