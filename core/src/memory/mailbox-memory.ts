@@ -1,6 +1,6 @@
 /** One mailbox of `store-memory`. */
 import { EntryIndex } from '../mailbox/entry-index.js';
-import type { Mailbox, MailboxChanges, MailboxEntry, SpecialUse } from '../services/mailbox-store.js';
+import type { Copied, Mailbox, MailboxChanges, MailboxEntry, SpecialUse } from '../services/mailbox-store.js';
 
 /** What a mailbox is made of. */
 export interface MailboxMemoryOptions {
@@ -121,4 +121,19 @@ export class MailboxMemory {
     this.sizeBytes += by * entry.sizeBytes;
     if (!entry.flags.includes('\\Seen')) this.#unseen += by;
   }
+}
+
+/** Copies of entries in another mailbox, with new UIDs; the messages are not counted here. */
+export function copyEntries(
+  source: MailboxMemory,
+  found: readonly MailboxEntry[],
+  target: MailboxMemory,
+  savedAtMs: number,
+): Copied {
+  const uids = found.map((entry) => entry.uid);
+  const targetUids = target.append(source.index.pick(uids).map((entry) => ({ ...entry, savedAtMs })));
+  return {
+    uidValidity: target.uidValidity,
+    pairs: uids.map((uid, index) => [uid, targetUids[index] as number] as const),
+  };
 }

@@ -18,7 +18,8 @@ import {
 } from '../services/mailbox-store.js';
 import { AccountMemory } from './account-memory.js';
 import { AnnotationsMemory } from './annotations-memory.js';
-import type { MailboxMemory } from './mailbox-memory.js';
+import { fileAllMemory } from './file-all-memory.js';
+import { copyEntries, type MailboxMemory } from './mailbox-memory.js';
 import { type KeptMessage, MessagesMemory } from './messages-memory.js';
 import { SharesMemory } from './shares-memory.js';
 import { sideOperations } from './side-operations.js';
@@ -50,7 +51,14 @@ class StoreMemory implements MailboxStore {
     const mailbox = (id: string) => this.#require(id);
     const account = (id: string) => this.#account(id);
     const tell = (notice: ChangeNotice) => this.#notices.tell(notice);
-    return sideOperations(this.#annotations, this.#shares, mailbox, account, tell);
+    return {
+      ...sideOperations(this.#annotations, this.#shares, mailbox, account, tell),
+      fileAll: fileAllMemory({
+        account,
+        mailbox: (id) => this.#mailboxes.get(id),
+        file: (message, parsed, filing) => this.#fileParsed(message, parsed, [filing])[0] as Filed,
+      }),
+    };
   }
 
   async mailboxes(accountId: string) {
@@ -115,7 +123,10 @@ class StoreMemory implements MailboxStore {
 
   async file(message: NewMessage, filings: readonly Filing[]) {
     for (const { mailbox } of filings) if ('name' in mailbox) requireMailboxName(mailbox.name);
-    const parsed = await parseStructure(message.prefix, message.body);
+    return this.#fileParsed(message, await parseStructure(message.prefix, message.body), filings);
+  }
+
+  #fileParsed(message: NewMessage, parsed: ParsedMessage, filings: readonly Filing[]): Filed[] {
     const kept = this.#messages.make(this.#nextId('M'), message, parsed);
     const filed = filings.map((filing) => this.#fileOne(kept, parsed, message.internalDateMs, filing));
     this.#messages.add(kept);
@@ -152,11 +163,7 @@ class StoreMemory implements MailboxStore {
     if (!this.#account(source.accountId).hasRoomFor(sizeBytes)) {
       throw new MailError('E_QUOTA', 'the account has no room for the copies');
     }
-    const copied = this.#append(
-      source,
-      found.map((entry) => entry.uid),
-      target,
-    );
+    const copied = copyEntries(source, found, target, this.#options.nowMs());
     for (const entry of found) this.#messages.hold(entry.messageId);
     if (found.length > 0) this.#tell(targetMailboxId);
     return copied;
@@ -271,26 +278,13 @@ class StoreMemory implements MailboxStore {
 
   #moveEntries(source: MailboxMemory, uids: readonly number[], target: MailboxMemory): Copied {
     const found = source.index.pick(sortedUids(uids));
-    const copied = this.#append(
-      source,
-      found.map((entry) => entry.uid),
-      target,
-    );
+    const copied = copyEntries(source, found, target, this.#options.nowMs());
     source.remove(found);
     if (found.length > 0) {
       this.#tell(source.id);
       if (target !== source) this.#tell(target.id);
     }
     return copied;
-  }
-
-  #append(source: MailboxMemory, uids: readonly number[], target: MailboxMemory): Copied {
-    const savedAtMs = this.#options.nowMs();
-    const targetUids = target.append(source.index.pick(uids).map((entry) => ({ ...entry, savedAtMs })));
-    return {
-      uidValidity: target.uidValidity,
-      pairs: uids.map((uid, index) => [uid, targetUids[index] as number] as const),
-    };
   }
 
   #tell(mailboxId: string): void {
