@@ -1,15 +1,21 @@
 /** The default logger: JSON lines on standard error. The one importer of pino. */
-import { type DestinationStream, destination, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino';
+import { destination, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino';
 import { isMailError } from '../errors.js';
+import { gatherLines, type LogLines } from './log-lines.js';
 import type { LogFields, Logger } from './logger.js';
 
 /** How much to log. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-/** A logger that writes one JSON object a line, to standard error unless told otherwise. */
-export function createLogger(level: LogLevel = 'info', write?: (line: string) => void): Logger {
-  const target: DestinationStream =
-    write === undefined ? destination({ dest: 2, sync: true }) : { write: (line) => write(line) };
+/**
+ * A logger that writes one JSON object a line, to standard error unless told otherwise. There, lines of debug and info wait
+ * for the end of the turn; a function gets each line as it comes.
+ */
+export function createLogger(
+  level: LogLevel = 'info',
+  to: LogLines | ((line: string) => void) = standardError(),
+): Logger {
+  const lines: LogLines = typeof to === 'function' ? { write: to, flush: () => {} } : to;
   const options = {
     level,
     base: null,
@@ -18,16 +24,32 @@ export function createLogger(level: LogLevel = 'info', write?: (line: string) =>
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { error: describeError },
   };
-  return wrap(pino(options, target));
+  return wrap(pino(options, lines), lines);
 }
 
-function wrap(inner: PinoLogger): Logger {
+let standard: LogLines | undefined;
+
+/** One for the process: standard error is one, and so its lines keep their order. */
+function standardError(): LogLines {
+  if (standard !== undefined) return standard;
+  const target = destination({ dest: 2, sync: true });
+  standard = gatherLines((lines) => void target.write(lines));
+  return standard;
+}
+
+function wrap(inner: PinoLogger, lines: LogLines): Logger {
   return {
     debug: (event, fields) => inner.debug(fields ?? {}, event),
     info: (event, fields) => inner.info(fields ?? {}, event),
-    warn: (event, fields) => inner.warn(fields ?? {}, event),
-    error: (event, fields) => inner.error(fields ?? {}, event),
-    child: (fields: LogFields) => wrap(inner.child(fields)),
+    warn(event, fields) {
+      inner.warn(fields ?? {}, event);
+      lines.flush();
+    },
+    error(event, fields) {
+      inner.error(fields ?? {}, event);
+      lines.flush();
+    },
+    child: (fields: LogFields) => wrap(inner.child(fields), lines),
   };
 }
 

@@ -1,10 +1,16 @@
 /** One question to one rspamd: the message streamed as the body of a POST, its answer, and a rewritten content. */
-import { type IncomingMessage, request as plainRequest, type RequestOptions } from 'node:http';
+import {
+  type ClientRequest,
+  type IncomingMessage,
+  request as plainRequest,
+  type RequestOptions,
+} from 'node:http';
 import { request as secureRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Body, lookUpWith, MailError, type Resolver, type Spool } from '@postroad/core';
 import { type RspamdAnswer, readAnswer } from './answer.js';
+import type { Connections } from './connections.js';
 
 /** What is asked. */
 export interface Question {
@@ -14,6 +20,8 @@ export interface Question {
   readonly resolver: Resolver;
   readonly spool: Spool;
   readonly rewrittenOctetsMax: number;
+  /** Those that are kept for the next question. */
+  readonly connections: Connections;
   readonly signal: AbortSignal;
 }
 
@@ -28,27 +36,50 @@ const answerOctetsMax = 4_194_304;
 
 /** Asks; rejects with `E_PEER` when there is no whole answer. */
 export async function askRspamd(question: Question): Promise<Judgement> {
+  const first = openRequest(question, question.connections.of(question.server));
+  let isAnswered = false;
+  first.once('response', () => {
+    isAnswered = true;
+  });
+  try {
+    return await exchange(first, question);
+  } catch (error) {
+    // A connection that waited may be gone by the time it is used: that says nothing of the server.
+    const isStale = first.reusedSocket && !isAnswered && !question.signal.aborted;
+    if (!isStale) throw error;
+    return await exchange(openRequest(question, false), question);
+  }
+}
+
+async function exchange(request: ClientRequest, question: Question): Promise<Judgement> {
   const { body, signal } = question;
-  const request = openRequest(question);
   const responded = new Promise<IncomingMessage>((resolve, reject) => {
     request.on('response', resolve);
     request.on('error', (cause) => reject(new MailError('E_PEER', 'rspamd was not reached', { cause })));
   });
-  // It may answer before it has read everything: then its answer counts, not the broken stream.
-  const sent = pipeline(Readable.from(body.open(), { objectMode: false }), request).catch(() => undefined);
+  // What is in memory goes out as it is. rspamd may answer before it has read everything: then its answer counts, not the
+  // broken stream.
+  const sent =
+    body.inline === undefined
+      ? pipeline(Readable.from(body.open(), { objectMode: false }), request).catch(() => undefined)
+      : void request.end(body.inline);
   try {
     return await readResponse(await responded, question);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     throw error;
   } finally {
+    // One that is answered whole is over already, and its connection may serve the next.
     request.destroy();
     await sent;
   }
 }
 
-function openRequest({ server, fields, resolver, signal }: Question) {
-  const options: RequestOptions = { method: 'POST', headers: fields, signal, agent: false };
+function openRequest(
+  { server, fields, resolver, signal }: Question,
+  agent: RequestOptions['agent'],
+): ClientRequest {
+  const options: RequestOptions = { method: 'POST', headers: fields, signal, agent };
   if (server.startsWith('unix:')) {
     const socketPath = server.slice('unix:'.length);
     return plainRequest({ ...options, socketPath, path: '/checkv2', host: 'localhost' });

@@ -19,6 +19,7 @@ import {
 import type { RspamdAnswer } from './answer.js';
 import { askRspamd, type Judgement } from './ask-rspamd.js';
 import { type CheckRspamdConfig, config } from './config.js';
+import { createConnections } from './connections.js';
 import { findingsOf, headerEdits, markOf, refusalOf } from './judge.js';
 import { requestFields } from './request-fields.js';
 
@@ -30,8 +31,9 @@ export const checkRspamd = definePlugin({
   description: 'Lets rspamd judge and change messages.',
   config,
   needs: { clock: Clock, resolver: Resolver, spool: Spool },
-  setup({ config, services, hostname, log, tap }) {
+  setup({ config, services, hostname, log, tap, defer: atEnd }) {
     const { clock, resolver, spool } = services;
+    const connections = createConnections(atEnd);
     const judgements = new WeakMap<Message, Judgement>();
     const failOver = createFailOver({
       servers: config.servers,
@@ -56,6 +58,7 @@ export const checkRspamd = definePlugin({
             resolver,
             spool,
             rewrittenOctetsMax,
+            connections,
             signal: until,
           }),
         signal,
