@@ -30,6 +30,8 @@ export class DayFiles {
   readonly #pending = new Map<string, { row: ReportRow; count: number; day: string }>();
   #flushing: Promise<void> = Promise.resolve();
   readonly #known = new Map<string, Set<string>>();
+  /** Files whose last line is whole as far as this process knows. */
+  readonly #whole = new Set<string>();
 
   constructor(directory: string, rowsMax: number) {
     this.#directory = directory;
@@ -68,9 +70,19 @@ export class DayFiles {
     if (days.size === 0) return;
     await mkdir(this.#directory, { recursive: true });
     for (const [day, lines] of days) {
+      await this.#mend(day);
       await appendFile(this.#file(day), lines, { mode: 0o600, flush: true });
       for (const [key, one] of taken) if (one.day === day) this.#settle(key, one.count);
     }
+  }
+
+  /** What a process left that died while it wrote is made a line of its own, so that it spoils no other one. */
+  async #mend(day: string): Promise<void> {
+    if (this.#whole.has(day)) return;
+    const isWhole = await endsWithLine(this.#file(day));
+    if (!isWhole) await appendFile(this.#file(day), '\n', { mode: 0o600 });
+    this.#whole.clear();
+    this.#whole.add(day);
   }
 
   /** The written ones go; what came meanwhile stays. */
@@ -148,6 +160,22 @@ export class DayFiles {
 
   #file(day: string): string {
     return join(this.#directory, `${day}.jsonl`);
+  }
+}
+
+async function endsWithLine(file: string): Promise<boolean> {
+  try {
+    const handle = await open(file);
+    try {
+      const { size } = await handle.stat();
+      const { buffer } = await handle.read({ buffer: Buffer.alloc(1), position: Math.max(size - 1, 0) });
+      return size === 0 || buffer.toString('latin1') === '\n';
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true;
+    throw error;
   }
 }
 

@@ -11,6 +11,7 @@ import {
   Resolver,
   Submission,
   type Transaction,
+  Worker,
 } from '@postroad/core';
 import { dmarcCommands } from './commands.js';
 import { DayFiles } from './day-files.js';
@@ -24,7 +25,7 @@ export const observeDmarc = definePlugin({
   name: 'observe-dmarc',
   description: 'Sends DMARC aggregate reports once a day, and reads those of others.',
   config,
-  needs: { clock: Clock, random: Random, resolver: Resolver, submission: Submission },
+  needs: { clock: Clock, random: Random, resolver: Resolver, submission: Submission, worker: Worker },
   commands: dmarcCommands,
   setup({ config, services, hostname, log, tap, onStart, defer }) {
     const { clock } = services;
@@ -58,6 +59,8 @@ export const observeDmarc = definePlugin({
       loops.push(
         every(config.checkMs, 'sending DMARC reports', async () => {
           await files.flush();
+          // All workers gather in the same files; one of them sends.
+          if (services.worker.index > 0) return;
           if (config.sends)
             await sendReports({ config, hostname, files, ...services, log }, jitterMs, stop.signal);
           await files.forget(clock.now() - config.keepMs);

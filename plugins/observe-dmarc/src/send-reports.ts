@@ -1,4 +1,8 @@
-/** Sending the reports of days that have ended. What was sent is noted at once: a crash sends nothing twice. */
+/**
+ * Sending the reports of days that have ended. What was sent is noted at once. After a crash in between a report is sent
+ * again with the same identifier, by which its reader knows it (RFC 7489 section 7.2.1.1).
+ */
+import { createHash } from 'node:crypto';
 import {
   type Clock,
   isMailError,
@@ -35,7 +39,8 @@ export async function sendReports(
 ): Promise<void> {
   const { files, clock, log } = options;
   for (const day of await files.days()) {
-    if (clock.now() < dayEnd(day) + jitterMs) continue;
+    // Other workers write down the last rows of a day a moment after it.
+    if (clock.now() < dayEnd(day) + jitterMs + 2 * options.config.flushMs) continue;
     const isComplete = await sendDay(options, day, signal);
     if (isComplete || clock.now() > dayEnd(day) + 7 * 86_400_000) await files.finish(day);
     else log.info('some DMARC reports must be tried again', { day });
@@ -59,7 +64,7 @@ async function sendDay(
       const facts: ReportFacts = {
         organization: options.config.organization ?? options.hostname,
         address: options.config.address,
-        id: `${day.replaceAll('-', '')}.${options.random.id()}`,
+        id: `${day.replaceAll('-', '')}.${digest(options.hostname, domain, destination.address)}`,
         beginMs: dayBegin(day),
         endMs: dayEnd(day),
         policy,
@@ -69,6 +74,11 @@ async function sendDay(
     }
   }
   return isComplete;
+}
+
+/** The same for the same report, whenever it is made. */
+function digest(...parts: readonly string[]): string {
+  return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 24);
 }
 
 function byDomain(rows: readonly CountedRow[]): ReadonlyMap<string, readonly CountedRow[]> {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -14,6 +14,7 @@ import {
   type Resolver,
   readBody,
   reject,
+  Worker,
 } from '@postroad/core';
 import { createVirtualClock, startTestMta } from '@postroad/core/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -225,4 +226,47 @@ test('sends the reports of a day that has ended to those who want them, once, an
     },
   });
   expect(rows).toMatchObject([{ domain: 'example.org', source: '127.0.0.1', messages: 2, rejected: 2 }]);
+});
+
+test('of several workers one sends the reports, and a report that is made again has the same identifier', async () => {
+  const day = '2026-03-01';
+  const files = new DayFiles(join(directory, 'gathered'), 10);
+  files.add(
+    { ...row, policy: { domain: 'example.org', tags: { rua: 'mailto:d@example.org' } } },
+    Date.parse(day),
+  );
+  await files.flush();
+  const reportsOf = async (index: number) => {
+    const clock = createVirtualClock(Date.parse('2026-03-02T12:00:00Z'));
+    const ids: string[] = [];
+    const other = definePlugin({
+      name: 'worker-test',
+      provides: [Worker],
+      setup({ tap, provide }) {
+        provide(Worker, { index, count: 2 });
+        tap('recipient', () => accept());
+        tap('enqueued', (message) => {
+          ids.push(message.body.header.get('subject')?.match(/Report-ID: <([^>]+)>/)?.[1] ?? 'none');
+        });
+      },
+    });
+    const options = { directory, address: 'dmarc@mx.test', flushMs: 1_000, checkMs: 60_000, jitterMs: 0 };
+    const server = await startTestMta({ plugins: [observeDmarc(options), other()], clock });
+    for (let minutes = 0; minutes < 3; minutes++) await clock.advance(60_000);
+    if (index === 0) {
+      const isSent = async () => {
+        await clock.advance(60_000);
+        return ids.length;
+      };
+      await expect.poll(isSent, { timeout: 20_000 }).toBe(1);
+    }
+    await server.stop();
+    return ids;
+  };
+  expect(await reportsOf(1)).toEqual([]);
+  const first = await reportsOf(0);
+  // As after a crash between the report and the note of it.
+  await rm(join(directory, 'gathered', `${day}.jsonl.sent`));
+  await rename(join(directory, 'gathered', `${day}.jsonl.done`), join(directory, 'gathered', `${day}.jsonl`));
+  expect(await reportsOf(0)).toEqual(first);
 });
