@@ -59,8 +59,14 @@ export interface DnsServer {
 
 const rcodes = { servfail: 2, nxdomain: 3, refused: 5 } as const;
 
+/** Where it listens, for programs that know port 53 only; a free port of 127.0.0.1 by default. */
+export interface DnsPlace {
+  readonly host?: string;
+  readonly port?: number;
+}
+
 /** Starts it on a free port. */
-export async function startDnsServer(zones: DnsZones = {}): Promise<DnsServer> {
+export async function startDnsServer(zones: DnsZones = {}, place: DnsPlace = {}): Promise<DnsServer> {
   const entries = new Map(Object.entries(zones).map(([name, entry]) => [name.toLowerCase(), entry]));
   const questions: string[] = [];
   const sockets = new Set<Socket>();
@@ -71,13 +77,13 @@ export async function startDnsServer(zones: DnsZones = {}): Promise<DnsServer> {
     return answer(entries, question, isTcp);
   };
   const server = createServer((socket) => serveTcp(socket, sockets, respond));
-  const { udp, port } = await listenOnBoth(server);
+  const { udp, port } = await listenOnBoth(server, place);
   udp.on('message', (bytes, from) => {
     const response = respond(bytes, false);
     if (Buffer.isBuffer(response)) udp.send(response, from.port, from.address);
   });
   return {
-    address: `127.0.0.1:${port}`,
+    address: `${place.host ?? '127.0.0.1'}:${port}`,
     questions,
     set(name, entry) {
       if (entry === undefined) entries.delete(name.toLowerCase());
@@ -94,16 +100,19 @@ export async function startDnsServer(zones: DnsZones = {}): Promise<DnsServer> {
 }
 
 /** The system gives a free TCP port; that its UDP port is free too is likely, not certain. */
-async function listenOnBoth(server: Server): Promise<{ udp: DatagramSocket; port: number }> {
+async function listenOnBoth(
+  server: Server,
+  { host = '127.0.0.1', port: wanted = 0 }: DnsPlace,
+): Promise<{ udp: DatagramSocket; port: number }> {
   for (let attempt = 0; ; attempt++) {
     await new Promise<void>((resolve, reject) => {
-      server.once('error', reject).listen(0, '127.0.0.1', () => resolve());
+      server.once('error', reject).listen(wanted, host, () => resolve());
     });
     const { port } = server.address() as { port: number };
     const udp = createSocket('udp4');
     try {
       await new Promise<void>((resolve, reject) => {
-        udp.once('error', reject).bind(port, '127.0.0.1', () => resolve());
+        udp.once('error', reject).bind(port, host, () => resolve());
       });
       return { udp, port };
     } catch (error) {
