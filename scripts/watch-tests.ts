@@ -3,30 +3,39 @@
 import { readFileSync } from 'node:fs';
 import type { Reporter, TestModule } from 'vitest/node';
 
-/** Longer than any single test takes on a slow machine. */
-const standstillMs = 5 * 60_000;
+/** Longer than the limit of any test: what has one is ended by Vitest and told by it. */
+const standstillMs = 6 * 60_000;
+/** A file may also wait for the limit of one test after the other: longer than any takes on a slow machine. */
+const fileMsMax = 12 * 60_000;
 const lookEveryMs = 5_000;
 /** The exit status of such a run, by which others tell it from failed tests: EX_TEMPFAIL of sysexits.h. */
 const standstillStatus = 75;
 
 interface Progress {
   readonly tests: Set<string>;
+  readonly beganAtMs: number;
   movedAtMs: number;
 }
 
-/** A reporter for Vitest that speaks only when a file has not moved for `limitMs`; `end` is what it does then. */
+/** A reporter for Vitest that speaks only when a file has not moved for `limitMs` or goes on for ever; `end` is what it does then. */
 export function watchTests(limitMs = standstillMs, end: (told: string) => void = endRun): Reporter {
   const running = new Map<string, Progress>();
   let timer: NodeJS.Timeout | undefined;
   const move = (module: TestModule, change?: (tests: Set<string>) => void): void => {
-    const progress = running.get(module.relativeModuleId) ?? { tests: new Set(), movedAtMs: 0 };
+    const progress = running.get(module.relativeModuleId) ?? {
+      tests: new Set(),
+      beganAtMs: performance.now(),
+      movedAtMs: 0,
+    };
     running.set(module.relativeModuleId, progress);
     progress.movedAtMs = performance.now();
     change?.(progress.tests);
   };
   const look = (): void => {
-    const lastMs = performance.now() - limitMs;
-    const still = [...running].filter(([, { movedAtMs }]) => movedAtMs < lastMs);
+    const nowMs = performance.now();
+    const still = [...running].filter(
+      ([, { beganAtMs, movedAtMs }]) => nowMs - movedAtMs > limitMs || nowMs - beganAtMs > fileMsMax,
+    );
     if (still.length === 0) return;
     clearInterval(timer);
     end(tell(still, limitMs));
@@ -49,7 +58,7 @@ export function watchTests(limitMs = standstillMs, end: (told: string) => void =
 }
 
 function tell(still: readonly (readonly [string, Progress])[], limitMs: number): string {
-  const lines = [`✗ test: stands still for ${Math.round(limitMs / 1000)} s:`];
+  const lines = [`✗ test: stands still for ${Math.round(limitMs / 1000)} s, or goes on for far too long:`];
   for (const [module, { tests }] of still) {
     lines.push(
       `  ${module}${tests.size === 0 ? ', in a test that it could not tell any more, or in none' : ''}`,

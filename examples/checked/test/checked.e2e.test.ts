@@ -19,7 +19,7 @@ import { type Program, startProgram } from '../../testing/start-program.js';
 import { messageOf, senderAddress, zones } from './senders.js';
 
 // Processes start in their own time, on a busy machine more so.
-vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const postroad = fileURLToPath(new URL('../../../core/bin/postroad.js', import.meta.url));
 const example = fileURLToPath(new URL('..', import.meta.url));

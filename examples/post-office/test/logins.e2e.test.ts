@@ -15,7 +15,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { missingPrograms, runTool, titleWith } from '../../testing/run-tool.js';
 
 // Each client is a process, which starts in its own time on a busy machine.
-vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const user = 'alice@example.org';
 const password = 'wonder land';

@@ -8,7 +8,7 @@ import { vi } from 'vitest';
 import { type Program, startProgram } from '../../testing/start-program.js';
 
 // A process starts in its own time, on a busy machine more so.
-vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 /** What is spoken on the ports. */

@@ -13,7 +13,7 @@ import { openSmtp } from '../../testing/smtp-client.js';
 import { type Program, startProgram } from '../../testing/start-program.js';
 
 // A process starts in its own time, on a busy machine more so.
-vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const use = (name: string, what: string): string => `${root}plugins/${name}/dist/index.js#${what}`;
