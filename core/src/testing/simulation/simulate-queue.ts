@@ -122,7 +122,7 @@ async function createWorld(options: SimulationOptions): Promise<World> {
   }
   const ratePerMinute = random.number() < 0.5 ? between(2, 12) : undefined;
   const limits = {
-    deliveriesMax: between(8, 40),
+    deliveriesMax: between(2, 40),
     deliveriesPerSiteMax: between(1, 8),
     ...(ratePerMinute === undefined ? {} : { ratePerMinute }),
   };
