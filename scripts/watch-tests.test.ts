@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import type { TestCase, TestModule } from 'vitest/node';
+import { watchTests } from './watch-tests.js';
 
 /** A whole Vitest starts, which is slow on a busy machine. */
 const limits = { timeout: 90_000 };
@@ -37,4 +39,19 @@ it('says nothing of one that moves', limits, async () => {
   const { status, stderr } = await runFile("import { it } from 'vitest';\nit('is quick', () => {});");
   expect(stderr).not.toContain('stands still');
   expect(status).toBe(0);
+});
+
+it('does not mind what is told of a test after the end of its file', async () => {
+  const told: string[] = [];
+  const reporter = watchTests(20, (text) => told.push(text));
+  const module = { relativeModuleId: 'one.test.ts' } as TestModule;
+  await reporter.onTestRunStart?.([]);
+  await reporter.onTestModuleQueued?.(module);
+  await reporter.onTestModuleEnd?.(module);
+  await reporter.onTestCaseResult?.({ module, fullName: 'late' } as TestCase);
+  const other = { relativeModuleId: 'two.test.ts' } as TestModule;
+  await reporter.onTestModuleQueued?.(other);
+  await expect.poll(() => told).toHaveLength(1);
+  expect(told[0]).toContain('two.test.ts');
+  expect(told[0]).not.toContain('one.test.ts');
 });

@@ -20,8 +20,11 @@ interface Progress {
 /** A reporter for Vitest that speaks only when a file has not moved for `limitMs` or goes on for ever; `end` is what it does then. */
 export function watchTests(limitMs = standstillMs, end: (told: string) => void = endRun): Reporter {
   const running = new Map<string, Progress>();
+  // What is told of a test may come after the end of its file.
+  const ended = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
   const move = (module: TestModule, change?: (tests: Set<string>) => void): void => {
+    if (ended.has(module.relativeModuleId)) return;
     const progress = running.get(module.relativeModuleId) ?? {
       tests: new Set(),
       beganAtMs: performance.now(),
@@ -50,6 +53,7 @@ export function watchTests(limitMs = standstillMs, end: (told: string) => void =
     onTestCaseResult: (test) => move(test.module, (tests) => tests.delete(test.fullName)),
     onTestModuleEnd(module) {
       running.delete(module.relativeModuleId);
+      ended.add(module.relativeModuleId);
     },
     onTestRunEnd() {
       clearInterval(timer);
