@@ -5,6 +5,7 @@
 import { setMaxListeners } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { MailError, messageOf } from '../errors.js';
+import { createAcceptFailures } from './accept-failures.js';
 import type { Listeners, ListenOptions, OpenListener } from './listeners.js';
 import { type ServeServices, serveSocket } from './serve-socket.js';
 
@@ -147,8 +148,10 @@ async function claim(ports: Map<string, Port>, wanted: Claim, isFull: () => bool
     if (isFull()) turnAway(opened.current, socket);
     else accept(opened.current, socket);
   });
-  await listenOn(server, wanted.options, (error) =>
-    wanted.owner.services.log.error('accepting failed', { listener: name, error }),
+  await listenOn(
+    server,
+    wanted.options,
+    createAcceptFailures(name, () => opened.current.owner.services),
   );
   ports.set(key, opened);
   return opened;

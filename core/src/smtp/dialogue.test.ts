@@ -24,8 +24,15 @@ describe('a whole transaction', () => {
       S: 250-mx.example.org
       S: 250-PIPELINING
       S: 250-SIZE 52428800
-      S: ...
-      S: 250 ...
+      S: 250-8BITMIME
+      S: 250-SMTPUTF8
+      S: 250-ENHANCEDSTATUSCODES
+      S: 250-DSN
+      S: 250-CHUNKING
+      S: 250-BINARYMIME
+      S: 250-DELIVERBY
+      S: 250-MT-PRIORITY
+      S: 250 LIMITS MAILMAX=10000 RCPTMAX=1000
       C: MAIL FROM:<alice@example.com> SIZE=100 BODY=8BITMIME RET=HDRS ENVID=a+2Bb
       S: 250 2.0.0 ok
       C: RCPT TO:<bob@example.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;bob@example.org
