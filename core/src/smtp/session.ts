@@ -211,6 +211,8 @@ export class ReceivingSession extends BaseConnection implements Conversation, Ch
   }
 
   #listen(socket: Socket): void {
+    // Who says that nothing more comes still reads the replies to what came before: Exim ends so behind QUIT.
+    socket.allowHalfOpen = true;
     socket.on('end', this.#onEnd);
     socket.on('error', () => this.destroy());
     socket.on('close', () => this.#leave());

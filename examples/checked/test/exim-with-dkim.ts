@@ -1,5 +1,5 @@
 /**
- * An Exim that verifies what it takes by its own code: a third make beside opendkim's and ours.
+ * An Exim that verifies what it takes and signs what it sends on, by its own code: a third make beside opendkim's and ours.
  * It is only unpacked (see `.ci/run`) and runs in a mount namespace, where it has a configuration and a DNS of its own.
  */
 import { execFileSync } from 'node:child_process';
@@ -34,6 +34,10 @@ if (eximMissing !== undefined) console.warn(eximMissing);
 export interface EximOptions {
   /** An address of loopback with a DNS server on port 53. */
   readonly dnsAddress: string;
+  /** The keys with which it signs for example.net, in PEM, by selector. */
+  readonly keys: Readonly<Record<string, string>>;
+  /** Where mail for example.org goes. */
+  readonly onwardPort: number;
 }
 
 /** The running server; it files mail for example.net. */
@@ -53,8 +57,12 @@ export async function startEximWithDkim(options: EximOptions): Promise<EximWithD
   for (const name of ['spool', 'log']) await chown(at(name), owner, -1);
   await chown(at('mail'), nobody, nobody);
   const port = await freePort();
-  await writeFile(at('etc/exim4.conf'), configuration(directory, port));
+  await writeFile(at('etc/exim4.conf'), configuration(directory, port, options));
   await writeFile(at('resolv.conf'), `nameserver ${options.dnsAddress}\n`);
+  for (const [selector, key] of Object.entries(options.keys)) {
+    await writeFile(at(`etc/${selector}.pem`), key, { mode: 0o600 });
+    await chown(at(`etc/${selector}.pem`), owner, -1);
+  }
   const mounts = `mkdir -p /etc/exim4 && mount --bind ${at('etc')} /etc/exim4 && mount --bind ${at('resolv.conf')} /etc/resolv.conf`;
   const exim = await startProgram({
     command: 'unshare',
@@ -84,7 +92,7 @@ function accepts(port: number): Promise<boolean> {
   });
 }
 
-function configuration(directory: string, port: number): string {
+function configuration(directory: string, port: number, { keys, onwardPort }: EximOptions): string {
   return `primary_hostname = exim.test
 exim_path = ${program}
 spool_directory = ${directory}/spool
@@ -102,7 +110,7 @@ acl_smtp_dkim = acl_dkim
 acl_smtp_data = acl_data
 begin acl
 acl_rcpt:
- accept domains = example.net
+ accept domains = example.net : example.org
  deny message = 550 5.7.1 not here
 acl_dkim:
  warn add_header = X-Verified: $dkim_cur_signer $dkim_algo $dkim_verify_status
@@ -110,10 +118,23 @@ acl_dkim:
 acl_data:
  accept
 begin routers
+onward:
+ driver = manualroute
+ domains = example.org
+ transport = onward
+ route_list = * 127.0.0.1
+ self = send
 box:
  driver = accept
  transport = box
 begin transports
+onward:
+ driver = smtp
+ port = ${onwardPort}
+ dkim_domain = example.net
+ dkim_selector = ${Object.keys(keys).join(' : ')}
+ dkim_private_key = /etc/exim4/$dkim_selector.pem
+ dkim_strict = 1
 box:
  driver = appendfile
  directory = ${directory}/mail/box
