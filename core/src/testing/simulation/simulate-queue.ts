@@ -62,7 +62,7 @@ export async function simulateQueue(options: SimulationOptions): Promise<Simulat
   }
   if (world.broken !== undefined) throw world.broken;
   world.ledger.finish(await whatIsLeft(world));
-  if (!world.hasFaults && !world.isRated && world.peers.longestWaitMs > minute) {
+  if (!world.hasFaults && world.isRoomy && world.peers.longestWaitMs > minute) {
     throw new BrokenPromise(`a good peer waited ${world.peers.longestWaitMs} ms for its first try`);
   }
   const { hasFaults, ledger, peers, steps } = world;
@@ -103,7 +103,8 @@ interface World {
   faults: Faults;
   readonly domains: readonly string[];
   readonly hasFaults: boolean;
-  readonly isRated: boolean;
+  /** Nobody waits for a rate or for one of a handful of slots, all of which hanging peers may hold. */
+  readonly isRoomy: boolean;
   broken: unknown;
   scheduler: Scheduler | undefined;
   store: QueueStore | undefined;
@@ -141,7 +142,7 @@ async function createWorld(options: SimulationOptions): Promise<World> {
     faults,
     domains,
     hasFaults,
-    isRated: ratePerMinute !== undefined,
+    isRoomy: ratePerMinute === undefined && limits.deliveriesMax >= 8,
     broken: undefined,
     scheduler: undefined,
     store: undefined,
