@@ -27,8 +27,8 @@ export type TestLevel = 'all' | 'alone' | 'units';
 
 /**
  * The test files that a level leaves out, as globs of `root`. `alone`: those that speak with outside programs, which prove
- * protocols and not Node.js, and the simulations, which are the same run everywhere. `units`: also those that stand outside
- * of the sources, most of which start whole programs.
+ * protocols and not Node.js, the simulations, which are the same run everywhere, and those that kill processes to see what
+ * is on the disk. `units`: also those that stand outside of the sources, most of which start whole programs.
  */
 export function filesLeftOut(root: string, level: TestLevel): string[] {
   if (level === 'all') return [];
@@ -42,5 +42,5 @@ export function filesLeftOut(root: string, level: TestLevel): string[] {
 
 function isLeftOut(file: string, level: TestLevel, text: () => string): boolean {
   if (level === 'units' && !file.includes('/src/')) return true;
-  return /simulat/.test(file) || /\.skipIf\(/.test(text());
+  return /simulat|durability|kill/.test(file) || /\.skipIf\(/.test(text());
 }
