@@ -2,7 +2,14 @@ import { appendFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { type DeliveryReport, definePlugin, readBody, reply, type TlsSessionResult } from '@postroad/core';
+import {
+  type DeliveryReport,
+  definePlugin,
+  readBody,
+  reply,
+  type TlsSessionResult,
+  Worker,
+} from '@postroad/core';
 import { createVirtualClock, startTestMta } from '@postroad/core/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { buildReport } from './build-report.js';
@@ -194,4 +201,41 @@ test('a day that is over is reported by mail to the domains that want it', async
     'total-failure-session-count': 0,
   });
   await expect.poll(async () => await readdir(directory)).toContain('2026-11-28.jsonl.sent');
+});
+
+test('of several workers, which write into the same files, one sends the reports', async () => {
+  const clock = createVirtualClock(Date.UTC(2026, 10, 29, 1));
+  const day = join(directory, '2026-11-28.jsonl');
+  await appendFile(day, `${JSON.stringify({ ...good, count: 1 })}\n`);
+  const asked: string[] = [];
+  const none = async () => [];
+  const txt = async (name: string) => {
+    asked.push(name);
+    return [];
+  };
+  const worker = (index: number) =>
+    definePlugin({
+      name: 'worker-test',
+      provides: [Worker],
+      setup({ provide }) {
+        provide(Worker, { index, count: 2 });
+      },
+    })();
+  const start = (index: number) =>
+    startTestMta({
+      clock,
+      resolver: { mx: none, addresses: none, names: none, txt },
+      plugins: [
+        worker(index),
+        observeTlsrpt({ directory, organization: 'Example', contact: 'tls@example.org' }),
+      ],
+    });
+  await using _second = await start(1);
+  await clock.advance(3_600_000);
+  expect(asked).toEqual([]);
+  expect(await readdir(directory)).toEqual(['2026-11-28.jsonl']);
+  await using _first = await start(0);
+  await clock.advance(1_900_000);
+  await expect.poll(() => readdir(directory)).toEqual(['2026-11-28.jsonl.sent']);
+  expect(asked).toEqual(['_smtp._tls.example.net']);
 });

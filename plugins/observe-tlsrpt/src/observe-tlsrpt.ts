@@ -7,6 +7,7 @@ import {
   Resolver,
   Submission,
   type Timer,
+  Worker,
 } from '@postroad/core';
 import { buildReport, type ReportFacts, reportMessage } from './build-report.js';
 import { type CountedResult, DayLog } from './day-log.js';
@@ -33,7 +34,7 @@ export const observeTlsrpt = definePlugin({
   name: 'observe-tlsrpt',
   description: 'Gathers how TLS to other servers went, and reports it to their domains.',
   config,
-  needs: { clock: Clock, resolver: Resolver, submission: Submission },
+  needs: { clock: Clock, resolver: Resolver, submission: Submission, worker: Worker },
   setup({ config, services, hostname, log, tap, onStart, onDrain, defer }) {
     const days = new DayLog(config);
     const reporter: Reporter = { config, hostname, days, log, ...services };
@@ -56,6 +57,8 @@ export const observeTlsrpt = definePlugin({
     onStart(async () => {
       await days.start();
       every(flushMs, 'results of TLS could not be written', () => days.flush());
+      // All workers write into the same files; one of them sends.
+      if (services.worker.index > 0) return;
       every(reportMs, 'reports of TLS could not be sent', () => reportDue(reporter));
     });
     onDrain(() => days.flush());
@@ -71,7 +74,8 @@ export const observeTlsrpt = definePlugin({
 async function reportDue(reporter: Reporter): Promise<void> {
   const { days, clock } = reporter;
   await days.flush();
-  for (const day of await days.due(clock.now())) {
+  // Other workers write down the last results of a day a moment after it.
+  for (const day of await days.due(clock.now() - 2 * flushMs)) {
     const byDomain = new Map<string, CountedResult[]>();
     for (const result of await days.read(day)) {
       byDomain.set(result.domain, [...(byDomain.get(result.domain) ?? []), result]);
