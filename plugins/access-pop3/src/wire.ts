@@ -63,6 +63,8 @@ export class Wire {
     this.#input = nothing;
     this.#isSkipping = false;
     this.#socket = socket;
+    // Who says that nothing more comes still reads the answers to what came before.
+    socket.allowHalfOpen = true;
     socket.on('data', this.#onData);
     socket.on('drain', this.#onProgress);
     socket.on('end', this.#onEnd);

@@ -123,6 +123,8 @@ export class Wire {
 
   #attach(source: Readable): void {
     this.#source = source;
+    // Who says that nothing more comes still reads the answers to what came before.
+    this.#socket.allowHalfOpen = true;
     source.on('data', this.#onData);
     source.on('end', this.#onEnd);
     source.on('close', this.#onEnd);
