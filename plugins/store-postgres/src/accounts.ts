@@ -7,6 +7,7 @@ import { type Connection, createParameters, tableOf } from '@postroad/postgres';
 import type { Ids } from './ids.js';
 import type { AccountRow, MailboxRow } from './rows.js';
 import { parseId } from './rows.js';
+import { takenUp } from './subscriptions.js';
 
 /** Most mailboxes of an account. */
 const mailboxesMax = 10_000;
@@ -86,27 +87,35 @@ export async function renameMailbox(
   const normal = requireMailboxName(name);
   const from = `${mailbox.name}/`;
   if (normal.startsWith(from)) throw new MailError('E_MAILBOX_NAME', 'a mailbox can not move below itself');
-  const names = await namesOf(work.connection, account.id);
-  if (names.has(normal)) throw exists();
+  const others = await namesOf(work.connection, account.id);
+  if (others.has(normal)) throw exists();
   const renamed: (readonly [id: number, name: string])[] = [[mailbox.id, normal]];
-  for (const [old, id] of names) {
+  for (const [old, id] of others) {
     if (!old.startsWith(from)) continue;
     const to = requireMailboxName(`${normal}/${old.slice(from.length)}`);
-    if (names.has(to)) throw exists();
+    if (others.has(to)) throw exists();
     renamed.push([id, to]);
   }
-  await addParents(work, account, normal, new Set(names.keys()));
+  await addParents(work, account, normal, new Set(others.keys()));
   const parameters = createParameters();
   const table = tableOf(parameters, 'n', renamed, [
     ['id', 'bigint', ([id]) => id],
     ['name', 'text', ([, to]) => to],
   ]);
-  await work.connection.run(
-    `UPDATE postroad_store_mailboxes m SET name = n.name FROM ${table} WHERE m.id = n.id`,
+  const names = parameters.add(
+    renamed.map(([, to]) => to),
+    'text[]',
+  );
+  const saved = await work.connection.query<Pick<MailboxRow, 'id' | 'is_subscribed'>>(
+    `${takenUp(parameters.add(account.id, 'text'), `ANY (${names})`)}
+     UPDATE postroad_store_mailboxes m
+     SET name = n.name, is_subscribed = m.is_subscribed OR EXISTS (SELECT FROM taken_up t WHERE t.name = n.name)
+     FROM ${table} WHERE m.id = n.id RETURNING m.id, m.is_subscribed`,
     parameters.values,
   );
   await saveAccounts(work.connection, [account]);
   mailbox.name = normal;
+  mailbox.is_subscribed = saved.some((row) => row.id === mailbox.id && row.is_subscribed);
 }
 
 /** Writes accounts back. */
@@ -196,8 +205,9 @@ async function addMailbox(
   account.last_uid_validity = Math.max(account.last_uid_validity + 1, Math.floor(work.nowMs / 1000));
   const [id] = await work.ids.take(work.connection, 1);
   const [row] = await work.connection.query<MailboxRow>(
-    `INSERT INTO postroad_store_mailboxes (id, account_id, name, uid_validity, special_use, is_subscribed)
-     VALUES ($1, $2, $3, $4, $5, $6) RETURNING *`,
+    `${takenUp('$2', '$3')}
+     INSERT INTO postroad_store_mailboxes (id, account_id, name, uid_validity, special_use, is_subscribed)
+     VALUES ($1, $2, $3, $4, $5, $6 OR EXISTS (SELECT FROM taken_up)) RETURNING *`,
     [id, account.id, name, account.last_uid_validity, options.specialUse, options.isSubscribed],
   );
   return row as MailboxRow;

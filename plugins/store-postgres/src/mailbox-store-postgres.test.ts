@@ -26,6 +26,7 @@ const tables = [
   'threads',
   'annotations',
   'shares',
+  'subscriptions',
 ];
 
 if (postgresMissing !== undefined) console.warn(`SKIPPED: ${postgresMissing}`);

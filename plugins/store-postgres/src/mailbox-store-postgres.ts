@@ -4,23 +4,17 @@ import {
   type Bodies,
   type Changes,
   type Clock,
-  foldedTexts,
   isMailError,
   type Logger,
   type MailboxStore,
   MailError,
   messageOf,
-  type NewMessage,
   normaliseMailboxName,
-  parseStructure,
-  prefixedBody,
-  requireMailboxName,
 } from '@postroad/core';
-import { createGroupCommit, isLost, type Postgres } from '@postroad/postgres';
+import type { Postgres } from '@postroad/postgres';
 import type { Work } from './accounts.js';
 import { annotate, annotationsOf } from './annotations.js';
-import { BodyMissing, prepareBody } from './bodies.js';
-import { type FiledMessage, fileAll, type MessageToFile } from './filing.js';
+import { createFiler, fileTogether } from './filer.js';
 import { createIds } from './ids.js';
 import { mailboxOperations } from './mailbox-operations.js';
 import { messageOperations } from './message-operations.js';
@@ -29,7 +23,7 @@ import { changes, createEntryLists, entriesIn, mailboxById, messages, openMessag
 import { type MailboxRow, mailboxOf } from './rows.js';
 import { textCandidates } from './search.js';
 import { shareOperations } from './shares.js';
-import { gramsOfTexts } from './text-grams.js';
+import { subscriptionOperations } from './subscriptions.js';
 
 /** How to open it. The store closes the database. */
 export interface PostgresStoreOptions {
@@ -77,7 +71,9 @@ export function openPostgresStore(options: PostgresStoreOptions): MailboxStore {
     ...mailboxOperations(engine),
     ...messageOperations(engine),
     ...shareOperations(engine),
+    ...subscriptionOperations(engine),
     file: createFiler(engine),
+    fileAll: (place, given) => fileTogether(engine, place, given),
     mailboxByName: async (accountId, name) => {
       const normal = normaliseMailboxName(name);
       if (normal === undefined) return undefined;
@@ -124,64 +120,6 @@ async function isMadeNow(engine: Engine, accountId: string): Promise<boolean> {
   if (known.length > 0) return false;
   await mailboxOperations(engine).mailboxes(accountId);
   return true;
-}
-
-/** Files messages; those that come at once share a transaction. */
-function createFiler(engine: Engine): MailboxStore['file'] {
-  interface Waiting extends MessageToFile {
-    result: FiledMessage | undefined;
-  }
-  const commit = createGroupCommit<Waiting>(
-    { commitsMax: 2, itemsMax: 128, bytesMax: 8 * 1_048_576 },
-    async (items) => {
-      const results = await engine.run((work) => fileAll(work, items));
-      for (const [at, item] of items.entries()) item.result = results[at];
-      tell(engine, results);
-    },
-    (error) => isMailError(error, 'E_MAILBOX_STORE') && isLost(error.cause),
-  );
-
-  async function fileOnce(one: Omit<MessageToFile, 'body'>, isNeeded: boolean): Promise<FiledMessage> {
-    const body = await guarded(() =>
-      prepareBody(engine, one.message.body, () => engine.uniqueName(), { isNeeded }),
-    );
-    const waiting: Waiting = { ...one, body, result: undefined };
-    await commit(waiting, one.message.body.inline?.length ?? 0);
-    return waiting.result as unknown as FiledMessage;
-  }
-
-  return async (message, filings) => {
-    for (const { mailbox } of filings) if ('name' in mailbox) requireMailboxName(mailbox.name);
-    if (filings.length === 0) return [];
-    const parsed = await parseStructure(message.prefix, message.body);
-    const grams = engine.hasTextIndex ? await gramsOf(message, parsed) : null;
-    const one = { message, parsed, filings, grams, prefix: Buffer.from(message.prefix) };
-    try {
-      return (await fileOnce(one, false)).filed;
-    } catch (error) {
-      if (!isMailError(error) || !(error.cause instanceof BodyMissing)) throw error;
-      return (await fileOnce(one, true)).filed;
-    }
-  };
-}
-
-async function gramsOf(
-  message: NewMessage,
-  parsed: Parameters<typeof foldedTexts>[0],
-): Promise<readonly number[] | null> {
-  // What is kept is prefix and body; offsets of the structure count from the prefix.
-  const prefix = Buffer.from(message.prefix);
-  const whole = prefix.length === 0 ? message.body : prefixedBody(prefix, message.body);
-  return await gramsOfTexts(foldedTexts(parsed, whole));
-}
-
-function tell(engine: Engine, results: readonly FiledMessage[]): void {
-  const told = new Map<string, string>();
-  for (const { lists, accounts } of results) {
-    for (const accountId of lists) engine.notices.tell({ accountId });
-    for (const [mailboxId, accountId] of accounts) told.set(mailboxId, accountId);
-  }
-  for (const [mailboxId, accountId] of told) engine.notices.tell({ accountId, mailboxId });
 }
 
 /** Whatever the database says becomes `E_MAILBOX_STORE`. */

@@ -14,6 +14,7 @@ import { lockAccounts, lockMailboxes, saveAccounts, type Work } from './accounts
 import { letGoBodies } from './bodies.js';
 import { appendTo, entriesOf, insertEntries, reflag, removeFrom, saveMailboxes } from './entries.js';
 import { type AccountRow, type EntryRow, entryOf, type MailboxRow, parseId, spellingOf } from './rows.js';
+import { keepSubscription } from './subscriptions.js';
 
 /** Changes flags; only the mailbox is locked. Keywords that the account does not know yet are learnt before. */
 export async function changeFlags(
@@ -179,6 +180,7 @@ export async function dropMailbox(
   await connection.run('DELETE FROM postroad_store_annotations WHERE mailbox_id = $1', [mailbox.id]);
   await connection.run('DELETE FROM postroad_store_shares WHERE mailbox_id = $1', [mailbox.id]);
   await connection.run('DELETE FROM postroad_store_mailboxes WHERE id = $1', [mailbox.id]);
+  await keepSubscription(connection, mailbox);
   account.used_bytes -= mailbox.size_bytes;
   account.messages -= mailbox.messages;
   await saveAccounts(connection, [account]);

@@ -13,7 +13,7 @@ export interface MailboxRow {
   unseen: number;
   size_bytes: number;
   readonly special_use: string | null;
-  readonly is_subscribed: boolean;
+  is_subscribed: boolean;
   vanished: number;
   forgotten_mod_seq: number;
 }

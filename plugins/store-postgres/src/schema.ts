@@ -120,10 +120,18 @@ CREATE INDEX postroad_store_shared_with ON postroad_store_shares (account_id)`;
 const outside = `ALTER TABLE postroad_store_garbage ADD COLUMN is_doomed boolean NOT NULL DEFAULT false;
 CREATE INDEX postroad_store_blobs ON postroad_store_bodies (blob) WHERE blob IS NOT NULL`;
 
+const subscriptions = `CREATE TABLE postroad_store_subscriptions (
+  account_id text NOT NULL,
+  name text NOT NULL,
+  lost_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (account_id, name)
+)`;
+
 /** All steps so far. */
 export const migrations: readonly Migration[] = [
   { version: 1, name: 'mailbox tables', sql: first },
   { version: 2, name: 'index of texts', sql: grams },
   { version: 3, name: 'shared mailboxes', sql: shares },
   { version: 4, name: 'bodies outside of the database', sql: outside },
+  { version: 5, name: 'subscriptions without a mailbox', sql: subscriptions },
 ];

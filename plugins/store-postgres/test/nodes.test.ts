@@ -131,6 +131,42 @@ describe.skipIf(postgresMissing !== undefined)('nodes that share mailboxes', () 
     expect([await count('parts'), await count('garbage')]).toEqual([0, 0]);
   });
 
+  it('forget a large body with the messages that were not filed together', async () => {
+    const a = node('a');
+    const inline = bodyFromBytes(Buffer.alloc(1_100_000, 'y'));
+    const { sha256, headerBytes, headerSizeBytes, has8bit, sizeBytes, header } = inline;
+    const facts = { sha256, headerBytes, headerSizeBytes, has8bit, sizeBytes, header };
+    const body = { ...inline, ...facts, inline: undefined };
+    const both = [{ message: { prefix: '', body, internalDateMs: 0 }, flags: [] }];
+    await a.setQuota('alice', 1_000_000);
+    const place = { accountId: 'alice', mailbox: { name: 'new' } };
+    expect(await a.fileAll?.(place, both)).toBe('quota');
+    expect(await a.mailboxByName('alice', 'new')).toBeUndefined();
+    expect(await database.query('SELECT 1 FROM postroad_store_bodies')).toEqual([]);
+    expect(await sweepParts(database, 0)).toBe(1);
+    await a.setQuota('alice', undefined);
+    expect(await a.fileAll?.(place, both)).toMatchObject([{ uid: 1 }]);
+  });
+
+  it('keep the latest subscriptions, and go by a mailbox that a node of the version before has made', async () => {
+    const a = node('a');
+    const { id } = await a.createMailbox('alice', 'latest');
+    await a.setSubscribed(id, true);
+    const keep = "INSERT INTO postroad_store_subscriptions (account_id, name, lost_at) SELECT 'alice'";
+    await database.run(
+      `${keep}, 'old' || n, now() - make_interval(secs => n) FROM generate_series(1, 1000) n`,
+    );
+    await a.deleteMailbox(id);
+    const lost = (await a.lostSubscriptions?.('alice')) ?? [];
+    expect([lost.length, lost.includes('latest'), lost.includes('old999')]).toEqual([1_000, true, true]);
+    expect(lost).not.toContain('old1000');
+    const { id: made } = await a.createMailbox('alice', 'made');
+    await database.run(`${keep}, 'made', now()`);
+    expect(await a.lostSubscriptions?.('alice')).not.toContain('made');
+    await a.deleteMailbox(made);
+    expect(await a.lostSubscriptions?.('alice')).not.toContain('made');
+  });
+
   it('leave nothing behind when the server dies, and go on when it is back', async () => {
     const a = node('a');
     await a.file(message('one'), inbox('alice'));
