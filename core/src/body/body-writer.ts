@@ -4,6 +4,7 @@ import type { BodyWriter } from '../services/spool.js';
 import { type Blocks, createBlocks } from './blocks.js';
 import type { Body } from './body.js';
 import { bodyFromBytes } from './inline-body.js';
+import type { Slab } from './slab.js';
 import { SpoolFile } from './spool-file.js';
 
 /** What a writer is made with. */
@@ -13,6 +14,8 @@ export interface BodyWriterOptions {
   readonly inlineOctetsMax: number;
   /** Where memory for writing comes from; its own when absent. */
   readonly blocks?: Blocks;
+  /** Where memory for small bodies comes from; its own when absent. */
+  readonly slab?: Slab;
 }
 
 /** A writer for one body. */
@@ -34,7 +37,7 @@ class SpoolWriter implements BodyWriter {
     this.sizeBytes += chunk.length;
     if (this.#file !== undefined) return this.#file.write(chunk);
     if (this.sizeBytes <= this.#options.inlineOctetsMax) {
-      this.#chunks.push(Buffer.from(chunk));
+      this.#chunks.push(this.#options.slab?.copy(chunk) ?? Buffer.from(chunk));
       return true;
     }
     this.#file = new SpoolFile(this.#options.newFile, this.#options.blocks ?? createBlocks());

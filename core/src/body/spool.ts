@@ -10,6 +10,7 @@ import type { BodyWriter, Spool } from '../services/spool.js';
 import { createBlocks } from './blocks.js';
 import type { Body } from './body.js';
 import { createBodyWriter } from './body-writer.js';
+import { createSlab } from './slab.js';
 
 /** What a spool is made with. */
 export interface SpoolOptions {
@@ -46,7 +47,8 @@ export function createSpool(options: SpoolOptions): OwnedSpool {
   };
   const { inlineOctetsMax } = options;
   const blocks = createBlocks();
-  const writer = (): BodyWriter => createBodyWriter({ newFile, inlineOctetsMax, blocks });
+  const slab = createSlab();
+  const writer = (): BodyWriter => createBodyWriter({ newFile, inlineOctetsMax, blocks, slab });
   return {
     directory: options.directory,
     writer,

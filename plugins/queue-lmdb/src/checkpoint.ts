@@ -1,7 +1,7 @@
 /** Moves what is young to the tables: off the way of those who wait for an answer, a part at a time. */
 import type { Logger } from '@postroad/core';
 import type { CrashPoint } from './journal/journal.js';
-import { type Change, type Tables, table } from './tables/tables.js';
+import { type Change, octetsOf, type Tables, table } from './tables/tables.js';
 import type { Young } from './young/young.js';
 
 /** How far the journal was brought into the tables, as the tables tell. */
@@ -48,7 +48,7 @@ export async function moveLowered(
   let bytes = 0;
   for (const change of young.lowered?.changes() ?? []) {
     part.push(change);
-    bytes += change.value?.length ?? 0;
+    bytes += octetsOf(change);
     if (part.length < partMax && (bytes < bytesMax || partMax === Infinity)) continue;
     await tables.commit(part);
     crashPoint?.('checkpoint-part');

@@ -8,8 +8,8 @@ import type { Change, TableId } from './tables/tables.js';
 
 /** What a step works with. */
 export interface Batch {
-  /** Puts a value; it is seen at once. `isNew` promises that the key is nowhere yet. */
-  put(of: TableId, key: string, value: Buffer, isNew?: boolean): void;
+  /** Puts a value, with the rest of it; it is seen at once. `isNew` promises that the key is nowhere yet. */
+  put(of: TableId, key: string, value: Buffer, isNew?: boolean, rest?: Uint8Array): void;
   /** Removes a key; it is gone at once. */
   remove(of: TableId, key: string): void;
   /** Registers how to take back a change in memory, should the commit fail. */
@@ -113,8 +113,8 @@ class OpenBatch implements Batch {
     this.#commits = commits;
   }
 
-  put(of: TableId, key: string, value: Buffer, isNew = false): void {
-    this.#change({ table: of, key, value }, isNew);
+  put(of: TableId, key: string, value: Buffer, isNew = false, rest?: Uint8Array): void {
+    this.#change({ table: of, key, value, rest }, isNew);
   }
 
   remove(of: TableId, key: string): void {

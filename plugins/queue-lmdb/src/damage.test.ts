@@ -8,6 +8,7 @@ import {
   type Logger,
   MailError,
   newRecipient,
+  type QueuedMessage,
   type QueuedRecipient,
   readBody,
 } from '@postroad/core';
@@ -45,12 +46,22 @@ function largeBody(text: string): Body {
   return new Proxy(body, { get: (of, key) => (key === 'inline' ? undefined : Reflect.get(of, key)) });
 }
 
+/** As version 1 had it: the checksum behind the payload. */
+function oldRecord(message: QueuedMessage): Buffer {
+  const { front, payload } = encodeMessage(message, false);
+  const facts = Buffer.from(front.subarray(0, -4));
+  facts[0] = 1;
+  const crc = Buffer.alloc(4);
+  crc.writeUInt32BE(crc32(facts));
+  return Buffer.concat([facts, payload, crc]);
+}
+
 describe('records', () => {
   it('are refused when any octet of their facts is changed or the end is cut off', () => {
     const { recipients: _recipients, ...message } = sampleMessage('m1', [{ to: 'bob@b.test' }]);
-    const record = encodeMessage(message, false);
-    const bodySizeBytes = message.body.sizeBytes;
-    for (let at = 0; at < record.length - bodySizeBytes - 4; at++) {
+    const { front, payload } = encodeMessage(message, false);
+    const record = Buffer.concat([front, payload]);
+    for (let at = 0; at < front.length; at++) {
       const changed = Buffer.from(record);
       changed[at] = (changed[at] as number) ^ 0x20;
       expect(() => decodeMessage(changed, () => ''), `octet ${at}`).toThrow(MailError);
@@ -118,7 +129,7 @@ it('opens a queue from before there was a journal', async () => {
   const counted = { messages: 1, ready: 1, waiting: 0, leased: 0, held: 0 };
   const tables = await openLmdbTables(directory);
   await tables.commit([
-    { table: table.messages, key: 'm1', value: encodeMessage(message, false) },
+    { table: table.messages, key: 'm1', value: oldRecord(message) },
     { table: table.recipients, key: recipientKey('m1', 0), value: Buffer.concat([json, crc]) },
     { table: table.due, key: dueKey(recipient), value: Buffer.alloc(0) },
     { table: table.facts, key: 'counters', value: Buffer.from(JSON.stringify(counted)) },
@@ -129,6 +140,7 @@ it('opens a queue from before there was a journal', async () => {
   expect(await store.count()).toMatchObject({ messages: 1, byState: { ready: 1 } });
   const [leased] = await store.lease({ nowMs, lease, limit: 10 });
   expect(leased).toMatchObject({ messageId: 'm1', address: { localPart: 'bob' }, attempts: 1 });
+  expect((await store.message('m1'))?.body.inline).toEqual(message.body.inline);
   await store.settle('o', [{ messageId: 'm1', index: 0, to: 'done' }]);
   expect((await store.count()).recipients).toBe(0);
   await store.close();

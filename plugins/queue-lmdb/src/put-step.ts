@@ -8,13 +8,13 @@ import {
 } from '@postroad/core';
 import type { Batch } from './commit-queue.js';
 import { activate, add, park, putLeased, type QueueState } from './queue-state.js';
-import { encodeMessage } from './record-codec.js';
+import { encodeMessage, type MessageRecord } from './record-codec.js';
 import { table } from './tables/tables.js';
 
 /** A message that is ready to be written: its body is durable, its record made. */
 export interface PreparedMessage {
   readonly message: NewQueuedMessage;
-  readonly record: Buffer;
+  readonly record: MessageRecord;
   readonly isBodyInFile: boolean;
   readonly recipients: readonly QueuedRecipient[];
 }
@@ -35,7 +35,7 @@ export function prepareMessage(message: NewQueuedMessage, lease: Lease | undefin
 export function putStep(state: QueueState, batch: Batch, prepared: PreparedMessage): void {
   const { id } = prepared.message;
   refuseKnown(state, id);
-  batch.put(table.messages, id, prepared.record, true);
+  batch.put(table.messages, id, prepared.record.front, true, prepared.record.payload);
   add(state, batch, 'messages', 1);
   const file = prepared.isBodyInFile ? { isBodyInFile: true } : {};
   if (prepared.recipients.some((one) => one.state === 'leased')) activate(state, batch, id, 0);

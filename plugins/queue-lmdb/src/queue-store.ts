@@ -116,7 +116,7 @@ export function createQueueStore(parts: QueueParts): QueueStore {
         if (prepared === undefined) return [];
         await commits.run({
           prepare: (batch) => putStep(state, batch, prepared),
-          sizeBytes: prepared.record.length,
+          sizeBytes: prepared.record.front.length + prepared.record.payload.length,
         });
         return prepared.recipients;
       }),

@@ -5,6 +5,7 @@ import {
   type TableId,
   type TableReader,
   tableCount,
+  wholeValue,
 } from '../src/tables/tables.js';
 
 /** The tables. */
@@ -24,9 +25,10 @@ export function createMemoryTables(): MemoryTables {
     keys: keysOf,
     range: (id, range) => keysOf(id, range).map((key) => ({ key, value: of(id).get(key) as Buffer })),
     apply(changes) {
-      for (const { table, key, value } of changes) {
-        if (value === undefined) of(table).delete(key);
-        else of(table).set(key, value);
+      for (const change of changes) {
+        const value = wholeValue(change);
+        if (value === undefined) of(change.table).delete(change.key);
+        else of(change.table).set(change.key, value);
       }
     },
   };

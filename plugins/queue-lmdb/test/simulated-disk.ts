@@ -78,6 +78,21 @@ export function createSimulatedDisk(random: Random, roomBytes = 1 << 30): Simula
           () => put(file, Buffer.from(bytes), at),
           () => put(file, Buffer.from(bytes.subarray(0, Math.floor(random.number() * bytes.length))), at),
         ),
+      writeDurably: (bytes, at) =>
+        act(
+          user,
+          'write',
+          () => {
+            file.cache = written(file.cache, bytes, at);
+            file.durable = written(file.durable, bytes, at);
+            // What is written of these places later is what is there now.
+            file.unsynced = file.unsynced.map((one) => ({
+              at: one.at,
+              bytes: Buffer.from(file.cache.subarray(one.at, one.at + one.bytes.length)),
+            }));
+          },
+          () => put(file, Buffer.from(bytes.subarray(0, Math.floor(random.number() * bytes.length))), at),
+        ),
       sync: () =>
         act(
           user,

@@ -8,7 +8,7 @@
  * it is put octets of the value (4) and the value. Then nothing up to the end of the block.
  */
 import { crc32 } from 'node:zlib';
-import { type Change, type TableId, table, tableCount } from '../tables/tables.js';
+import { type Change, octetsOf, type TableId, table, tableCount } from '../tables/tables.js';
 
 /** Frames begin at multiples of this. */
 export const blockBytes = 4096;
@@ -102,15 +102,20 @@ function writeHead(buffer: Buffer, head: FrameHead, payloadBytes: number): void 
 /** Returns where the payload ends. */
 function writeChanges(buffer: Buffer, changes: readonly Change[]): number {
   let at = headBytes;
-  for (const { table: of, key, value } of changes) {
+  for (const change of changes) {
+    const { table: of, key, value, rest } = change;
     buffer[at] = value === undefined ? of | removed : of;
     const keyBytes = buffer.write(key, at + 3, encodingOf(of));
     buffer.writeUInt16BE(keyBytes, at + 1);
     at += 3 + keyBytes;
     if (value === undefined) continue;
-    buffer.writeUInt32BE(value.length, at);
-    buffer.set(value, at + 4);
-    at += 4 + value.length;
+    buffer.writeUInt32BE(octetsOf(change), at);
+    at += 4;
+    buffer.set(value, at);
+    at += value.length;
+    if (rest === undefined) continue;
+    buffer.set(rest, at);
+    at += rest.length;
   }
   return at;
 }
@@ -143,7 +148,7 @@ function encodingOf(of: TableId): 'latin1' | 'utf8' {
 
 function payloadBound(changes: readonly Change[]): number {
   let bytes = 0;
-  for (const { key, value } of changes) bytes += 7 + 3 * key.length + (value?.length ?? 0);
+  for (const change of changes) bytes += 7 + 3 * change.key.length + octetsOf(change);
   return bytes;
 }
 

@@ -1,4 +1,5 @@
 /** The files of the journal: a small interface, so that a simulation can put a disk behind it that crashes and tears. */
+import { constants } from 'node:fs';
 import { copyFile, type FileHandle, mkdir, open, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -8,6 +9,8 @@ export interface JournalFile {
   readonly sizeBytes: number;
   /** Writes all octets or rejects; then any part of them may be there. */
   write(bytes: Buffer, position: number): Promise<void>;
+  /** As `write`, and these octets are durable when it resolves: nothing is said of what was written before. */
+  writeDurably(bytes: Buffer, position: number): Promise<void>;
   /** Everything that was written before is durable when it resolves. */
   sync(): Promise<void>;
   /** The whole file. */
@@ -29,6 +32,8 @@ export interface JournalDisk {
 }
 
 const suffix = '.journal';
+/** Each write is one call that returns when its octets are on the disk (POSIX, `open`): a write and a sync would be two. */
+const durableFlags = constants.O_RDWR | constants.O_DSYNC;
 
 /** The files of a directory, which is made when it is missing. */
 export async function openJournalDisk(directory: string): Promise<JournalDisk> {
@@ -36,14 +41,16 @@ export async function openJournalDisk(directory: string): Promise<JournalDisk> {
   return {
     list: async () => (await readdir(directory)).filter((name) => name.endsWith(suffix)).sort(),
     async open(name) {
-      const { handle, isMade } = await openOrMake(join(directory, name));
+      const path = join(directory, name);
+      const { handle, isMade } = await openOrMake(path);
       try {
         if (isMade) await syncDirectory(directory);
+        const { size } = await handle.stat();
+        return fileOf(handle, await open(path, durableFlags), size);
       } catch (error) {
         await handle.close();
         throw error;
       }
-      return fileOf(handle, (await handle.stat()).size);
     },
     remove: (name) => rm(join(directory, name), { force: true }),
     async setAside(name) {
@@ -78,15 +85,11 @@ async function openOrMake(path: string): Promise<{ handle: FileHandle; isMade: b
   }
 }
 
-function fileOf(handle: FileHandle, sizeBytes: number): JournalFile {
+function fileOf(handle: FileHandle, durable: FileHandle, sizeBytes: number): JournalFile {
   return {
     sizeBytes,
-    async write(bytes, position) {
-      for (let done = 0; done < bytes.length; ) {
-        const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
-        done += bytesWritten;
-      }
-    },
+    write: (bytes, position) => writeAll(handle, bytes, position),
+    writeDurably: (bytes, position) => writeAll(durable, bytes, position),
     sync: () => handle.datasync(),
     async read() {
       const { size } = await handle.stat();
@@ -99,8 +102,21 @@ function fileOf(handle: FileHandle, sizeBytes: number): JournalFile {
       }
       return bytes.subarray(0, done);
     },
-    close: () => handle.close(),
+    async close() {
+      try {
+        await durable.close();
+      } finally {
+        await handle.close();
+      }
+    },
   };
+}
+
+async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
 }
 
 async function syncDirectory(directory: string): Promise<void> {

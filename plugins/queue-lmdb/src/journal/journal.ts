@@ -137,9 +137,17 @@ export function createJournal({ disk, segmentBytesMax, crashPoint }: JournalOpti
   }
 
   async function write(segment: Segment, frame: Buffer, isLazy: boolean): Promise<void> {
+    const end = segment.position + frame.length;
+    // What is lazy, or how large the file is, needs a sync of the whole file; octets in their place do not.
+    if (!isLazy && syncedSequence === sequence && end <= segment.sizeBytes) {
+      await segment.file.writeDurably(frame, segment.position);
+      crashPoint?.('journal-written');
+      crashPoint?.('journal-synced');
+      return;
+    }
     await segment.file.write(frame, segment.position);
     crashPoint?.('journal-written');
-    await grow(segment, segment.position + frame.length);
+    await grow(segment, end);
     if (isLazy) return;
     await segment.file.sync();
     crashPoint?.('journal-synced');

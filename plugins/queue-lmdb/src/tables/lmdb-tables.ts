@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { isMailError, MailError } from '@postroad/core';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { checkDatabaseFile } from './check-file.js';
-import { type Change, type Entry, type KeyRange, type TableId, type Tables, table } from './tables.js';
+import {
+  type Change,
+  type Entry,
+  type KeyRange,
+  octetsOf,
+  type TableId,
+  type Tables,
+  table,
+} from './tables.js';
 
 type Key = string | Buffer;
 type Databases = readonly Database<Buffer, Key>[];
@@ -49,8 +57,9 @@ function tablesOf(root: RootDatabase<Buffer, string>): Tables {
       try {
         // Most writes share one promise, but each one must be listened to: an unheard rejection ends the process.
         const promises = new Set<Promise<unknown>>();
+        const room = roomForWholes(changes);
         const whole = root.batch(() => {
-          for (const change of changes) promises.add(write(of(change.table), change));
+          for (const change of changes) promises.add(write(of(change.table), change, room));
         });
         await Promise.all(promises.add(whole));
       } catch (error) {
@@ -74,8 +83,31 @@ function databasesOf(root: RootDatabase<Buffer, string>): Databases {
   ];
 }
 
-function write(database: Database<Buffer, Key>, { table: id, key, value }: Change): Promise<unknown> {
-  return value === undefined ? database.remove(keyOf(id, key)) : database.put(keyOf(id, key), value);
+function write(database: Database<Buffer, Key>, change: Change, room: Room): Promise<unknown> {
+  const { table: id, key, value } = change;
+  if (value === undefined) return database.remove(keyOf(id, key));
+  return database.put(keyOf(id, key), change.rest === undefined ? value : room.join(value, change.rest));
+}
+
+/** Memory for values that are in pieces: one piece for all of a commit, which LMDB's thread reads until it is durable. */
+interface Room {
+  join(value: Buffer, rest: Uint8Array): Buffer;
+}
+
+function roomForWholes(changes: readonly Change[]): Room {
+  let octets = 0;
+  for (const change of changes) if (change.rest !== undefined) octets += octetsOf(change);
+  const memory = Buffer.allocUnsafeSlow(octets);
+  let end = 0;
+  return {
+    join(value, rest) {
+      const start = end;
+      memory.set(value, start);
+      memory.set(rest, start + value.length);
+      end += value.length + rest.length;
+      return memory.subarray(start, end);
+    },
+  };
 }
 
 function keyOf(id: TableId, key: string): Key {

@@ -31,6 +31,18 @@ export interface Change {
   readonly key: string;
   /** `undefined` removes. */
   readonly value: Buffer | undefined;
+  /** Octets that belong to the value, behind it: apart, so that nobody copies them before they are written. */
+  readonly rest?: Uint8Array | undefined;
+}
+
+/** Octets of a value. */
+export function octetsOf({ value, rest }: Pick<Change, 'value' | 'rest'>): number {
+  return (value?.length ?? 0) + (rest?.length ?? 0);
+}
+
+/** A value in one piece; `undefined` for a key that is removed. */
+export function wholeValue({ value, rest }: Pick<Change, 'value' | 'rest'>): Buffer | undefined {
+  return value === undefined || rest === undefined ? value : Buffer.concat([value, rest]);
 }
 
 /** Some entries of a table. */

@@ -1,11 +1,9 @@
 /** What was changed in memory since some moment: for each table the keys with their new values. */
-import { type Change, type TableId, table, tableCount } from '../tables/tables.js';
+import { type Change, octetsOf, type TableId, table, tableCount } from '../tables/tables.js';
 import { createSortedKeys, type SortedKeys } from './sorted-keys.js';
 
 /** A key's new value. */
-export interface Changed {
-  /** `undefined` when the key was removed. */
-  readonly value: Buffer | undefined;
+export interface Changed extends Pick<Change, 'value' | 'rest'> {
   /** Nothing below this layer has the key: when it is removed again, nothing of it needs to be remembered. */
   readonly isNew: boolean;
 }
@@ -38,7 +36,7 @@ export function createLayer(): Layer {
   let count = 0;
 
   const entriesOf = (of: TableId): Map<string, Changed> => entries[of] as Map<string, Changed>;
-  const weightOf = ({ value }: Changed): number => entryBytes + (value?.length ?? 0);
+  const weightOf = (changed: Changed): number => entryBytes + octetsOf(changed);
 
   function from(of: TableId, start: string): IterableIterator<string> {
     const map = entriesOf(of);
@@ -74,7 +72,7 @@ export function createLayer(): Layer {
         const map = entriesOf(of);
         for (const key of from(of, '')) {
           const changed = map.get(key);
-          if (changed !== undefined) yield { table: of, key, value: changed.value };
+          if (changed !== undefined) yield { table: of, key, value: changed.value, rest: changed.rest };
         }
       }
     },

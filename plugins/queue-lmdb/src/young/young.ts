@@ -3,7 +3,14 @@
  * whoever reads through it sees both as one. Two layers: the upper one takes changes; the lower one, while there is one, is
  * being moved to the tables and does not change any more.
  */
-import type { Change, Entry, KeyRange, TableId, TableReader } from '../tables/tables.js';
+import {
+  type Change,
+  type Entry,
+  type KeyRange,
+  type TableId,
+  type TableReader,
+  wholeValue,
+} from '../tables/tables.js';
 import { type Changed, createLayer, type Layer } from './layer.js';
 import { inOrder } from './merged-keys.js';
 
@@ -45,7 +52,7 @@ export function createYoung(tables: TableReader): Young {
 
   function get(of: TableId, key: string): Buffer | undefined {
     const changed = find(of, key);
-    return changed === undefined ? tables.get(of, key) : changed.value;
+    return changed === undefined ? tables.get(of, key) : wholeValue(changed);
   }
 
   return {
@@ -61,12 +68,12 @@ export function createYoung(tables: TableReader): Young {
         if (value !== undefined) yield { key, value } satisfies Entry;
       }
     },
-    apply({ table: of, key, value }, isNew) {
+    apply({ table: of, key, value, rest }, isNew) {
       const layer = upper;
       const known = layer.get(of, key);
       const isNowhereBelow = known === undefined ? isNew : known.isNew;
       const isForgotten = value === undefined && isNowhereBelow;
-      const before = layer.set(of, key, isForgotten ? undefined : { value, isNew: isNowhereBelow });
+      const before = layer.set(of, key, isForgotten ? undefined : { value, rest, isNew: isNowhereBelow });
       return () => void layer.set(of, key, before);
     },
     lower() {
