@@ -49,7 +49,8 @@ export function showMessage({ message }: ShownMessage): readonly string[] {
 /** What happened to a message, a line for each event, and what was said below it. */
 export function timelineLines(entries: readonly TraceEntry[]): readonly string[] {
   return entries.flatMap((entry) => {
-    const facts = [entry.recipient, entry.site, entry.remote, entry.reply, entry.detail];
+    const at = entry.node === undefined ? undefined : `[${entry.node}]`;
+    const facts = [entry.recipient, entry.site, entry.remote, entry.reply, entry.detail, at];
     const told = facts.filter((fact) => fact !== undefined).join('  ');
     const said = (entry.transcript ?? []).map((line) => `      ${cellText(line)}`);
     return [`  ${new Date(entry.atMs).toISOString()}  ${entry.event.padEnd(9)}  ${cellText(told)}`, ...said];

@@ -37,6 +37,8 @@ export interface TraceEntry {
   readonly detail?: string;
   /** What was said between us and the servers, for an attempt that did not go well. */
   readonly transcript?: readonly string[];
+  /** Where it happened, when several nodes keep one history. */
+  readonly node?: string;
 }
 
 /** The story of a message, oldest first. */

@@ -89,6 +89,7 @@ function environmentOf(
   const port = (which: number): string => String(ports[3 * at + which]);
   return {
     POSTROAD_HOSTNAME: `node${at + 1}.cluster.test`,
+    POSTROAD_NODE: `node${at + 1}`,
     POSTROAD_DATABASE: urls.join(','),
     POSTROAD_CONNECTIONS: '4',
     POSTROAD_NODE_TIMEOUT_MS: String(options.nodeTimeoutMs),

@@ -9,6 +9,7 @@ import { checkRate } from '@postroad/check-rate';
 import { listener, type MtaOptions } from '@postroad/core';
 import { countersRedis } from '@postroad/counters-redis';
 import { deliverSmtp } from '@postroad/deliver-smtp';
+import { observeTimelinePostgres } from '@postroad/observe-timeline-postgres';
 import { queuePostgres } from '@postroad/queue-postgres';
 import { routeLocal } from '@postroad/route-local';
 import { storePostgres } from '@postroad/store-postgres';
@@ -48,12 +49,15 @@ interface Read {
   readonly host: string;
 }
 
-function enginesOf({ need, number }: Read) {
+function enginesOf({ need, number, list }: Read) {
+  // In traces; the host's name by default.
+  const [node] = list('POSTROAD_NODE');
   const url = need('POSTROAD_DATABASE').split(',');
   const database = { url, connectionsMax: number('POSTROAD_CONNECTIONS', 8) };
   const timeoutMs = number('POSTROAD_S3_TIMEOUT_MS', 20_000);
   return [
     queuePostgres({ ...database, nodeTimeoutMs: number('POSTROAD_NODE_TIMEOUT_MS', 60_000) }),
+    observeTimelinePostgres({ url, ...(node === undefined ? {} : { node }) }),
     storePostgres(database),
     authPostgres(database),
     bodiesS3({
