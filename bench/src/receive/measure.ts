@@ -44,10 +44,13 @@ function stop(process: ChildProcess): void {
   if (process.connected) process.disconnect();
 }
 
+/** Until a server runs as it does for months: Node.js compiles what is used much, and does so over several seconds. */
+const warmUpMs = 4_000;
+
 /** A program costs two or three times as much before it has been compiled. */
 export async function warmUp(load: Load, servers: readonly BenchServer[], points: readonly Point[]) {
   for (const server of servers) {
-    for (const point of points) await load.order({ ...orderFor(server, point), durationMs: 1_500 });
+    for (const point of points) await load.order({ ...orderFor(server, point), durationMs: warmUpMs });
   }
 }
 
