@@ -1,7 +1,7 @@
 /** Debian's Dovecot for the access benchmark, started from a directory of its own. Every password is right. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -26,7 +26,9 @@ export async function startDovecot(
   for (const name of ['run', 'state', 'mail']) await mkdir(join(directory, name), { recursive: true });
   await chmod(directory, 0o755);
   const [uid, gid] = ['-u', '-g'].map((flag) => execFileSync('id', [flag, 'nobody']).toString().trim());
-  execFileSync('chown', ['-R', `${uid}:${gid}`, join(directory, 'mail')]);
+  // Of what a run before left behind nothing needs to change.
+  const mail = join(directory, 'mail');
+  if (statSync(mail).uid !== Number(uid)) execFileSync('chown', ['-R', `${uid}:${gid}`, mail]);
   const [imap, pop3] = [await freePort(), await freePort()];
   const path = join(directory, 'dovecot.conf');
   await writeFile(path, configuration(options, `${uid}`, `${gid}`, imap, pop3));

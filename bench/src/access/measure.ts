@@ -38,6 +38,13 @@ export async function measure(
   }
 }
 
+/** The middle of several measurements, each figure for itself. */
+export function middleOf(measured: readonly Measured[]): Measured {
+  const middle = (figure: keyof Measured) =>
+    measured.map((one) => one[figure]).sort((a, b) => a - b)[measured.length >> 1] ?? Number.NaN;
+  return { perSecond: middle('perSecond'), medianMs: middle('medianMs'), cpuMicros: middle('cpuMicros') };
+}
+
 async function round(
   workers: readonly Awaited<ReturnType<Workload['prepare']>>[],
   durationMs: number,

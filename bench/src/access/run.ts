@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { type DovecotOptions, hasDovecot, startDovecot, stopDovecot } from './dovecot.js';
 import { fill } from './fill.js';
 import { idleMemory } from './idle.js';
-import { type Measured, measure } from './measure.js';
+import { type Measured, measure, middleOf } from './measure.js';
 import type { AccessServerOptions } from './server.js';
 import { workloads } from './workloads.js';
 
@@ -30,8 +30,8 @@ const pop3Messages = 20;
 
 /**
  * Runs it: `npm run bench -- access --messages 1000 --connections 1,10,100`. `--only` names workloads, `--peers` formats
- * of Dovecot, `--idle` how many connections the memory is measured with; `--directory` keeps the mailboxes for the next
- * run.
+ * of Dovecot, `--idle` how many connections the memory is measured with; `--rounds` parts the seconds of each server into
+ * turns, of which the middle one counts; `--directory` keeps the mailboxes for the next run.
  */
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
@@ -41,6 +41,7 @@ export async function run(args: string[]): Promise<void> {
       size: { type: 'string', default: '10240' },
       connections: { type: 'string', default: '1,10,100' },
       seconds: { type: 'string', default: '2' },
+      rounds: { type: 'string', default: '1' },
       only: { type: 'string', default: '' },
       peers: { type: 'string', default: 'maildir,sdbox,mdbox' },
       fsync: { type: 'string', default: 'always' },
@@ -65,14 +66,16 @@ export async function run(args: string[]): Promise<void> {
     );
     for (const workload of chosen) {
       for (const connections of counts) {
-        const results = new Map<string, Measured>();
-        for (const server of servers) {
-          const place = { imap: server.imap, pop3: server.pop3, account, messages };
-          results.set(
-            server.name,
-            await measure(workload, place, connections, Number(values.seconds) * 1000, server.pid),
-          );
+        const durationMs = (Number(values.seconds) * 1000) / Number(values.rounds);
+        const measured = new Map<string, Measured[]>(servers.map(({ name }) => [name, []]));
+        // The servers take turns, so that whatever else the machine does hits all of them.
+        for (let round = 0; round < Number(values.rounds); round++) {
+          for (const { name, imap, pop3, pid } of servers) {
+            const place = { imap, pop3, account, messages };
+            measured.get(name)?.push(await measure(workload, place, connections, durationMs, pid));
+          }
         }
+        const results = new Map([...measured].map(([name, rounds]) => [name, middleOf(rounds)]));
         console.log(`${workload.name.padEnd(18)} ${`${connections}`.padStart(3)}  ${describe(results)}`);
       }
     }

@@ -121,3 +121,28 @@ test('a lock whose process is gone is taken over', async () => {
   await between(async () => writeFile(join(directory, 'postroad-lock'), '999999999 1\n'));
   await expect(openStoreMaildir(testOptions(directory))).rejects.toMatchObject({ code: 'E_STATE' });
 });
+
+test('of several messages at once none stays when one can not be stored, and all share a commit', async () => {
+  await file();
+  const { mailbox } = await inbox();
+  const place = { accountId: 'alice', mailbox: { id: mailbox?.id ?? '' } };
+  const given = (text: string) => ({
+    message: { prefix: '', body: bodyFromBytes(Buffer.from(text)), internalDateMs: 0 },
+    flags: ['\\Seen'],
+  });
+  const maildir = join(directory, 'alice');
+  // The third can't get its name: there is no such directory any more.
+  const broken = { ...given('c'), flags: [] };
+  await rename(join(maildir, 'new'), join(maildir, 'new-away'));
+  await expect(store.fileAll?.(place, [given('a'), given('b'), broken])).rejects.toMatchObject({
+    code: 'E_MAILBOX_STORE',
+  });
+  expect(await readdir(join(maildir, 'cur'))).toEqual([]);
+  expect(await readdir(join(maildir, 'tmp'))).toEqual([]);
+  await rename(join(maildir, 'new-away'), join(maildir, 'new'));
+  const before = (await readFile(join(maildir, 'postroad-index'), 'utf8')).split('\n').length;
+  expect(await store.fileAll?.(place, [given('a'), given('b'), given('c')])).toHaveLength(3);
+  expect((await readFile(join(maildir, 'postroad-index'), 'utf8')).split('\n')).toHaveLength(before + 1);
+  await between(async () => undefined);
+  expect((await inbox()).entries).toHaveLength(4);
+});

@@ -13,6 +13,7 @@ import {
 } from '@postroad/core';
 import type { Account, OpenFolder } from './account.js';
 import { removeFile } from './disk.js';
+import type { NewFile } from './folder.js';
 import { createMailbox } from './mailbox-changes.js';
 import { fileFor, putFile } from './message-files.js';
 import type { Batch } from './work-queue.js';
@@ -71,14 +72,43 @@ export async function fileWritten(
   filing: Filing,
   batch: Batch,
 ): Promise<Filed> {
-  const known = await knownFolder(account, filing);
-  if (known === 'missing') return { status: 'missing' };
-  const { limitBytes } = account.state;
-  if (limitBytes !== null && (await account.usedBytes()) + written.sizeBytes > limitBytes)
-    return { status: 'quota' };
-  const target = known ?? (await makeByName(account, filing, batch));
+  const target = await folderFor(account, filing, () => hasRoom(account, written.sizeBytes), batch);
+  if (typeof target === 'string') return { status: target };
+  const [uid] = target.folder.append([await newFileOf(account, target, written, filing.flags, batch)]);
+  const { id: mailboxId, header } = target.folder;
+  return { status: 'filed', mailboxId, uidValidity: header.uidValidity, uid: uid as number };
+}
+
+/** The mailbox to file in, as it stands on disk; it is made when it is named, missing, and there is room. */
+export async function folderFor(
+  account: Account,
+  place: Omit<Filing, 'flags'>,
+  room: () => Promise<boolean>,
+  batch: Batch,
+): Promise<OpenFolder | 'missing' | 'quota'> {
+  const known = await knownFolder(account, place);
+  if (known === 'missing') return 'missing';
+  if (!(await room())) return 'quota';
+  const target = known ?? (await makeByName(account, place, batch));
   await account.look(target);
-  const flags = normaliseFlags(filing.flags, account.spelling);
+  return target;
+}
+
+/** Whether the account's quota allows so many octets more. */
+export async function hasRoom(account: Account, sizeBytes: number): Promise<boolean> {
+  const { limitBytes } = account.state;
+  return limitBytes === null || (await account.usedBytes()) + sizeBytes <= limitBytes;
+}
+
+/** Gives a written message its name in a mailbox; the mailbox itself does not know it yet. */
+export async function newFileOf(
+  account: Account,
+  target: OpenFolder,
+  written: WrittenMessage,
+  wanted: readonly string[],
+  batch: Batch,
+): Promise<NewFile> {
+  const flags = normaliseFlags(wanted, account.spelling);
   await target.keywords.learn(flags);
   // Both sizes are the same: the octets stand in the file as they are sent (see file-name.ts).
   const base = account.newBase(`,S=${written.sizeBytes},W=${written.sizeBytes}`);
@@ -88,22 +118,23 @@ export async function fileWritten(
   const { threadId, ownId } = account.threadOf(written.parsed);
   const { messageId, sizeBytes, internalDateMs } = written;
   const savedAtMs = account.environment.clock.now();
-  const entry = { flags, messageId, threadId, sizeBytes, internalDateMs, savedAtMs };
-  const [uid] = target.folder.append([{ entry, ownId, file }]);
-  const { id: mailboxId, header } = target.folder;
-  return { status: 'filed', mailboxId, uidValidity: header.uidValidity, uid: uid as number };
+  return { file, ownId, entry: { flags, messageId, threadId, sizeBytes, internalDateMs, savedAtMs } };
 }
 
 async function knownFolder(
   account: Account,
-  { mailbox }: Filing,
+  { mailbox }: Omit<Filing, 'flags'>,
 ): Promise<OpenFolder | undefined | 'missing'> {
   if ('name' in mailbox) return account.byName(requireMailboxName(mailbox.name));
   for (const open of account.folders.values()) if (open.folder.id === mailbox.id) return open;
   return 'missing';
 }
 
-async function makeByName(account: Account, { mailbox }: Filing, batch: Batch): Promise<OpenFolder> {
+async function makeByName(
+  account: Account,
+  { mailbox }: Omit<Filing, 'flags'>,
+  batch: Batch,
+): Promise<OpenFolder> {
   if (!('name' in mailbox)) throw new MailError('E_NOT_FOUND', 'there is no such mailbox');
   const name = requireMailboxName(mailbox.name);
   const open = await createMailbox(account, name, undefined, batch);

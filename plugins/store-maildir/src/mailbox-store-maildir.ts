@@ -3,22 +3,20 @@ import {
   type Body,
   ChangeNotices,
   type Clock,
-  type Filed,
   type MailboxStore,
   MailError,
   normaliseMailboxName,
   parseStructure,
   type Random,
-  requireMailboxName,
   type StoredMessage,
 } from '@postroad/core';
 import { LRUCache } from 'lru-cache';
 import type { Account, OpenFolder } from './account.js';
 import { Accounts, type AccountsOptions } from './accounts.js';
 import { Contents } from './content.js';
-import { removeFile } from './disk.js';
 import type { MaildirEnvironment } from './environment.js';
-import { fileWritten, writeMessage } from './file-message.js';
+import { fileAll } from './file-all.js';
+import { fileEverywhere } from './file-everywhere.js';
 import { baseOf, isVerbatim } from './file-name.js';
 import { createMailbox, deleteMailbox, renameMailbox } from './mailbox-changes.js';
 import { changeFlags, copyMessages, expungeMessages, moveMessages } from './message-changes.js';
@@ -149,24 +147,12 @@ class StoreMaildir implements MailboxStore {
     await account.run((batch) => dropSubscription(account, name, batch));
   }
 
-  async file(...[message, filings]: Parameters<MailboxStore['file']>): Promise<readonly Filed[]> {
-    for (const { mailbox } of filings) if ('name' in mailbox) requireMailboxName(mailbox.name);
-    const [first] = filings;
-    if (first === undefined) return [];
-    const parsed = await parseStructure(message.prefix, message.body);
-    const home = await this.#accounts.get(first.accountId);
-    await home.ready();
-    const written = await writeMessage(home, message, parsed);
-    const filed: Filed[] = [];
-    try {
-      for (const filing of filings) {
-        const account = await this.#accounts.get(filing.accountId);
-        filed.push(await account.run((batch) => fileWritten(account, written, filing, batch)));
-      }
-    } finally {
-      await removeFile(written.path);
-    }
-    return filed;
+  async file(...[message, filings]: Parameters<MailboxStore['file']>) {
+    return fileEverywhere(this.#accounts, message, filings);
+  }
+
+  async fileAll(...[place, messages]: Parameters<NonNullable<MailboxStore['fileAll']>>) {
+    return fileAll(await this.#accounts.get(place.accountId), place, messages);
   }
 
   async entries(...[mailboxId, range]: Parameters<MailboxStore['entries']>) {
