@@ -11,9 +11,16 @@ export interface Marionette {
 
 type Waiting = { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void };
 
+/** Connects; `undefined` as long as nobody listens. */
+export function connectTo(port: number): Promise<Socket | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => resolve(socket)).once('error', () => resolve(undefined));
+  });
+}
+
 /** Opens a session in the windows of the program. */
-export async function openMarionette(port: number): Promise<Marionette> {
-  const socket = connect(port, '127.0.0.1');
+export async function openMarionette(socket: Socket): Promise<Marionette> {
   const waiting = new Map<number, Waiting>();
   let last = 0;
   socket.on('error', () => undefined);

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { poll } from '../../testing/poll.js';
-import { type Marionette, openMarionette } from './marionette.js';
+import { connectTo, type Marionette, openMarionette } from './marionette.js';
 
 /** What its window shows. */
 export interface Shown {
@@ -51,10 +51,10 @@ export async function startThunderbird(
     const environment = { ...process.env, HOME: directory, DISPLAY: screen };
     const args = ['--profile', profile, '--no-remote', '--marionette', '--remote-allow-system-access'];
     started.push(spawn('thunderbird', args, { env: environment, stdio: 'ignore' }));
-    const port = await poll('Thunderbird can be asked', async () =>
-      Number(await readFile(join(profile, 'MarionetteActivePort'), 'utf8').catch(() => 0)),
+    const socket = await poll('Thunderbird can be asked', async () =>
+      connectTo(Number(await readFile(join(profile, 'MarionetteActivePort'), 'utf8').catch(() => 1))),
     );
-    const marionette = await openMarionette(port);
+    const marionette = await openMarionette(socket);
     await rememberPassword(marionette, login, password);
     return { ...viewOf(marionette), [Symbol.asyncDispose]: () => (marionette.close(), end()) };
   } catch (error) {

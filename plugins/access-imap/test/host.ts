@@ -7,6 +7,7 @@ import {
   type BodyWriter,
   bodyFromBytes,
   type ClientSocket,
+  type Clock,
   ConnectionState,
   type Credentials,
   createLoginFailures,
@@ -39,6 +40,7 @@ export const accountId = 'alice';
 export interface HostOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   readonly store?: MailboxStore;
+  readonly clock?: Clock;
   /** Opens are counted here. */
   readonly onOpen?: () => void;
 }
@@ -71,7 +73,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
       authenticator: testAuthenticator(judge),
       store: options.onOpen === undefined ? store : counting(store, options.onOpen),
       spool: { writer: memoryWriter, directory: '', store: storeAll },
-      clock: systemClock,
+      clock: options.clock ?? systemClock,
       failures: createLoginFailures(systemClock),
       certificates: undefined,
     } as never,

@@ -140,6 +140,7 @@ test('of several messages at once none stays when one can not be stored, and all
   expect(await readdir(join(maildir, 'cur'))).toEqual([]);
   expect(await readdir(join(maildir, 'tmp'))).toEqual([]);
   await rename(join(maildir, 'new-away'), join(maildir, 'new'));
+  await inbox();
   const before = (await readFile(join(maildir, 'postroad-index'), 'utf8')).split('\n').length;
   expect(await store.fileAll?.(place, [given('a'), given('b'), given('c')])).toHaveLength(3);
   expect((await readFile(join(maildir, 'postroad-index'), 'utf8')).split('\n')).toHaveLength(before + 1);
