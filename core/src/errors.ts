@@ -76,7 +76,11 @@ export function isMailError(error: unknown, code?: ErrorCode): error is MailErro
   return code === undefined || (error as unknown as MailError).code === code;
 }
 
-/** The text of anything that was thrown. */
+/** The text of anything that was thrown. Of a `fetch` that failed it is the reason, which stands one level below. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  if (error.message !== 'fetch failed' || !(error.cause instanceof Error)) return error.message;
+  const { message, code = '' } = error.cause as NodeJS.ErrnoException;
+  // Where several addresses were tried in vain there is no text, only a code.
+  return `fetch failed: ${message === '' ? code : message}`;
 }

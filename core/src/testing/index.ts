@@ -18,6 +18,7 @@ export {
   type DnsZones,
   startDnsServer,
 } from './dns-server.js';
+export { type Doubt, type DoubtfulServers, startDoubtfulServers } from './doubtful-servers.js';
 export { expectNothingLeaked, filesUnder, lookAtOpenThings, type OpenThings } from './leaks.js';
 export {
   freePort,

@@ -1,5 +1,5 @@
 /** One question to the service: JSON there, JSON back, bounded in time, size and number. */
-import { MailError } from '@postroad/core';
+import { MailError, messageOf } from '@postroad/core';
 import type { AuthHttpConfig } from './options.js';
 
 /** Asks; the answer's value. Throws `E_DIRECTORY` for everything that is not an answer. */
@@ -32,7 +32,7 @@ export function createAsk({ url, headers, timeoutMs, requestsMax }: AuthHttpConf
       return JSON.parse(text) as unknown;
     } catch (cause) {
       if (signal?.aborted === true) throw signal.reason;
-      throw new MailError('E_DIRECTORY', `the web service does not answer: ${reasonOf(cause)}`, { cause });
+      throw new MailError('E_DIRECTORY', `the web service does not answer: ${messageOf(cause)}`, { cause });
     } finally {
       underWay--;
     }
@@ -49,9 +49,4 @@ async function readText(response: Response): Promise<string> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
-}
-
-function reasonOf(cause: unknown): string {
-  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-  return inner instanceof Error ? inner.message : String(inner);
 }

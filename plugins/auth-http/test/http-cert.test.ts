@@ -1,31 +1,32 @@
 /** No password is told to a web service that can't prove who it is; the login is put off, not refused. */
-import { createServer } from 'node:https';
-import { systemClock } from '@postroad/core';
-import { makeTestCertificate } from '@postroad/core/testing';
+import { startDoubtfulServers } from '@postroad/core/testing';
 import { expect, test } from 'vitest';
-import { createAsk } from '../src/ask.js';
-import { createHttpDirectory } from '../src/directory.js';
 
-test('a certificate that no known authority has signed is told nothing', async () => {
-  const pair = await makeTestCertificate({ hostname: 'localhost' });
-  let asked = 0;
-  const server = createServer(pair, (_request, response) => {
-    asked++;
-    response.end('{}');
+test('a service whose certificate is not believed is told nothing', { timeout: 120_000 }, async () => {
+  await using servers = await startDoubtfulServers({ account: { login: 'alice@example.org' } });
+  const built = (name: string) => JSON.stringify(new URL(`../dist/${name}.js`, import.meta.url).href);
+  const said = await servers.run(`
+    import { systemClock } from ${built('../node_modules/@postroad/core/dist/index')};
+    import { createAsk } from ${built('ask')};
+    import { createHttpDirectory } from ${built('directory')};
+    const said = {};
+    for (const [doubt, url] of Object.entries(${JSON.stringify(servers.urls)})) {
+      const ask = createAsk({ url, headers: {}, timeoutMs: 20_000, requestsMax: 1 });
+      const directory = createHttpDirectory(ask, systemClock);
+      said[doubt] = await directory.verifyPassword('alice@example.org', 'secret').then(
+        (account) => account.login,
+        ({ code, message }) => code + ' ' + message,
+      );
+    }
+    console.log(JSON.stringify(said));`);
+  expect(said).toEqual({
+    believed: 'alice@example.org',
+    expired: expect.stringMatching(/^E_DIRECTORY .*expired/),
+    'not valid yet': expect.stringMatching(/^E_DIRECTORY .*not yet valid/),
+    'for another name': expect.stringMatching(/^E_DIRECTORY .*is not in the cert's list/),
+    'of an unknown authority': expect.stringMatching(/^E_DIRECTORY .*self-signed/),
   });
-  server.on('tlsClientError', () => undefined);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
-  try {
-    const url = `https://localhost:${(server.address() as { port: number }).port}/`;
-    const ask = createAsk({ url, headers: {}, timeoutMs: 5_000, requestsMax: 1 });
-    const login = createHttpDirectory(ask, systemClock).verifyPassword('alice@example.org', 'secret');
-    await expect(login).rejects.toMatchObject({
-      code: 'E_DIRECTORY',
-      message: expect.stringContaining('self-signed'),
-    });
-    expect(asked).toBe(0);
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
+  const { believed, ...others } = servers.asked;
+  expect(believed).toHaveLength(1);
+  expect(Object.values(others).flat()).toEqual([]);
 });

@@ -83,16 +83,14 @@ function sign(
 }
 
 describe('signed tokens', () => {
-  it('speak for whom their claim names', async () => {
-    const { tokens } = await start({
-      issuers: [{ issuer, jwks, audience: ['mail', 'other'], scope: ['imap'] }],
-    });
-    expect(await tokens.subjectOf(await sign({ scope: 'openid imap' }))).toBe('alice@example.org');
-    expect(await tokens.subjectOf(await sign({ scp: ['imap'], aud: ['x', 'other'] }))).toBe(
-      'alice@example.org',
-    );
-    expect(tokens.scope).toBe('imap');
+  let tokens: BearerTokens;
+  let mta: TestMta;
+  beforeAll(async () => {
+    ({ tokens, mta } = await start({ issuers: [{ issuer, jwks, audience: ['mail'] }] }));
+    // It lives as long as the tests of this block.
+    closing.splice(0);
   });
+  afterAll(() => mta.stop());
 
   it.each<[string, () => Promise<string>]>([
     ['of another signer', () => sign({}, {}, otherKeys)],
@@ -112,8 +110,19 @@ describe('signed tokens', () => {
     ['that are none', async () => 'x'],
     ['that are too long', async () => `${await sign()}.${'x'.repeat(20_000)}`],
   ])('%s are refused', async (_what, make) => {
-    const { tokens } = await start({ issuers: [{ issuer, jwks, audience: ['mail'] }] });
     expect(await tokens.subjectOf(await make())).toBeUndefined();
+  });
+
+  it('speak for whom their claim names', async () => {
+    expect(await tokens.subjectOf(await sign())).toBe('alice@example.org');
+    const { tokens: scoped } = await start({
+      issuers: [{ issuer, jwks, audience: ['mail', 'other'], scope: ['imap'] }],
+    });
+    expect(await scoped.subjectOf(await sign({ scope: 'openid imap' }))).toBe('alice@example.org');
+    expect(await scoped.subjectOf(await sign({ scp: ['imap'], aud: ['x', 'other'] }))).toBe(
+      'alice@example.org',
+    );
+    expect(scoped.scope).toBe('imap');
   });
 
   it('are checked with keys that are fetched, and put off while there are none', async () => {

@@ -1,7 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { createServer } from 'node:https';
-import { type DnssecResolver, MailError, type Resolver, type TlsaRecord } from '@postroad/core';
-import { createVirtualClock } from '@postroad/core/testing';
+import { type DnssecResolver, MailError, type Resolver, systemClock, type TlsaRecord } from '@postroad/core';
+import { createVirtualClock, makeTestCertificate } from '@postroad/core/testing';
 import { describe, expect, test } from 'vitest';
 import { createStsFetch } from '../src/tls/fetch-sts-policy.js';
 import { authorityCertificate, leafCertificate, leafKey, testCertificate } from './certificate.js';
@@ -208,6 +208,17 @@ describe('MTA-STS', () => {
     await expect(
       createStsFetch({ ...base, allowPrivateAddresses: false })('example.net', signal),
     ).rejects.toThrow(/no address/);
+    for (const [years, reason] of [
+      [-15, /expired/],
+      [1, /not yet valid/],
+    ] as const) {
+      const nowMs = systemClock.now() + years * 365 * 86_400_000;
+      const pair = await makeTestCertificate({ hostname: 'mta-sts.example.net', nowMs });
+      web.setSecureContext(pair);
+      const doubting = createStsFetch({ ...base, ca: () => pair.cert });
+      await expect(doubting('example.net', signal)).rejects.toThrow(reason);
+    }
+    web.setSecureContext(chain);
     answers.text = 'x'.repeat(70_000);
     await expect(fetch('example.net', signal)).rejects.toThrow(/too large/);
     answers.status = 302;

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -87,22 +87,42 @@ async function shown(server: TestMta, servername?: string) {
   return { issuer: String(issuer.CN), serialNumber, names: subjectaltname };
 }
 
+const pairIn = (folder: string, name: string) =>
+  ensureSelfSigned(join(directory, folder), name, systemClock.now(), (file) => readFile(file, 'utf8'));
+
 const issued = (server: TestMta) =>
   server.logged.filter(({ event }) => event === 'a certificate was issued').length;
 
 test.skipIf(!hasPebble)(
-  'pebble issues and renews by http-01 while connections stay open',
+  'pebble issues and renews by http-01 while connections stay open, beside certificates from files',
   { timeout: 120_000 },
   async () => {
     let offsetMs = 0;
     const clock: Clock = { ...systemClock, now: () => systemClock.now() + offsetMs };
-    const server = await serverWith('http', { certificates: [{ names: ['mx.test', 'imap.test'] }] }, clock);
+    // Another name has its certificate from files.
+    const files = await pairIn('own', 'own.test');
+    const server = await serverWith(
+      'http',
+      { certificates: [{ names: ['mx.test', 'imap.test'] }], files: [files] },
+      clock,
+    );
     const first = await open(server, 'mx.test');
-    expect(String(first.getPeerCertificate().issuer.CN)).toBe('mx.test');
+    const own = await shown(server, 'own.test');
+    expect(String(first.getPeerCertificate().issuer.CN)).toBe('own.test');
     await server.whenLogged('a certificate was issued');
     await expect.poll(async () => (await shown(server, 'mx.test')).issuer, patience).toMatch(/^Pebble/);
     const before = await shown(server, 'imap.test');
     expect(before.names).toContain('DNS:imap.test');
+    // Each name has its own, and the first of ACME is for all others.
+    expect(await shown(server, 'own.test')).toEqual(own);
+    expect((await shown(server, 'unknown.test')).serialNumber).toBe(before.serialNumber);
+    const next = await pairIn('next', 'own.test');
+    await copyFile(next.keyFile, files.keyFile);
+    await copyFile(next.certificateFile, files.certificateFile);
+    await expect
+      .poll(async () => (await shown(server, 'own.test')).serialNumber, patience)
+      .not.toBe(own.serialNumber);
+    expect((await shown(server, 'imap.test')).serialNumber).toBe(before.serialNumber);
     const second = await open(server, 'mx.test');
 
     // Years later.
@@ -230,59 +250,6 @@ test.skipIf(!hasPebble)(
     expect(await readdir(join(directory, 'shared', 'proofs'))).toEqual([]);
   },
 );
-
-test('a proof is shown with TLS 1.2 and 1.3, to who asks for it', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'tls-proof-'));
-  try {
-    const pair = async (name: string) => {
-      const made = await ensureSelfSigned(join(folder, name), name, Date.now(), (file) =>
-        readFile(file, 'utf8'),
-      );
-      return `${await readFile(made.keyFile, 'utf8')}${await readFile(made.certificateFile, 'utf8')}`;
-    };
-    const server = await startTestMta({
-      plugins: [
-        tlsAcme({
-          ...{ directory: folder, agreesToTerms: true, checkMs: 60_000, alpn: 'shared' },
-          certificates: [{ names: ['proof.test'], challenge: 'tls-alpn-01' }],
-        }),
-      ],
-      listeners: [{ name: 'relay', host: '127.0.0.1', port: 0, role: 'relay', tls: 'implicit' }],
-    });
-    closing.push(() => server.stop());
-    await mkdir(join(folder, 'proofs'));
-    await writeFile(join(folder, 'proofs', 'proof.test.pem'), await pair('proof.test'));
-    for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
-      const ask = async (ALPNProtocols: string[]) => {
-        const socket = connect({
-          ...{
-            port: server.port('relay'),
-            host: '127.0.0.1',
-            rejectUnauthorized: false,
-            servername: 'proof.test',
-          },
-          ...{ minVersion: version, maxVersion: version, ALPNProtocols },
-        });
-        await once(socket, 'secureConnect');
-        const shown = [String(socket.getPeerCertificate().subject.CN), socket.alpnProtocol];
-        if (shown[1] === 'acme-tls/1') {
-          let said = '';
-          socket.on('data', (chunk) => {
-            said += chunk;
-          });
-          await once(socket, 'close');
-          expect(said, 'nothing is served').toBe('');
-        }
-        socket.destroy();
-        return shown;
-      };
-      expect(await ask(['acme-tls/1'])).toEqual(['proof.test', 'acme-tls/1']);
-      expect(await ask(['smtp'])).toEqual(['mx.test', 'smtp']);
-    }
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-});
 
 test.skipIf(!hasPebble)(
   'a proof that fails is tried again, and the server goes on',
