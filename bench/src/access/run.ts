@@ -2,7 +2,7 @@
  * IMAP and POP3 beside Debian's Dovecot: the same client against each in turn, in one run. The figure that counts is the
  * ratio. Dovecot's Maildir and its own formats are measured; each line names the best of them.
  */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ import { fill } from './fill.js';
 import { idleMemory } from './idle.js';
 import { type Measured, measure, middleOf } from './measure.js';
 import type { AccessServerOptions } from './server.js';
-import { workloads } from './workloads.js';
+import { type Workload, workloads } from './workloads.js';
 
 interface Server {
   readonly name: string;
@@ -31,7 +31,8 @@ const pop3Messages = 20;
 /**
  * Runs it: `npm run bench -- access --messages 1000 --connections 1,10,100`. `--only` names workloads, `--peers` formats
  * of Dovecot, `--idle` how many connections the memory is measured with; `--rounds` parts the seconds of each server into
- * turns, of which the middle one counts; `--directory` keeps the mailboxes for the next run.
+ * turns, of which the middle one counts, after `--warm` seconds that do not count; `--index` keeps our index of texts, complete
+ * before anything is measured; `--directory` keeps the mailboxes for the next run.
  */
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
@@ -42,6 +43,7 @@ export async function run(args: string[]): Promise<void> {
       connections: { type: 'string', default: '1,10,100' },
       seconds: { type: 'string', default: '2' },
       rounds: { type: 'string', default: '1' },
+      warm: { type: 'string', default: '0' },
       only: { type: 'string', default: '' },
       peers: { type: 'string', default: 'maildir,sdbox,mdbox' },
       fsync: { type: 'string', default: 'always' },
@@ -61,21 +63,20 @@ export async function run(args: string[]): Promise<void> {
   const servers = await startAll(directory, values.peers, fsync, values.index);
   try {
     for (const server of servers) await prepare(server, messages, size, Math.max(...counts));
+    if (values.index) completeIndex(join(directory, 'postroad', 'mailboxes'));
     console.log(
       `${messages} messages of ${size} octets; Dovecot waits for the disk: ${fsync}; text index: ${values.index}\n`,
     );
+    const plan: Plan = {
+      account,
+      messages,
+      rounds: Number(values.rounds),
+      durationMs: (Number(values.seconds) * 1000) / Number(values.rounds),
+      warmMs: Number(values.warm) * 1000,
+    };
     for (const workload of chosen) {
       for (const connections of counts) {
-        const durationMs = (Number(values.seconds) * 1000) / Number(values.rounds);
-        const measured = new Map<string, Measured[]>(servers.map(({ name }) => [name, []]));
-        // The servers take turns, so that whatever else the machine does hits all of them.
-        for (let round = 0; round < Number(values.rounds); round++) {
-          for (const { name, imap, pop3, pid } of servers) {
-            const place = { imap, pop3, account, messages };
-            measured.get(name)?.push(await measure(workload, place, connections, durationMs, pid));
-          }
-        }
-        const results = new Map([...measured].map(([name, rounds]) => [name, middleOf(rounds)]));
+        const results = await measureAll(workload, servers, connections, plan);
         console.log(`${workload.name.padEnd(18)} ${`${connections}`.padStart(3)}  ${describe(results)}`);
       }
     }
@@ -87,6 +88,43 @@ export async function run(args: string[]): Promise<void> {
   } finally {
     for (const server of servers) await server.stop();
   }
+}
+
+interface Plan {
+  readonly account: string;
+  readonly messages: number;
+  readonly rounds: number;
+  /** Of one round of one server. */
+  readonly durationMs: number;
+  readonly warmMs: number;
+}
+
+/** One workload on all servers. They take turns, so that whatever else the machine does hits all of them. */
+async function measureAll(
+  workload: Workload,
+  servers: readonly Server[],
+  connections: number,
+  { account, messages, rounds, durationMs, warmMs }: Plan,
+): Promise<ReadonlyMap<string, Measured>> {
+  const run = ({ imap, pop3, pid }: Server, lastsMs: number) =>
+    measure(workload, { imap, pop3, account, messages }, connections, lastsMs, pid);
+  const measured = new Map<string, Measured[]>(servers.map(({ name }) => [name, []]));
+  for (const server of servers) if (warmMs > 0) await run(server, warmMs);
+  for (let round = 0; round < rounds; round++) {
+    for (const server of servers) measured.get(server.name)?.push(await run(server, durationMs));
+  }
+  return new Map([...measured].map(([name, all]) => [name, middleOf(all)]));
+}
+
+/** Brings the index up to date beside the running server, as one does after an import; shows what the command says. */
+function completeIndex(mailboxes: string): void {
+  const command = fileURLToPath(new URL('../../../core/bin/postroad.js', import.meta.url));
+  const config = fileURLToPath(new URL('store.config.js', import.meta.url));
+  console.log('postroad mailbox index');
+  execFileSync(process.execPath, [command, 'mailbox', 'index', '--config', config], {
+    stdio: 'inherit',
+    env: { ...process.env, BENCH_MAILBOXES: mailboxes },
+  });
 }
 
 async function startAll(

@@ -2,7 +2,7 @@
 import type { StandardSchema, TlsPolicy } from '@postroad/core';
 import { z } from 'zod';
 import { defaultTimeouts, type Timeouts } from './client/timeouts.js';
-import type { EightBitPolicy } from './convert/converted-content.js';
+import type { EightBitPolicy } from './converted-content.js';
 
 /** What a user may write; see the README. */
 export interface DeliverSmtpOptions {

@@ -17,7 +17,7 @@ import { noCapabilities } from './client/capabilities.js';
 import type { NamedClient } from './client/name-client.js';
 import type { SmtpConnection } from './client/smtp-connection.js';
 import { runTransaction } from './client/transaction.js';
-import { type Contents, contentsOf } from './convert/converted-content.js';
+import { type Contents, contentsOf } from './converted-content.js';
 import type { Deliverer } from './deliverer.js';
 import { clientOf, tlsFacts } from './delivery-facts.js';
 import { findCandidates } from './find-candidates.js';

@@ -7,6 +7,7 @@ import { lineEndFilter } from './line-ends.js';
 import { refusalOfMany } from './message-limit.js';
 import { no, type Outcome, ok, outcomeOfError } from './outcome.js';
 import type { Session } from './session.js';
+import { textual } from './textual.js';
 import { rightOfFlag } from './view.js';
 
 /** Messages of the command being read, in the order they came. */
@@ -15,11 +16,13 @@ export interface Arrivals {
   /** Why they can't be stored after all, such as a full disk. */
   failure: unknown;
   sizeBytes: number;
+  /** Those of them that have a NUL. */
+  readonly withNul: Set<Body>;
 }
 
 /** No messages yet. */
 export function newArrivals(): Arrivals {
-  return { bodies: [], failure: undefined, sizeBytes: 0 };
+  return { bodies: [], failure: undefined, sizeBytes: 0, withNul: new Set() };
 }
 
 /** Gives up the bodies of a command; safe to call twice. */
@@ -27,6 +30,7 @@ export async function dropArrivals(arrivals: Arrivals): Promise<void> {
   for (const body of arrivals.bodies.splice(0)) await body.release();
   arrivals.failure = undefined;
   arrivals.sizeBytes = 0;
+  arrivals.withNul.clear();
 }
 
 /** Whether a message may be sent: so that a client learns of a full or missing mailbox before it sends megabytes. */
@@ -58,15 +62,17 @@ export async function receiveMessage(
   literal: LiteralEvent,
 ): Promise<boolean> {
   const writer: BodyWriter = session.server.spool.writer();
-  // What is sent as binary is kept as it is (RFC 3516 section 4.4).
+  // What is sent as binary has line ends of its own (RFC 3516 section 4.4).
   const mend = literal.isBinary ? (octets: Uint8Array) => octets : lineEndFilter();
   arrivals.sizeBytes += literal.sizeOctets;
+  let hasNul = false;
   for (;;) {
     const event = await session.wire.next();
     if (event?.kind !== 'octets') {
       await writer.abort();
       return false;
     }
+    hasNul ||= literal.isBinary && event.bytes.includes(0);
     if (event.bytes.length > 0 && !writer.write(mend(event.bytes))) {
       // A writer that failed is found out by `finish`; the rest of the literal must be read all the same.
       await writer.drained().catch((error: unknown) => {
@@ -76,7 +82,9 @@ export async function receiveMessage(
     if (event.isLast) break;
   }
   try {
-    arrivals.bodies.push(await writer.finish());
+    const body = await writer.finish();
+    arrivals.bodies.push(body);
+    if (hasNul) arrivals.withNul.add(body);
   } catch (error) {
     arrivals.failure ??= error;
   }
@@ -107,9 +115,10 @@ export async function append(session: Session, command: AppendCommand, arrivals:
     const bodies = [...arrivals.bodies];
     const whole: Body[] = [];
     for (const message of messages) {
+      const isBinary = partsOf(message, bodies).some((part) => arrivals.withNul.has(part));
       const body = await bodyOf(session, message, bodies, made);
       if ('status' in body) return body;
-      whole.push(body);
+      whole.push(isBinary ? await textual(session, body, made) : body);
     }
     const uids = await fileAll(session, mailbox, messages, whole);
     if (!Array.isArray(uids)) return uids;
@@ -118,6 +127,11 @@ export async function append(session: Session, command: AppendCommand, arrivals:
   } finally {
     for (const body of made) await body.release();
   }
+}
+
+/** The literals that a message is made of. */
+function partsOf({ parts }: AppendMessage, bodies: readonly Body[]): readonly Body[] {
+  return bodies.slice(0, parts.filter(({ part }) => part === 'literal').length);
 }
 
 /** The content of one message; a CATENATE is put together first and noted in `made`. */

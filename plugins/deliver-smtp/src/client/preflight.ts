@@ -6,7 +6,7 @@ import {
   type Reply,
   reply,
 } from '@postroad/core';
-import type { EightBitPolicy } from '../convert/converted-content.js';
+import type { EightBitPolicy } from '../converted-content.js';
 import type { Capabilities } from './capabilities.js';
 import { needsUtf8Address } from './commands.js';
 import type { Content } from './content.js';

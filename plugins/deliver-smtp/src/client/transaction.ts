@@ -1,6 +1,6 @@
 /** One transaction: MAIL, RCPT, DATA, the message, and an answer for each recipient. */
 import { type QueuedMessage, type QueuedRecipient, type Reply, reply } from '@postroad/core';
-import type { EightBitPolicy } from '../convert/converted-content.js';
+import type { EightBitPolicy } from '../converted-content.js';
 import { type Answer, isTooManyRecipients } from './answer.js';
 import { type Capabilities, noCapabilities } from './capabilities.js';
 import { mailCommand, recipientCommand } from './commands.js';

@@ -1,5 +1,5 @@
 /** What is in each region of a message, found in one pass over it. */
-import type { Body } from '@postroad/core';
+import type { Body } from '../../body/body.js';
 import type { Region } from './regions.js';
 
 /** What counts for the way it is encoded. */

@@ -1,9 +1,11 @@
 /**
- * Eight-bit and binary messages for servers that take seven bits only (RFC 6152 section 3, RFC 3030 section 3): bodies become
- * quoted-printable or base64, part by part, and the header sections of the parts say so. The message is read three times
- * as a stream (structure, what is in each part, conversion) and never held. What is signed or encrypted is left as it is.
+ * Eight-bit and binary messages for those that take seven bits only (RFC 6152 section 3, RFC 3030 section 3, RFC 9051
+ * section 4.3.1): bodies become quoted-printable or base64, part by part, and the header sections of the parts say so. The
+ * message is read three times as a stream (structure, what is in each part, conversion) and never held. What is signed or
+ * encrypted is left as it is.
  */
-import { type Body, parseStructure } from '@postroad/core';
+import type { Body } from '../../body/body.js';
+import { parseStructure } from '../parse-structure.js';
 import { base64Encoder, type Encoder, quotedPrintableEncoder } from './encoders.js';
 import { type Region, regionsOf } from './regions.js';
 import { type HeaderWish, headerOctetsMax, rewriteHeader } from './rewrite-header.js';

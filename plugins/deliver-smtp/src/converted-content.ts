@@ -1,8 +1,7 @@
 /** The content that a server gets: as it is queued, or converted where the server takes seven bits only. */
-import type { QueuedMessage, Resigner } from '@postroad/core';
-import type { Capabilities } from '../client/capabilities.js';
-import { type Content, contentOf } from '../client/content.js';
-import { type Conversion, planConversion } from './conversion.js';
+import { type Conversion, planConversion, type QueuedMessage, type Resigner } from '@postroad/core';
+import type { Capabilities } from './client/capabilities.js';
+import { type Content, contentOf } from './client/content.js';
 
 /** What to do with bodies that a server does not take as they are. */
 export type EightBitPolicy = 'refuse' | 'send' | 'convert' | 'convert-signed';

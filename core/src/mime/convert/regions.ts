@@ -1,5 +1,5 @@
 /** A message as regions in the order of its octets: header sections, bodies that may be encoded, and the rest. Pure. */
-import type { MimePart } from '@postroad/core';
+import type { MimePart } from '../structure.js';
 
 /** Octets from `start` up to, not including, `end`. */
 export interface Region {
