@@ -10,6 +10,7 @@ import { type Load, measurePoint, type Point, type Sample, startLoad, warmUp } f
 import { harakaPeer } from './peer-haraka.js';
 import { opensmtpdPeer } from './peer-opensmtpd.js';
 import { postfixPeer } from './peer-postfix.js';
+import { workersPeer } from './peer-workers.js';
 import { type BenchServer, type Candidate, ownServer } from './servers.js';
 import { headerLine, pointLine, targetLine } from './table.js';
 import { type Measured, targetsOf } from './targets.js';
@@ -57,6 +58,7 @@ export async function run(args: readonly string[]): Promise<void> {
     await compare('Durable accept, nothing is delivered', setting, load, {
       candidates: [
         ownServer('post office', 'post-office'),
+        workersPeer(),
         ...setting.peers('durable'),
         ownServer('discard', 'postroad'),
       ],

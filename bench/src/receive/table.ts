@@ -2,7 +2,7 @@
 import type { Sample } from './measure.js';
 
 const nameWidth = 28;
-const cellWidth = 22;
+const cellWidth = 24;
 
 /** The names of the servers over their columns. */
 export function headerLine(servers: readonly string[]): string {

@@ -36,6 +36,12 @@ describe('the options of the post office', () => {
     });
   });
 
+  it('of how many processes share the work come from the environment', () => {
+    expect(read([]).workers).toBe(1);
+    expect(read([], { POSTROAD_WORKERS: 'auto' }).workers).toBe('auto');
+    expect(() => read([], { POSTROAD_WORKERS: '0' })).toThrow('no number of processes: 0');
+  });
+
   it.each([
     [['--port', 'smtpp=1'], 'the names are smtp, submission'],
     [['--port', 'toString=1'], 'the names are smtp, submission'],

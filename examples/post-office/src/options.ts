@@ -30,6 +30,8 @@ export interface PostOfficeOptions {
   /** Largest message; `undefined` for the server's own limit. */
   readonly sizeBytesMax: number | undefined;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** Processes that share the work; one by default. Only `postroad start` can have several. */
+  readonly workers?: number | 'auto';
 }
 
 const defaultPorts: Ports = {
@@ -66,7 +68,8 @@ Usage: npm start -- [options]
 
 The environment serves as well: POSTROAD_HOST, POSTROAD_DOMAIN, POSTROAD_HOSTNAME, POSTROAD_DATA,
 POSTROAD_PORT_SMTP (and so on for each port), POSTROAD_DNS, POSTROAD_MX_PORT, POSTROAD_MX_PRIVATE=1,
-POSTROAD_RETRY, POSTROAD_MAX_SIZE, POSTROAD_LOG.`;
+POSTROAD_RETRY, POSTROAD_MAX_SIZE, POSTROAD_LOG. Started by \`npx postroad start --config examples/post-office\` it
+works in POSTROAD_WORKERS processes, or with \`auto\` in one for each core.`;
 
 /** Reads flags first, then the environment, then the defaults; throws with a sentence that says what is wrong. */
 export function readOptions(
@@ -104,6 +107,7 @@ export function readOptions(
     retryDelaysMs: readDelays(values.retry ?? environment.POSTROAD_RETRY),
     sizeBytesMax: readSize(values['max-size'] ?? environment.POSTROAD_MAX_SIZE),
     logLevel: readLevel(values.log ?? environment.POSTROAD_LOG ?? 'warn'),
+    workers: readWorkers(environment.POSTROAD_WORKERS ?? '1'),
   };
 }
 
@@ -130,6 +134,14 @@ function readPort(name: string, value: string): number {
   const port = Number(value);
   if (!/^\d+$/.test(value) || port > 65_535) throw new Error(`port ${name}: ${value} is not a port number`);
   return port;
+}
+
+function readWorkers(value: string): number | 'auto' {
+  if (value === 'auto') return value;
+  const workers = Number(value);
+  if (!Number.isInteger(workers) || workers < 1)
+    throw new Error(`POSTROAD_WORKERS is no number of processes: ${value}`);
+  return workers;
 }
 
 function readDelays(text: string | undefined): readonly number[] {

@@ -40,6 +40,7 @@ export function postOffice(options: PostOfficeOptions): MtaOptions {
     spool: { directory: at('spool') },
     control: { socket: controlSocketOf(options) },
     log: { level: options.logLevel },
+    workers: options.workers ?? 1,
     ...(dnsServers.length === 0 ? {} : { dns: { servers: dnsServers } }),
     ...(retryDelaysMs.length === 0 ? {} : { queue: { retryDelaysMs } }),
     plugins: [
