@@ -32,7 +32,7 @@ export const errorCodes = {
   E_QUEUE_STORE: 'The queue could not be read or written.',
   E_QUEUE_RECORD: 'A record of the queue could not be read; it was set aside.',
   E_QUEUE_ARCHIVE: 'The queue could not be exported to a file or imported from it.',
-  E_NOT_FOUND: 'There is no such message, mailbox, account or command.',
+  E_NOT_FOUND: 'There is no such message, mailbox, account, record or command.',
   E_MAILBOX_EXISTS: 'A mailbox of that name exists already.',
   E_MAILBOX_NAME: 'A mailbox can not have that name.',
   E_MAILBOX_STORE: 'The mailbox store could not be read or written.',

@@ -1,5 +1,5 @@
 /** `postroad dns DOMAIN`: what the running server wants published, and whether it is. */
-import type { PluginCommand } from '@postroad/core';
+import { MailError, type PluginCommand } from '@postroad/core';
 import type { CheckedRecord } from './check-records.js';
 import type { AccessAutoconfigConfig } from './options.js';
 
@@ -15,12 +15,13 @@ export const dnsCommands: readonly PluginCommand<AccessAutoconfigConfig>[] = [
     async run({ args, call, terminal }) {
       const given = { domain: String(args.domain), isChecked: args.check === true };
       const records = (await call('records', given)) as readonly CheckedRecord[];
-      if (terminal.isJson) {
-        terminal.result(records.map((record) => ({ ...record })));
-        return;
-      }
+      if (terminal.isJson) terminal.result(records.map((record) => ({ ...record })));
       // Not a table: a key must be there whole, to be copied.
-      for (const record of records) terminal.print(lineOf(record));
+      else for (const record of records) terminal.print(lineOf(record));
+      const wrong = records.filter(({ state }) => state !== undefined && state !== 'ok').length;
+      // For scripts, which look at the exit status.
+      if (wrong > 0)
+        throw new MailError('E_NOT_FOUND', `${wrong} of ${records.length} records are not in DNS`);
     },
   },
 ];

@@ -7,7 +7,7 @@ test('the command prints records whole, as zone files have them', async () => {
   const [command] = dnsCommands as readonly PluginCommand<ReturnType<typeof config.parse>>[];
   const lines: string[] = [];
   const long = 'x'.repeat(300);
-  await command?.run({
+  const ran = command?.run({
     config: config.parse({ domains: ['example.org'] }),
     args: { domain: 'example.org' },
     call: async () => [
@@ -22,6 +22,8 @@ test('the command prints records whole, as zone files have them', async () => {
       askSecret: async () => '',
     },
   });
+  // What is not as it should be fails the command, for scripts.
+  await expect(ran).rejects.toMatchObject({ code: 'E_NOT_FOUND', message: '1 of 2 records are not in DNS' });
   expect(lines).toEqual([
     `a.example.org. TXT "${long.slice(0, 255)}" "${long.slice(255)}"  ; waiting`,
     'different example.org. MX 10 mx.example.org  ; found: 10 other',

@@ -31,6 +31,8 @@ export function createHttpDirectory(ask: Ask, clock: Clock): Directory {
         times.note('granted', spentMs);
         return account;
       }
+      // A service that hashes nothing for unknown logins must not tell by its haste who is known.
+      times.note('refused', spentMs);
       await times.level(spentMs, signal);
       return undefined;
     },

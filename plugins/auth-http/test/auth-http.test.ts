@@ -138,6 +138,36 @@ describe('auth-http', () => {
     await expect(directory.verifyPassword('alice', 'x')).rejects.toMatchObject({ code: 'E_DIRECTORY' });
   });
 
+  it('refuses an unknown login no sooner than a right password is taken', async () => {
+    const waits: number[] = [];
+    let now = 0;
+    const clock = {
+      ...systemClock,
+      monotonic: () => now,
+      sleep: async (ms: number) => void waits.push(ms),
+    };
+    // A service that hashes for known logins only, which takes a second.
+    const directory = createHttpDirectory(async (_question, { login, password }) => {
+      if (login === 'alice') now += 1_000;
+      return {
+        account:
+          login === 'alice' && password === 'right' ? { login, addresses: ['alice@example.org'] } : null,
+      };
+    }, clock);
+    expect(await directory.verifyPassword('alice', 'right')).toMatchObject({ login: 'alice' });
+    expect(waits, 'who is right does not wait').toEqual([]);
+    for (const [login, password] of [
+      ['nobody', 'right'],
+      ['', 'right'],
+      ['al\0ice', 'right'],
+    ] as const) {
+      expect(await directory.verifyPassword(login, password)).toBeUndefined();
+    }
+    expect(waits).toEqual([1_000, 1_000, 1_000]);
+    await directory.verifyPassword('alice', 'wrong');
+    expect(waits, 'it took as long already').toHaveLength(3);
+  });
+
   it('puts logins off when the service is silent, gone or too busy, and honours the signal', async () => {
     const service = await serve(() => undefined);
     open.push(service);
