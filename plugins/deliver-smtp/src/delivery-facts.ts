@@ -1,5 +1,6 @@
 /** What a delivery says of itself, and of whom it speaks for. Pure. */
-import type { QueuedMessage } from '@postroad/core';
+import type { QueuedMessage, RecipientOutcome } from '@postroad/core';
+import type { Answer } from './client/answer.js';
 import type { NamedClient } from './client/name-client.js';
 import type { SmtpConnection } from './client/smtp-connection.js';
 import type { SmtpRoute } from './session-maker.js';
@@ -31,4 +32,19 @@ export function tlsFacts(connection: SmtpConnection): string | undefined {
   const { standardName } = connection.tls.getCipher();
   const version = connection.tls.getProtocol() ?? 'TLS';
   return `${version} ${standardName}${connection.isVerified ? ' verified' : ''}`;
+}
+
+/** What an answer means for the queue. */
+export function outcomeOf(
+  { recipient, status, reply, isQuoted }: Answer,
+  { host, address, capabilities }: SmtpConnection,
+): RecipientOutcome {
+  const isPassedOn = status === 'delivered' && capabilities?.has('DSN') === true;
+  return {
+    index: recipient.index,
+    status,
+    reply,
+    ...(isQuoted && { remote: { name: host, address } }),
+    ...(isPassedOn && { dsnPassedOn: true }),
+  };
 }

@@ -12,14 +12,15 @@ import {
 } from '@postroad/core';
 import type { Candidates } from './candidates.js';
 import { abortable } from './client/abortable.js';
-import { type Answer, tooMany } from './client/answer.js';
+import type { Answer } from './client/answer.js';
 import { noCapabilities } from './client/capabilities.js';
 import type { NamedClient } from './client/name-client.js';
+import { cutShort, runBatches } from './client/run-batches.js';
 import type { SmtpConnection } from './client/smtp-connection.js';
 import { runTransaction } from './client/transaction.js';
 import { type Contents, contentsOf } from './converted-content.js';
 import type { Deliverer } from './deliverer.js';
-import { clientOf, tlsFacts } from './delivery-facts.js';
+import { clientOf, outcomeOf, tlsFacts } from './delivery-facts.js';
 import { findCandidates } from './find-candidates.js';
 import { makeSession, type Opened, type SmtpRoute, type Trouble } from './session-maker.js';
 import { findShared } from './shared-connections.js';
@@ -58,6 +59,8 @@ class DeliveryRun {
   #key = '';
   #isRelaxed = false;
   #open: readonly QueuedRecipient[];
+  /** Of these, the ones that a server takes over another connection. */
+  #waiting: readonly QueuedRecipient[] | undefined;
   #outcomes: RecipientOutcome[] = [];
   /** The last refusal for now of each recipient that is still open: what it gets when no other host takes it. */
   readonly #refusals = new Map<number, RecipientOutcome>();
@@ -175,7 +178,10 @@ class DeliveryRun {
       if (opened === undefined) return;
       if ('connection' in opened) {
         sessions++;
-        await this.#transact(opened.connection);
+        if ((await this.#transact(opened.connection)) !== 'spent') continue;
+        // A session for each batch: there are no more of them than recipients.
+        sessions--;
+        candidates.putBack([opened.candidate]);
       } else {
         this.#note(opened.trouble);
         if (opened.candidate === undefined) return;
@@ -214,42 +220,36 @@ class DeliveryRun {
     if (result !== undefined) this.#tlsSessions.push(result);
   }
 
-  /** Runs transactions until no recipient is left that was only one too many. */
-  async #transact(connection: SmtpConnection): Promise<'heard' | 'stale'> {
+  /** Runs transactions. `spent`: the server takes no more over this connection, but would over another. */
+  async #transact(connection: SmtpConnection): Promise<'heard' | 'stale' | 'spent'> {
     const { clock, config, pool } = this.#deliverer;
-    const isReused = connection.transactions > 0;
-    const protocol = this.#route.transport === 'lmtp' ? 'lmtp' : 'smtp';
-    const message = this.#message;
     const { timeouts, chunking, eightBit } = config;
-    const content = await this.#contents.for(connection.capabilities ?? noCapabilities);
-    let recipients = this.#open;
-    let isLeaving = false;
-    while (recipients.length > 0) {
-      const shared = {
-        protocol,
-        message,
-        content,
-        timeouts,
-        chunking,
-        eightBit,
-        nowMs: clock.now(),
-      } as const;
-      const { answers, isUnheard } = await abortable(this.#signal, connection, () =>
-        runTransaction(connection, { ...shared, recipients }),
-      );
-      if (isUnheard && isReused && recipients === this.#open) return 'stale';
-      this.#tlsFacts = tlsFacts(connection);
-      this.#tellTransaction(connection, answers);
-      this.#settle(answers, connection);
-      // RFC 5321 section 3.8: after 421 the server closes.
-      isLeaving = answers.some(({ reply: said }) => said.code === 421);
-      const isProgress = answers.some(({ status }) => status === 'delivered');
-      // RFC 5321 section 4.5.3.1.10: the recipients that were too many go in another transaction.
-      recipients = isProgress && connection.isUsable ? tooMany(answers) : [];
-    }
-    if (isLeaving) connection.quit();
-    else pool.give(this.#key, connection, this.#delivery.egress.messagesPerConnection);
-    return 'heard';
+    const offered = connection.capabilities ?? noCapabilities;
+    const shared = {
+      protocol: this.#route.transport === 'lmtp' ? 'lmtp' : 'smtp',
+      message: this.#message,
+      content: await this.#contents.for(offered),
+      ...{ timeouts, chunking, eightBit },
+    } as const;
+    const end = await runBatches(connection, this.#waiting ?? this.#open, {
+      run: (recipients) =>
+        abortable(this.#signal, connection, () =>
+          runTransaction(connection, { ...shared, nowMs: clock.now(), recipients }),
+        ),
+      heard: (answers) => {
+        this.#tlsFacts = tlsFacts(connection);
+        this.#tellTransaction(connection, answers);
+        this.#settle(answers, connection);
+      },
+    });
+    if (end.isStale) return 'stale';
+    const isOver = end.isLeaving || !connection.isUsable;
+    this.#waiting = isOver || end.waiting.length === 0 ? undefined : end.waiting;
+    if (isOver && end.waiting.length > 0) this.#note({ status: 'deferred', reply: cutShort });
+    const { messagesPerConnection = config.reuse.messagesMax } = this.#delivery.egress;
+    if (end.isLeaving) connection.quit();
+    else pool.give(this.#key, connection, Math.min(messagesPerConnection, offered.limits.mailMax));
+    return this.#waiting === undefined ? 'heard' : 'spent';
   }
 
   /** Of what went well nobody asks, unless the options say so. */
@@ -267,19 +267,11 @@ class DeliveryRun {
 
   #settle(answers: readonly Answer[], connection: SmtpConnection): void {
     const closed = new Set<number>();
-    for (const { recipient, status, reply: said, isQuoted, isOpen } of answers) {
-      const remote = { name: connection.host, address: connection.address };
-      const isPassedOn = status === 'delivered' && connection.capabilities?.has('DSN') === true;
-      const outcome: RecipientOutcome = {
-        index: recipient.index,
-        status,
-        reply: said,
-        ...(isQuoted && { remote }),
-        ...(isPassedOn && { dsnPassedOn: true }),
-      };
-      if (status === 'deferred' && isOpen) this.#refusals.set(recipient.index, outcome);
+    for (const answer of answers) {
+      const outcome = outcomeOf(answer, connection);
+      if (answer.status === 'deferred' && answer.isOpen) this.#refusals.set(outcome.index, outcome);
       else {
-        closed.add(recipient.index);
+        closed.add(outcome.index);
         this.#outcomes.push(outcome);
       }
     }

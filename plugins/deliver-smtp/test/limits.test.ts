@@ -61,3 +61,64 @@ describe('limits of connections', () => {
     expect(server.connections).toBe(2);
   });
 });
+
+describe('limits that the server tells (RFC 9422)', () => {
+  const to = ['a@x.example', 'b@x.example', 'c@y.example', 'd@Y.example', 'e@z.example'];
+  /** What each transaction named, and on which connection. */
+  async function transactions(limits: string, options: Parameters<typeof polite>[0] = {}) {
+    const offers = ['PIPELINING', `LIMITS ${limits}`];
+    const server = await serve(polite({ offers, ...options }));
+    const report = await harness().deliver(smtp(server), { to });
+    const named: string[] = [];
+    for (const line of server.lines) {
+      if (line.startsWith('EHLO')) named.push('-');
+      else if (line.startsWith('MAIL')) named.push('');
+      else if (line.startsWith('RCPT')) named.push(`${named.pop()}${line[9]}`);
+    }
+    return { report, named: named.join(' '), server };
+  }
+
+  test.each([
+    ['RCPTMAX=2', '- ab cd e'],
+    ['RCPTMAX=5 MAILMAX=1', '- abcde'],
+    ['RCPTMAX=2 MAILMAX=2', '- ab cd - e'],
+    ['mailmax=1 rcptmax=2', '- ab - cd - e'],
+    ['RCPTDOMAINMAX=1', '- ab cd e'],
+    ['RCPTDOMAINMAX=2 RCPTMAX=3', '- abc de'],
+    // What is no limit is none.
+    ['RCPTMAX=0 MAILMAX=-1 RCPTDOMAINMAX=1234567 OTHER=1 RCPTMAX', '- abcde'],
+  ])('%s', async (limits, expected) => {
+    const { report, named } = await transactions(limits);
+    expect(named).toBe(expected);
+    expect(told(report)).toEqual(to.map(() => 'delivered 250 2.0.0 taken'));
+  });
+
+  test('a recipient that is refused is not asked about again, and holds nobody up', async () => {
+    const answer = (line: string) => (line.includes('<a@') ? '450 4.2.0 later' : undefined);
+    const { report, named } = await transactions('RCPTMAX=1 MAILMAX=1', { answer });
+    expect(named).toBe('- a - b - c - d - e');
+    expect(told(report).filter((text) => text !== 'delivered 250 2.0.0 taken')).toEqual([
+      'deferred 450 4.2.0 later',
+    ]);
+    expect(report.outcomes).toHaveLength(5);
+  });
+
+  test('who was not named when the server left is deferred', async () => {
+    const answer = (line: string) => (line.includes('<c@') ? '421 4.3.2 bye' : undefined);
+    const { report } = await transactions('RCPTMAX=1', { answer });
+    expect(told(report)).toEqual([
+      'delivered 250 2.0.0 taken',
+      'delivered 250 2.0.0 taken',
+      'deferred 421 4.3.2 bye',
+      'deferred 451 4.4.2 the connection ended before all recipients were sent',
+      'deferred 451 4.4.2 the connection ended before all recipients were sent',
+    ]);
+  });
+
+  test('connections are not kept for more messages than that', async () => {
+    const server = await serve(polite({ offers: ['LIMITS MAILMAX=2'] }));
+    const { deliver } = harness();
+    for (let round = 0; round < 4; round++) await deliver(smtp(server));
+    expect(server.connections).toBe(2);
+  });
+});

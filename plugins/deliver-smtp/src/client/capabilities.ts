@@ -1,5 +1,7 @@
 /** What a server offers in its answer to EHLO or LHLO (RFC 5321 section 4.1.1.1). */
 
+import { parseLimits, type ServerLimits } from './limits.js';
+
 /** Keywords in upper case with their parameters. */
 export interface Capabilities {
   has(keyword: string): boolean;
@@ -7,6 +9,8 @@ export interface Capabilities {
   words(keyword: string): readonly string[];
   /** The largest message that is taken (RFC 1870); 0 when there is no fixed limit. */
   readonly sizeBytesMax: number;
+  /** How much the server wants at once (RFC 9422). */
+  readonly limits: ServerLimits;
 }
 
 /** Reads the lines behind the first, which is a greeting. */
@@ -26,6 +30,7 @@ export function parseCapabilities(lines: readonly string[]): Capabilities {
     has: (keyword) => offered.has(keyword),
     words: (keyword) => offered.get(keyword) ?? [],
     sizeBytesMax: Number.isSafeInteger(size) && size > 0 ? size : 0,
+    limits: parseLimits(offered.get('LIMITS') ?? []),
   };
 }
 
