@@ -81,6 +81,9 @@ describe('AUTH', () => {
     ['AUTH CRAM-MD5', '504 5.5.4'],
     ['AUTH', '501 5.5.4'],
     [`AUTH PLAIN ${plain} more`, '501 5.5.4'],
+    [`AUTH PLAIN ${'A'.repeat(12_400)}`, '500 5.5.2'],
+    ['AUTH PLAIN AGE', '501 5.5.2'],
+    ['AUTH PLAIN AGF=', '501 5.5.2'],
     ['AUTH PLAIN\r\n*', '334 '],
   ])('%j gets %s', async (command, code) => {
     const cancelled = code === '334 ' ? 'S: 501 5.7.0 cancelled' : '';
@@ -89,6 +92,22 @@ describe('AUTH', () => {
       C: ${command.replace('\r\n', '\n      C: ')}
       S: ${code === '334 ' ? code : `${code} ...`}
       ${cancelled}
+      C: AUTH PLAIN ${plain}
+      S: 235 ...
+    `,
+      granting,
+    );
+  });
+
+  it('that is answered with too much is over', async () => {
+    await play(
+      `${hello}
+      C: AUTH PLAIN
+      S: 334 
+      C: ${'A'.repeat(12_400)}
+      S: 500 5.5.6 ...
+      C: NOOP
+      S: 250 ...
       C: AUTH PLAIN ${plain}
       S: 235 ...
     `,

@@ -15,6 +15,8 @@ export const replies = {
   unknownCommand: reply(500, '5.1', 'command not recognized'),
   notImplemented: reply(502, '5.1', 'command not implemented'),
   lineTooLong: reply(500, '5.2', 'line too long'),
+  // RFC 4954 section 6.
+  exchangeTooLong: reply(500, '5.6', 'line of the exchange too long'),
   badCharacter: reply(500, '5.2', 'control character or octet that is not allowed in a command'),
   bareLineEnd: reply(500, '5.2', 'a line must end in CRLF'),
   httpRequest: reply(554, '5.1', 'this is a mail server'),

@@ -25,9 +25,13 @@ export function runCommand(session: Conversation, line: string, hasMore: boolean
   command.run(session, blank < 0 ? '' : text.slice(blank + 1).trimEnd());
 }
 
-/** Answers a line that is none. A bare LF could be a message within a message, so the connection ends there. */
-export function refuseLine(session: Conversation, problem: LineProblem): void {
-  session.refuse('line', problem === 'bare' ? replies.bareLineEnd : replies.lineTooLong);
+/**
+ * Answers a line that is none; an exchange of AUTH that it belongs to is over. A bare LF could be a message within a
+ * message, so the connection ends there.
+ */
+export function refuseLine(session: Conversation, problem: LineProblem, isExchange: boolean): void {
+  const tooLong = isExchange ? replies.exchangeTooLong : replies.lineTooLong;
+  session.refuse('line', problem === 'bare' ? replies.bareLineEnd : tooLong);
   if (problem !== 'long') session.end();
 }
 

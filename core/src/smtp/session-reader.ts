@@ -113,8 +113,9 @@ export class SessionReader {
     this.nextLine = undefined;
     const { problem } = lines;
     if (problem !== undefined && (problem !== 'bare' || session.shared.isStrict))
-      refuseLine(session, problem);
-    else if (take === undefined && isTooLong(lines.line, commandOctetsMax)) refuseLine(session, 'long');
+      refuseLine(session, problem, take !== undefined);
+    else if (take === undefined && isTooLong(lines.line, commandOctetsMax))
+      refuseLine(session, 'long', false);
     else if (take === undefined) runCommand(session, lines.line, this.hasMore);
     else take(lines.line);
   }

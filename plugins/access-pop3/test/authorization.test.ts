@@ -130,6 +130,7 @@ describe('POP3 before the login', () => {
     ['a wrong password', `AUTH PLAIN ${plain('\0alice@example.org\0wrong')}`],
     ['no base64', 'AUTH PLAIN !!!!'],
     ['cut base64', 'AUTH PLAIN AGFsaWNl='],
+    ['more than any token', `AUTH PLAIN ${'A'.repeat(12_400)}`],
     ['no name', `AUTH PLAIN ${plain('\0\0wonder land')}`],
     ['too many parts', `AUTH PLAIN ${plain('\0alice@example.org\0wonder land\0')}`],
     ['an empty response', 'AUTH PLAIN ='],
