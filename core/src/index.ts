@@ -60,6 +60,7 @@ export {
   token,
 } from './di/token.js';
 export { type ErrorCode, errorCodes, isMailError, MailError, messageOf } from './errors.js';
+export { isThenable } from './hooks/call.js';
 export type { AnyHook, Decide, Gather, MaybePromise, Observe, Transform } from './hooks/kinds.js';
 export {
   type Delivery,

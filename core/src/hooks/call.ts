@@ -24,7 +24,7 @@ export interface CompiledTap {
   readonly call: (first: unknown, second: unknown, third: unknown, signal: AbortSignal) => unknown;
 }
 
-/** Whether it can be awaited; anything else is an answer already. */
+/** Whether it is to be awaited; anything else is the answer already. */
 export function isThenable<T>(value: MaybePromise<T>): value is Promise<T> {
   return (
     typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'

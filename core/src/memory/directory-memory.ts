@@ -64,7 +64,7 @@ export function createDirectoryMemory(
       if (entry === undefined || password === '' || !isRight || entry.account.isDisabled) return undefined;
       return entry.account;
     },
-    async byAddress(address) {
+    byAddress(address) {
       return byAddress.get(addressKey(address))?.account;
     },
     async byId(id) {

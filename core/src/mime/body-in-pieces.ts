@@ -6,8 +6,15 @@ import { bodyFromBytes } from '../body/inline-body.js';
 export function inPieces(bytes: Buffer, size: number): Body {
   const body = bodyFromBytes(bytes);
   return {
-    ...body,
+    sizeBytes: body.sizeBytes,
+    sha256: body.sha256,
+    has8bit: body.has8bit,
+    headerSizeBytes: body.headerSizeBytes,
+    headerBytes: body.headerBytes,
     header: body.header,
+    file: undefined,
+    retain() {},
+    async release() {},
     inline: undefined,
     async *open() {
       for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);

@@ -1,4 +1,5 @@
 /** Several directories as one: what the core makes of the plugins that provide `Directory`, in their order. */
+import type { MaybePromise } from '../hooks/kinds.js';
 import type { MailAddress } from '../values/address.js';
 import type { Account } from '../values/identity.js';
 import type { Directory, ScramDirectory, ScramHash } from './directory.js';
@@ -67,8 +68,18 @@ async function isHidden(
   return false;
 }
 
+function firstAddress(
+  directories: readonly Directory[],
+  address: MailAddress,
+  signal: AbortSignal | undefined,
+): MaybePromise<Account | undefined> {
+  const [only] = directories;
+  if (only !== undefined && directories.length === 1) return only.byAddress(address, signal);
+  return searchAddress(directories, address, signal);
+}
+
 /** Addresses too: the first directory that has one owns it, unless its account is hidden itself. */
-async function firstAddress(
+async function searchAddress(
   directories: readonly Directory[],
   address: MailAddress,
   signal: AbortSignal | undefined,

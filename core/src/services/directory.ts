@@ -1,5 +1,6 @@
 /** The accounts: who may log in, and which addresses are whose. */
 import { token } from '../di/token.js';
+import type { MaybePromise } from '../hooks/kinds.js';
 import type { MailAddress } from '../values/address.js';
 import type { Account } from '../values/identity.js';
 import { chainDirectories } from './directory-chain.js';
@@ -42,8 +43,11 @@ export interface Directory {
    * it has otherwise: a password may be for some protocols only.
    */
   verifyPassword(login: string, password: string, signal?: AbortSignal): Promise<Account | undefined>;
-  /** The account that an address belongs to, exactly: aliases, sub-addresses and catch-alls are the route stage's. */
-  byAddress(address: MailAddress, signal?: AbortSignal): Promise<Account | undefined>;
+  /**
+   * The account that an address belongs to, exactly: aliases, sub-addresses and catch-alls are the route stage's. Asked
+   * several times for every recipient: a directory that knows at once answers without a promise.
+   */
+  byAddress(address: MailAddress, signal?: AbortSignal): MaybePromise<Account | undefined>;
   byId(id: string, signal?: AbortSignal): Promise<Account | undefined>;
   /** By the name to log in with, ASCII case ignored; for logins that a token proves. */
   byLogin?(login: string, signal?: AbortSignal): Promise<Account | undefined>;

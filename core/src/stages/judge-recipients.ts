@@ -1,6 +1,7 @@
 /** LMTP answers for each recipient (RFC 2033 section 4.2), so hooks may judge a message for each. */
 import type { MessageState } from '../context/message.js';
 import type { CompiledHooks } from '../hooks/compile.js';
+import type { MaybePromise } from '../hooks/kinds.js';
 import type { Logger } from '../services/logger.js';
 import type { ReceiverAnswer } from '../smtp/receiver.js';
 import type { EnvelopeRecipient } from '../values/envelope.js';
@@ -17,14 +18,24 @@ const none: Refusals = new Map();
  * Asks about all recipients at once. Those that are refused or dropped are taken out of the message's envelope; the
  * others go on.
  */
-export async function judgeRecipients(
+export function judgeRecipients(
   { hooks, log }: { readonly hooks: CompiledHooks; readonly log: Logger },
   message: MessageState,
   findings: readonly Finding[],
   accepted: Reply,
-): Promise<Refusals> {
+): MaybePromise<Refusals> {
   const { messageFor } = hooks;
   if (messageFor === null || message.transaction.connection.protocol !== 'lmtp') return none;
+  return judgeEach(messageFor, log, message, findings, accepted);
+}
+
+async function judgeEach(
+  messageFor: NonNullable<CompiledHooks['messageFor']>,
+  log: Logger,
+  message: MessageState,
+  findings: readonly Finding[],
+  accepted: Reply,
+): Promise<Refusals> {
   const { recipients } = message.envelope;
   const verdicts = await Promise.all(recipients.map((recipient) => messageFor(message, recipient, findings)));
   const refusals = new Map<EnvelopeRecipient, ReceiverAnswer>();

@@ -7,6 +7,7 @@ import { MessageState } from '../context/message.js';
 import { notedFindings } from '../context/noted-findings.js';
 import type { TransactionState } from '../context/transaction.js';
 import { isMailError } from '../errors.js';
+import { isThenable } from '../hooks/call.js';
 import type { CompiledHooks } from '../hooks/compile.js';
 import { failedDecision } from '../hooks/run-decide.js';
 import type { Clock } from '../services/clock.js';
@@ -97,11 +98,10 @@ async function judgeAndEnqueue(
   if (isRefusalAnswer(answer)) return answer;
   tellMark(options, message, verdict);
   if (verdict?.verdict === 'discard') return { reply: queued };
-  taking.refusals = await judgeRecipients(options, message, findings, queued);
-  const recipients =
-    hooks.expand === null
-      ? message.envelope.recipients
-      : await hooks.expand(message, message.envelope.recipients);
+  const refusals = judgeRecipients(options, message, findings, queued);
+  taking.refusals = isThenable(refusals) ? await refusals : refusals;
+  const expanding = hooks.expand?.(message, message.envelope.recipients) ?? message.envelope.recipients;
+  const recipients = isThenable(expanding) ? await expanding : expanding;
   if (!isList(recipients)) return { reply: failedDecision.reply };
   if (recipients.length === 0)
     return { reply: transaction.recipients.length === 0 ? replies.noRecipients : queued };

@@ -4,6 +4,7 @@ import {
   addressKey,
   type Directory,
   isLogin,
+  isThenable,
   loginKey,
   type PasswordVerifier,
   type ScramDirectory,
@@ -27,8 +28,10 @@ export function createFileDirectory(options: FileDirectoryOptions): Directory {
   const { users, scram } = options;
   return {
     verifyPassword: (login, password, signal) => verify(options, login, password, signal),
-    async byAddress(address) {
-      return (await users.current()).byAddress.get(addressKey(address))?.account;
+    byAddress(address) {
+      const find = (state: UsersState) => state.byAddress.get(addressKey(address))?.account;
+      const state = users.current();
+      return isThenable(state) ? state.then(find) : find(state);
     },
     async byId(id) {
       return (await users.current()).byId.get(id)?.account;

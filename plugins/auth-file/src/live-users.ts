@@ -7,6 +7,7 @@ import {
   createVerifiedLogins,
   type Logger,
   MailError,
+  type MaybePromise,
   messageOf,
   type VerifiedLogins,
 } from '@postroad/core';
@@ -21,8 +22,8 @@ export interface UsersState extends Users {
 export interface LiveUsers {
   /** Reads the file for the first time; throws `E_DIRECTORY` when it is missing or broken. */
   start(): Promise<void>;
-  /** The present state; the file is looked at again when the last look was a second ago. */
-  current(): Promise<UsersState>;
+  /** The present state, at once; the file is looked at again when the last look was a second ago. */
+  current(): MaybePromise<UsersState>;
   /** The present state; the file is always looked at. */
   fresh(): Promise<UsersState>;
   stop(): void;
@@ -65,7 +66,7 @@ class FollowedUsers implements LiveUsers {
     if ((mode & 0o077) !== 0) log.warn('users file can be read by others, its mode should be 0600', { file });
   }
 
-  async current(): Promise<UsersState> {
+  current(): MaybePromise<UsersState> {
     const isRecent = this.#options.clock.monotonic() - this.#lookedAtMs < lookAgainMs;
     if (this.#state !== undefined && isRecent) return this.#state;
     return this.#lookOnce(false);

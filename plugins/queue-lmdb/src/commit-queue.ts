@@ -38,7 +38,8 @@ export interface CommitQueue {
   idle(): Promise<void>;
 }
 
-interface Queued extends Step<unknown> {
+interface Queued {
+  readonly step: Step<unknown>;
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
@@ -68,10 +69,10 @@ export function createCommitQueue(commits: Commits): CommitQueue {
 
   function take(): Queued[] {
     const first = queued[0];
-    if (first?.isAlone === true) return queued.splice(0, 1);
+    if (first?.step.isAlone === true) return queued.splice(0, 1);
     let count = 0;
     let sizeBytes = 0;
-    for (const step of queued) {
+    for (const { step } of queued) {
       if (step.isAlone === true || count === stepsMax || sizeBytes >= sizeBytesMax) break;
       sizeBytes += step.sizeBytes ?? 0;
       count++;
@@ -92,7 +93,7 @@ export function createCommitQueue(commits: Commits): CommitQueue {
   return {
     run<T>(step: Step<T>): Promise<T> {
       return new Promise<T>((resolve, reject) => {
-        queued.push({ ...step, resolve: resolve as (value: unknown) => void, reject });
+        queued.push({ step, resolve: resolve as (value: unknown) => void, reject });
         working ??= work();
       });
     },
@@ -135,39 +136,41 @@ class OpenBatch implements Batch {
   }
 }
 
-async function commitBatch(steps: readonly Queued[], commits: Commits): Promise<void> {
+async function commitBatch(queued: readonly Queued[], commits: Commits): Promise<void> {
   const batch = new OpenBatch(commits);
-  const prepared = prepareAll(steps, batch);
+  const prepared = prepareAll(queued, batch);
   if (batch.changes.length > 0) {
     try {
-      await commits.commit(batch.changes, steps.length === 1 && steps[0]?.isLazy === true);
+      await commits.commit(batch.changes, queued.length === 1 && queued[0]?.step.isLazy === true);
     } catch (error) {
       takeBack(batch.undos, 0);
       await commits.failed();
-      for (const { step } of prepared) step.reject(asQueueError(error));
+      for (const { of } of prepared) of.reject(asQueueError(error));
       return;
     }
   }
   for (const run of batch.afters) run();
-  for (const { step, value } of prepared) step.resolve(value);
+  for (const { of, value } of prepared) of.resolve(value);
 }
 
 interface Prepared {
-  readonly step: Queued;
+  readonly of: Queued;
   readonly value: unknown;
 }
 
-function prepareAll(steps: readonly Queued[], batch: OpenBatch): readonly Prepared[] {
+function prepareAll(queued: readonly Queued[], batch: OpenBatch): readonly Prepared[] {
   const prepared: Prepared[] = [];
-  for (const step of steps) {
-    const from = { changes: batch.changes.length, undos: batch.undos.length, afters: batch.afters.length };
+  for (const of of queued) {
+    const changes = batch.changes.length;
+    const undos = batch.undos.length;
+    const afters = batch.afters.length;
     try {
-      prepared.push({ step, value: step.prepare(batch) });
+      prepared.push({ of, value: of.step.prepare(batch) });
     } catch (error) {
-      batch.changes.length = from.changes;
-      batch.afters.length = from.afters;
-      takeBack(batch.undos, from.undos);
-      step.reject(asQueueError(error));
+      batch.changes.length = changes;
+      batch.afters.length = afters;
+      takeBack(batch.undos, undos);
+      of.reject(asQueueError(error));
     }
   }
   return prepared;

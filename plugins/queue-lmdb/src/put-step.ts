@@ -21,13 +21,12 @@ export interface PreparedMessage {
 
 /** Makes records outside of the commit, where time costs nobody but the caller. */
 export function prepareMessage(message: NewQueuedMessage, lease: Lease | undefined): PreparedMessage {
-  const { recipients: asked, ...shared } = message;
   const isBodyInFile = message.body.inline === undefined;
   return {
     message,
-    record: encodeMessage(shared, isBodyInFile),
+    record: encodeMessage(message, isBodyInFile),
     isBodyInFile,
-    recipients: asked.map((_, index) => newRecipient(message, index, lease)),
+    recipients: message.recipients.map((_, index) => newRecipient(message, index, lease)),
   };
 }
 

@@ -97,6 +97,17 @@ export function createQueueStore(parts: QueueParts): QueueStore {
     }
   }
 
+  function putOne(prepared: PreparedMessage): Promise<readonly QueuedRecipient[]> {
+    const { front, payload } = prepared.record;
+    return commits.run({
+      prepare(batch) {
+        putStep(state, batch, prepared);
+        return prepared.recipients;
+      },
+      sizeBytes: front.length + payload.length,
+    });
+  }
+
   return {
     async start(owner, nowMs): Promise<QueueRecovery> {
       if (isStarted) {
@@ -112,14 +123,7 @@ export function createQueueStore(parts: QueueParts): QueueStore {
       return { recovered, quarantined };
     },
     put: (message, lease) =>
-      putAll([message], lease, async ([prepared]) => {
-        if (prepared === undefined) return [];
-        await commits.run({
-          prepare: (batch) => putStep(state, batch, prepared),
-          sizeBytes: prepared.record.front.length + prepared.record.payload.length,
-        });
-        return prepared.recipients;
-      }),
+      putAll([message], lease, async ([prepared]) => (prepared === undefined ? [] : putOne(prepared))),
     async lease(request) {
       if (request.nowMs >= nextLapseMs) {
         nextLapseMs = request.nowMs + lapseCheckMs;

@@ -33,23 +33,38 @@ type Row = readonly [string, number, string, string, string, number, number, Mor
 
 /** A recipient's record. */
 export function encodeRecipient({ recipient, ordered, isBodyInFile }: StoredRecipient): Buffer {
-  const { messageId: _id, index: _index, state, dueAtMs, address, site, ...others } = recipient;
-  const { attempts, unsettledAttempts, isDelayTold, ...rest } = others;
-  const of = isDelayTold ? { ...rest, isDelayTold } : rest;
-  const more: More = {
-    ...(Object.keys(of).length > 0 ? { of } : {}),
-    ...(ordered === undefined ? {} : { ordered }),
-    ...(isBodyInFile === true ? { isBodyInFile } : {}),
-  };
+  const { state, dueAtMs, address, site, attempts, unsettledAttempts } = recipient;
+  const of = othersOf(recipient);
+  // JSON leaves out what is undefined.
+  const more =
+    of === undefined && ordered === undefined && isBodyInFile !== true
+      ? undefined
+      : { of, ordered, isBodyInFile: isBodyInFile === true ? isBodyInFile : undefined };
   const { localPart, domain } = address;
   const row: Row = [letters[state], dueAtMs, localPart, domain, site, attempts, unsettledAttempts];
-  const json = JSON.stringify(Object.keys(more).length > 0 ? [...row, more] : row);
+  const json = JSON.stringify(more === undefined ? row : [...row, more]);
   const length = Buffer.byteLength(json);
   const record = Buffer.allocUnsafe(1 + length + crcBytes);
   record[0] = version;
   record.write(json, 1);
   record.writeUInt32BE(crc32(record.subarray(0, 1 + length)), 1 + length);
   return record;
+}
+
+/** What has its place in the row or stands in the key; `isDelayTold` is written when it is true. */
+const placed: ReadonlySet<string> = new Set([
+  ...['messageId', 'index', 'address', 'state', 'dueAtMs', 'attempts', 'unsettledAttempts', 'site'],
+]);
+
+/** The fields of a recipient that have no place in the row; `undefined` when there are none, as with most. */
+function othersOf(recipient: QueuedRecipient): Partial<QueuedRecipient> | undefined {
+  let others: Record<string, unknown> | undefined;
+  for (const [name, value] of Object.entries(recipient)) {
+    if (placed.has(name) || value === undefined || (name === 'isDelayTold' && value === false)) continue;
+    others ??= {};
+    others[name] = value;
+  }
+  return others;
 }
 
 /** The recipient of a record under a key. Throws `E_QUEUE_RECORD`. */

@@ -28,7 +28,9 @@ export interface MessageRecord {
 
 /** A message's record. `isInFile` says that the body is not inside. */
 export function encodeMessage(message: QueuedMessage, isInFile: boolean): MessageRecord {
-  const { body, ...shared } = message;
+  const { body } = message;
+  // JSON leaves out what is undefined: the body, and the recipients of a message that is being put in.
+  const shared = { ...message, body: undefined, recipients: undefined };
   const file: FileFacts | undefined = isInFile
     ? {
         sha256: body.sha256,

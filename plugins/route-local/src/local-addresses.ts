@@ -5,8 +5,10 @@ import {
   type Directory,
   domainKey,
   formatAddress,
+  isThenable,
   type Logger,
   type MailAddress,
+  type MaybePromise,
   parseAddress,
 } from '@postroad/core';
 import type { RouteLocalConfig } from './options.js';
@@ -25,8 +27,11 @@ export type Target =
 export interface LocalAddresses {
   /** Whether it is for us to say who is behind it. The `<postmaster>` without a domain is (RFC 5321 section 4.5.1). */
   isLocal(address: MailAddress): boolean;
-  /** Everybody behind a local address, without duplicates; nobody when it is unknown. Throws when the directory does. */
-  resolve(address: MailAddress): Promise<readonly Target[]>;
+  /**
+   * Everybody behind a local address, without duplicates; nobody when it is unknown. Throws when the directory does. The
+   * answer itself for an account's own address, when the directory knows it at once: this is asked for every recipient.
+   */
+  resolve(address: MailAddress): MaybePromise<readonly Target[]>;
 }
 
 /** How deep aliases of aliases are followed. */
@@ -45,8 +50,15 @@ export function createLocalAddresses(
   const postmaster = config.postmaster === undefined ? undefined : mustParse(config.postmaster);
   const isLocal = (address: MailAddress) => address.domain === '' || domains.has(domainKey(address.domain));
 
-  /** `path` are the addresses being expanded: one that leads back to itself means the account of that name. */
-  async function expand(address: MailAddress, path: readonly string[]): Promise<readonly Target[]> {
+  /**
+   * `path` are the addresses being expanded: one that leads back to itself means the account of that name. `asked` is what
+   * the directory was asked about the address already.
+   */
+  async function expand(
+    address: MailAddress,
+    path: readonly string[],
+    asked?: MaybePromise<Account | undefined>,
+  ): Promise<readonly Target[]> {
     if (!isLocal(address)) return [{ kind: 'elsewhere', address }];
     if (path.length > depthMax) {
       log.error('aliases are nested too deeply', { address: formatAddress(address) });
@@ -57,8 +69,8 @@ export function createLocalAddresses(
       (await Promise.all(targets.map((target) => expand(target, [...path, key])))).flat();
     const aliased = path.includes(key) ? undefined : aliases(address);
     if (aliased !== undefined) return follow(aliased);
-    const account = await directory.byAddress(address);
-    if (account !== undefined) return [{ kind: 'account', address, account, detail: undefined }];
+    const account = await (asked ?? directory.byAddress(address));
+    if (account !== undefined) return [ownAddress(address, account)];
     const below = splitDetail(address, config.subaddressSeparator);
     if (below !== undefined) {
       const found = await subaddressed(address, below, path, follow);
@@ -85,11 +97,18 @@ export function createLocalAddresses(
 
   return {
     isLocal,
-    async resolve(address) {
+    resolve(address) {
       const whole = address.domain === '' ? { ...address, domain: mainDomain } : address;
-      return withoutDuplicates(await expand(whole, []));
+      if (!isLocal(whole) || aliases(whole) !== undefined) return expand(whole, []).then(withoutDuplicates);
+      const account = directory.byAddress(whole);
+      if (account !== undefined && !isThenable(account)) return [ownAddress(whole, account)];
+      return expand(whole, [], account).then(withoutDuplicates);
     },
   };
+}
+
+function ownAddress(address: MailAddress, account: Account): Target {
+  return { kind: 'account', address, account, detail: undefined };
 }
 
 async function firstAccount(directory: Directory): Promise<readonly Target[]> {

@@ -7,6 +7,8 @@ import {
   definePlugin,
   domainKey,
   formatAddress,
+  isThenable,
+  type MailAddress,
   type Refusal,
   Resolver,
   type Route,
@@ -14,7 +16,7 @@ import {
   type Verdict,
 } from '@postroad/core';
 import { expandRecipients } from './expand-recipients.js';
-import { createLocalAddresses, type LocalAddresses } from './local-addresses.js';
+import { createLocalAddresses, type Target } from './local-addresses.js';
 import { createNextHops, type NextHops } from './next-hop.js';
 import { networkTest, routeLocalSchema } from './options.js';
 import { rejectUnreachable } from './reachable-domain.js';
@@ -31,31 +33,43 @@ export const routeLocal = definePlugin({
     const relayDomains = new Set(config.relayDomains.map(domainKey));
     const isTrustedAddress = networkTest(config.relayNetworks);
 
+    const verdictOf = (targets: readonly Target[]): Verdict =>
+      targets.length > 0 ? accept() : reject(550, '1.1', 'no such user here');
+
+    async function relay(connection: Connection, domain: string, signal: AbortSignal): Promise<Verdict> {
+      if (relayDomains.has(domainKey(domain))) return accept();
+      if (!mayRelay(connection, isTrustedAddress)) return reject(550, '7.1', 'relaying denied');
+      const hasFixedHop = config.smarthost !== undefined || hops.transport(domain) !== undefined;
+      if (hasFixedHop) return accept();
+      return (await rejectUnreachable(domain, { ...services, log }, signal)) ?? accept();
+    }
+
+    function localRoute(address: MailAddress, targets: readonly Target[]): Route | Refusal {
+      const target = targets.find((candidate) => candidate.kind === 'account');
+      if (target !== undefined) return routeTo(target, hops);
+      log.warn('recipient of a local domain is gone', { recipient: formatAddress(address) });
+      return reject(550, '1.1', 'no such user here');
+    }
+
     // Late: accepting ends the hook, and whoever has a reason to refuse is to be asked before.
     tap(
       'recipient',
-      async (transaction, { address }, signal): Promise<Verdict> => {
-        if (addresses.isLocal(address)) {
-          const targets = await addresses.resolve(address);
-          return targets.length > 0 ? accept() : reject(550, '1.1', 'no such user here');
-        }
-        if (relayDomains.has(domainKey(address.domain))) return accept();
-        if (!mayRelay(transaction.connection, isTrustedAddress)) return reject(550, '7.1', 'relaying denied');
-        const hasFixedHop = config.smarthost !== undefined || hops.transport(address.domain) !== undefined;
-        if (hasFixedHop) return accept();
-        return (await rejectUnreachable(address.domain, { ...services, log }, signal)) ?? accept();
+      ({ connection }, { address }, signal) => {
+        if (!addresses.isLocal(address)) return relay(connection, address.domain, signal);
+        const targets = addresses.resolve(address);
+        return isThenable(targets) ? targets.then(verdictOf) : verdictOf(targets);
       },
       { order: 'late' },
     );
     tap('expand', (_message, recipients) => expandRecipients(recipients, addresses));
     tap(
       'route',
-      async (_envelope, { address }) => {
+      (_envelope, { address }) => {
         if (!addresses.isLocal(address)) return hops.nextHop(address.domain);
-        const route = await localRoute(addresses, hops, address);
-        if (route !== undefined) return route;
-        log.warn('recipient of a local domain is gone', { recipient: formatAddress(address) });
-        return reject(550, '1.1', 'no such user here') as Refusal;
+        const targets = addresses.resolve(address);
+        return isThenable(targets)
+          ? targets.then((found) => localRoute(address, found))
+          : localRoute(address, targets);
       },
       { order: 'late' },
     );
@@ -67,14 +81,7 @@ function mayRelay(connection: Connection, isTrustedAddress: (address: string) =>
   return connection.identity !== undefined || isTrustedAddress(connection.remoteAddress);
 }
 
-async function localRoute(
-  addresses: LocalAddresses,
-  hops: NextHops,
-  address: Parameters<LocalAddresses['resolve']>[0],
-): Promise<Route | undefined> {
-  const targets = await addresses.resolve(address);
-  const target = targets.find((candidate) => candidate.kind === 'account');
-  if (target === undefined) return undefined;
+function routeTo(target: Target & { readonly kind: 'account' }, hops: NextHops): Route {
   const transport = hops.transport(target.address.domain);
   if (transport !== undefined) return transport;
   return {

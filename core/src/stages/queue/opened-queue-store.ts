@@ -4,11 +4,11 @@ import type { QueueStore } from '../../services/queue-store.js';
 
 /** Hands every call to the store that `opened` gives; before it gives one, calls reject with `E_QUEUE_STORE`. */
 export function openedQueueStore(opened: () => QueueStore | undefined): QueueStore {
-  const store = async (): Promise<QueueStore> => {
+  function on<T>(call: (store: QueueStore) => Promise<T>): Promise<T> {
     const now = opened();
-    if (now === undefined) throw new MailError('E_QUEUE_STORE', 'the queue is not open yet');
-    return now;
-  };
+    if (now !== undefined) return call(now);
+    return Promise.reject(new MailError('E_QUEUE_STORE', 'the queue is not open yet'));
+  }
   return {
     get isShared() {
       return opened()?.isShared === true;
@@ -16,17 +16,17 @@ export function openedQueueStore(opened: () => QueueStore | undefined): QueueSto
     isHeld: (recipients) => opened()?.isHeld?.(recipients) ?? true,
     sharers: () => opened()?.sharers?.() ?? 1,
     onWork: (listener) => opened()?.onWork?.(listener) ?? (() => undefined),
-    start: async (owner, nowMs) => (await store()).start(owner, nowMs),
-    put: async (message, lease) => (await store()).put(message, lease),
-    lease: async (request) => (await store()).lease(request),
-    settle: async (owner, settlements, additions) => (await store()).settle(owner, settlements, additions),
-    nextDueAtMs: async (exceptSites) => (await store()).nextDueAtMs(exceptSites),
-    message: async (id) => (await store()).message(id),
-    range: async (filter, options) => (await store()).range(filter, options),
-    change: async (filter, change) => (await store()).change(filter, change),
-    count: async (filter) => (await store()).count(filter),
-    remember: async (name, fact) => (await store()).remember(name, fact),
-    recall: async (name) => (await store()).recall(name),
+    start: (owner, nowMs) => on((store) => store.start(owner, nowMs)),
+    put: (message, lease) => on((store) => store.put(message, lease)),
+    lease: (request) => on((store) => store.lease(request)),
+    settle: (owner, settlements, additions) => on((store) => store.settle(owner, settlements, additions)),
+    nextDueAtMs: (exceptSites) => on((store) => store.nextDueAtMs(exceptSites)),
+    message: (id) => on((store) => store.message(id)),
+    range: (filter, options) => on((store) => store.range(filter, options)),
+    change: (filter, change) => on((store) => store.change(filter, change)),
+    count: (filter) => on((store) => store.count(filter)),
+    remember: (name, fact) => on((store) => store.remember(name, fact)),
+    recall: (name) => on((store) => store.recall(name)),
     // `keep` closes it when the last generation lets go.
     close: async () => {},
   };

@@ -13,13 +13,10 @@ import type { Route } from '../../values/route.js';
 export function newRecipient(message: NewQueuedMessage, index: number, lease?: Lease): QueuedRecipient {
   const of = message.recipients[index];
   if (of === undefined) throw new RangeError(`no recipient ${index}`);
-  const fresh: QueuedRecipient = {
+  const fresh: { -readonly [name in keyof QueuedRecipient]: QueuedRecipient[name] } = {
     messageId: message.id,
     index,
     address: of.address,
-    ...(of.notify === undefined ? {} : { notify: of.notify }),
-    ...(of.orcpt === undefined ? {} : { orcpt: of.orcpt }),
-    ...(of.redirect === undefined ? {} : { redirect: of.redirect }),
     state: 'ready',
     dueAtMs: message.receivedAtMs,
     attempts: of.attempts ?? 0,
@@ -27,6 +24,9 @@ export function newRecipient(message: NewQueuedMessage, index: number, lease?: L
     site: of.site,
     isDelayTold: of.isDelayTold ?? false,
   };
+  if (of.notify !== undefined) fresh.notify = of.notify;
+  if (of.orcpt !== undefined) fresh.orcpt = of.orcpt;
+  if (of.redirect !== undefined) fresh.redirect = of.redirect;
   if (of.holdReason !== undefined) return { ...fresh, state: 'held', dueAtMs: 0, holdReason: of.holdReason };
   if (of.dueAtMs !== undefined && of.dueAtMs > message.receivedAtMs) {
     return { ...fresh, state: 'waiting', dueAtMs: of.dueAtMs };
