@@ -27,6 +27,7 @@ export function delegateStore(current: () => MailboxStore): MailboxStore {
     changes: async (mailboxId, modSeq) => current().changes(mailboxId, modSeq),
     messages: async (messageIds) => current().messages(messageIds),
     open: async (messageId) => current().open(messageId),
+    firstRecent: async (mailboxId, claimUpTo) => current().firstRecent?.(mailboxId, claimUpTo),
     textCandidates: async (mailboxId, foldedText) => current().textCandidates?.(mailboxId, foldedText),
     annotations: async (place) => current().annotations?.(place),
     annotate: async (place, values) => {

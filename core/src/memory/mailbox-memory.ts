@@ -25,6 +25,8 @@ export class MailboxMemory {
   name: string;
   isSubscribed: boolean;
   uidNext = 1;
+  /** The lowest UID that no session has claimed as `\Recent`. */
+  firstRecent = 1;
   modSeq = 1;
   sizeBytes = 0;
   readonly index = new EntryIndex();

@@ -1,4 +1,7 @@
-/** The operations of `store-memory` on what is kept beside mailboxes and messages: annotations, shares, lost subscriptions. */
+/**
+ * The operations of `store-memory` on what is kept beside mailboxes and messages: annotations, shares, lost
+ * subscriptions, and which messages are recent.
+ */
 
 import { annotationNotices } from '../mailbox/annotations.js';
 import { withoutLostSubscription } from '../mailbox/lost-subscriptions.js';
@@ -11,6 +14,7 @@ import type { SharesMemory } from './shares-memory.js';
 interface KnownMailbox {
   readonly id: string;
   readonly accountId: string;
+  firstRecent: number;
   facts(): Mailbox;
 }
 
@@ -24,6 +28,7 @@ type SideOperations = Required<
     | 'sharedWith'
     | 'lostSubscriptions'
     | 'dropSubscription'
+    | 'firstRecent'
   >
 >;
 
@@ -62,6 +67,12 @@ export function sideOperations(
       if (left === of.lostSubscriptions) return;
       of.lostSubscriptions = left;
       tell({ accountId });
+    },
+    async firstRecent(mailboxId, claimUpTo = 0) {
+      const of = mailbox(mailboxId);
+      const first = of.firstRecent;
+      of.firstRecent = Math.max(first, Math.min(claimUpTo + 1, of.facts().uidNext));
+      return first;
     },
     async sharedWith(accountId) {
       return shares.with(accountId).flatMap(([id, rights]) => {

@@ -206,6 +206,13 @@ export interface MailboxStore {
   open(messageId: string): Promise<Body | undefined>;
 
   /**
+   * Left out, or resolving to `undefined`, by stores that do not keep it. Otherwise the lowest UID that no session has
+   * claimed as `\Recent` (RFC 3501 section 2.3.2); those up to `claimUpTo` are claimed by it, in the same commit. It is no
+   * change of the mailbox: nobody is told, and the mod-sequence stays.
+   */
+  firstRecent?(mailboxId: string, claimUpTo?: number): Promise<number | undefined>;
+
+  /**
    * Left out, or resolving to `undefined`, where there is no index of texts, or the text is too short for it. Otherwise
    * tells of a message whether it may contain the folded text (see `foldText`) in its header or body: `false` is
    * certain, `true` means look.

@@ -13,6 +13,7 @@ import {
 } from '@postroad/core';
 import { ConnectionCounts } from './server/connection-counts.js';
 import { configSchema, type ListenConfig, listensOf } from './server/options.js';
+import { RecentMessages } from './server/recent-messages.js';
 import { serveConnection } from './server/serve.js';
 import type { ServerContext } from './server/session.js';
 import { SpareBuffers } from './server/spare-buffers.js';
@@ -47,6 +48,7 @@ export const accessImap = definePlugin({
       counts,
       failures,
       spares: new SpareBuffers(),
+      recent: new RecentMessages(store, log),
       hasAnnotations: false,
       hasShares: false,
     };

@@ -11,6 +11,7 @@ function waitingStore(together: number): MailboxStore {
   const waiting: (() => void)[] = [];
   const changeFlags = store.changeFlags.bind(store);
   return Object.assign(store, {
+    firstRecent: async () => undefined,
     async changeFlags(...args: Parameters<MailboxStore['changeFlags']>) {
       await new Promise<void>((resolve) => {
         waiting.push(resolve);

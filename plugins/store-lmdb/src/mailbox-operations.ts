@@ -16,7 +16,7 @@ import { pair } from './tables.js';
 
 type MailboxOperations = Pick<
   MailboxStore,
-  'createMailbox' | 'renameMailbox' | 'deleteMailbox' | 'setSubscribed' | 'setQuota'
+  'createMailbox' | 'renameMailbox' | 'deleteMailbox' | 'setSubscribed' | 'setQuota' | 'firstRecent'
 >;
 
 /** Changing mailboxes. */
@@ -50,6 +50,17 @@ export function mailboxOperations(engine: Engine): MailboxOperations {
         if (mailbox.isSubscribed === isSubscribed) return;
         mailbox.isSubscribed = isSubscribed;
         change.lists.add(mailbox.accountId);
+      });
+    },
+    async firstRecent(mailboxId, claimUpTo = 0) {
+      const known = engine.read(() => engine.mailbox(mailboxId).firstRecent ?? 1);
+      // Nearly always nothing came since the last session: that costs no commit.
+      if (claimUpTo < known) return known;
+      return engine.run((change) => {
+        const mailbox = requireMailbox(change, mailboxId);
+        const first = mailbox.firstRecent ?? 1;
+        mailbox.firstRecent = Math.max(first, Math.min(claimUpTo + 1, mailbox.uidNext));
+        return first;
       });
     },
     setQuota(accountId, limitBytes) {

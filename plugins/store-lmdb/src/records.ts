@@ -33,6 +33,8 @@ export interface MailboxRecord {
   logStart: number;
   /** Set while a removed mailbox's messages are being cleared away. */
   isRemoved: boolean;
+  /** The lowest UID that no session has claimed as `\Recent`; left out while it is 1. */
+  firstRecent?: number;
   /** Who may use it beside its owner; left out while it is not shared. */
   shares?: readonly (readonly [accountId: string, rights: string])[];
 }

@@ -28,6 +28,19 @@ function changing(use: () => OpenMailboxStore): void {
     expect(await flags()).toEqual([[], ['Work'], []]);
   });
 
+  it('remembers which messages no session has claimed as recent', async (context) => {
+    const { store } = use();
+    const { mailboxId: id } = await fileMany(store, 'INBOX', 3);
+    const first = await store.firstRecent?.(id);
+    if (first === undefined) return context.skip();
+    const { highestModSeq } = await mailboxNamed(store, 'INBOX');
+    expect([first, await store.firstRecent?.(id, 2), await store.firstRecent?.(id, 1)]).toEqual([1, 1, 3]);
+    const claims = await Promise.all([3, 3].map((uid) => store.firstRecent?.(id, uid)));
+    expect(claims.sort()).toEqual([3, 4]);
+    expect(await mailboxNamed(store, 'INBOX')).toMatchObject({ highestModSeq });
+    await expect(store.firstRecent?.('nope', 1)).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
+  });
+
   it('has one spelling for each flag, sorts them, and knows no \\Recent', async () => {
     const { store } = use();
     const given = ['zebra', '\\SEEN', '\\seen', '\\recent', '\\draft', 'Work', 'WORK', '$Forwarded'];

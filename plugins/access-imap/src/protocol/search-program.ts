@@ -12,7 +12,7 @@ export type DateRelation = 'before' | 'on' | 'since';
 
 /** One condition. Texts are Unicode, as the client wrote them. */
 export type SearchKey =
-  | { readonly key: 'all' | 'none' | 'save-date-supported' }
+  | { readonly key: 'all' | 'recent' | 'save-date-supported' }
   | { readonly key: 'and'; readonly keys: readonly SearchKey[] }
   | { readonly key: 'or'; readonly left: SearchKey; readonly right: SearchKey }
   | { readonly key: 'not' | 'fuzzy'; readonly of: SearchKey }
@@ -149,12 +149,14 @@ function readNamedKey(cursor: Cursor, word: string, depth: number, budget: { key
 function readPlainKey(cursor: Cursor, word: string): SearchKey {
   switch (word) {
     case 'ALL':
-    case 'OLD':
       return { key: 'all' };
-    // No message is ever \Recent here (RFC 9051 appendix E dropped the flag).
-    case 'NEW':
+    // RFC 3501 section 6.4.4; RFC 9051 dropped these.
     case 'RECENT':
-      return { key: 'none' };
+      return { key: 'recent' };
+    case 'OLD':
+      return { key: 'not', of: { key: 'recent' } };
+    case 'NEW':
+      return { key: 'and', keys: [{ key: 'recent' }, { key: 'flag', flag: '\\Seen', isSet: false }] };
     case 'KEYWORD':
     case 'UNKEYWORD':
       cursor.space();

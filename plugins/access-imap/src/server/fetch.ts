@@ -6,7 +6,7 @@ import { enableCondstore, vanishedSince } from './condstore.js';
 import { type BodyItem, isBodyItem, isReading, writeBodyItem } from './fetch-body.js';
 import { type EntryWriter, entryWriter, type MessageWriter, messageWriter } from './fetch-writers.js';
 import { latest, refusalOfMany, type Share, toldShare } from './message-limit.js';
-import { fetchHead } from './news.js';
+import { fetchHead, flagsText } from './news.js';
 import { bad, no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 import type { View } from './view.js';
@@ -77,7 +77,7 @@ function makePlan(session: Session, command: FetchCommand, view: View): Plan | u
   const messageWriters: MessageWriter[] = [];
   const bodyItems: BodyItem[] = [];
   for (const item of items) {
-    const ofEntry = entryWriter(item);
+    const ofEntry = item.item === 'flags' ? flagWriter(session, view) : entryWriter(item);
     const ofMessage = messageWriter(item, session.strings);
     if (ofEntry !== undefined) entryWriters.push(ofEntry);
     else if (ofMessage !== undefined) messageWriters.push(ofMessage);
@@ -89,6 +89,11 @@ function makePlan(session: Session, command: FetchCommand, view: View): Plan | u
   const tellsModSeq = items.some((item) => item.item === 'mod-seq');
   const faults = { hasUnknownEncoding: false };
   return { entryWriters, messageWriters, bodyItems, setsSeen, tellsFlags, tellsModSeq, faults };
+}
+
+function flagWriter(session: Session, view: View): EntryWriter | undefined {
+  if (view.recent.size === 0) return entryWriter({ item: 'flags' });
+  return (entry) => `FLAGS (${flagsText(session, entry)})`;
 }
 
 /** Of the messages asked for those that changed, after telling which vanished (RFC 7162 sections 3.1.4 and 3.2.6). */
@@ -242,7 +247,7 @@ async function writeMessage(
 
 /** The flags that reading set, as far as the items asked for do not tell them anyway. */
 function seenText(session: Session, plan: Plan, entry: MailboxEntry): string {
-  const flags = plan.tellsFlags ? [] : [`FLAGS (${entry.flags.join(' ')})`];
+  const flags = plan.tellsFlags ? [] : [`FLAGS (${flagsText(session, entry)})`];
   if (session.isCondstore && !plan.tellsModSeq) flags.push(`MODSEQ (${entry.modSeq})`);
   return flags.join(' ');
 }

@@ -42,6 +42,7 @@ export async function findMessages(
       count: view.count,
       lastUid: view.lastUid,
       saved: new Set(scope.saved ?? session.savedResult),
+      recent: view.recent,
     },
     progress: progressTeller(session, tag, view.count),
     mayContain: new Map(),

@@ -20,6 +20,8 @@ export interface SearchContext {
   readonly lastUid: number;
   /** UIDs of the saved result. */
   readonly saved: ReadonlySet<number>;
+  /** UIDs of the messages that are \Recent in this session. */
+  readonly recent: ReadonlySet<number>;
 }
 
 /** What is known of a message; one object serves for all messages of a search. */
@@ -72,8 +74,8 @@ export function matchMessage(key: SearchKey, of: Candidate, context: SearchConte
     case 'all':
     case 'save-date-supported':
       return true;
-    case 'none':
-      return false;
+    case 'recent':
+      return context.recent.has(of.entry.uid);
     case 'and':
       return matchAll(key.keys, of, context);
     case 'or':

@@ -53,6 +53,7 @@ export function searched(session: Session, view: View, program: SearchKey): Shar
     count: view.count,
     lastUid: view.lastUid,
     saved: new Set(session.savedResult),
+    recent: view.recent,
   };
   const indexes: number[] = [];
   for (let index = 0; index < view.count; index++) {

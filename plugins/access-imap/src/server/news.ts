@@ -20,7 +20,10 @@ export async function tellNews(session: Session, mayExpunge: boolean): Promise<v
   if (session.view !== view) return;
   const selected = session.notify?.selected;
   const news = view.takeNews(mayExpunge, selected === undefined || selected.events.has('FlagChange'));
-  if (news !== undefined) writeNews(session, view, news);
+  if (news !== undefined) {
+    session.server.recent.add(view, news.newFrom);
+    writeNews(session, view, news);
+  }
   if (news?.exists !== undefined) await session.onNewMessages?.(news.newFrom);
   if (session.updates.size > 0) await tellUpdates(session, view, toLookAt(view, news));
 }
@@ -81,8 +84,16 @@ export function flagList(view: View): string {
 /** FETCH with flags, as told after a change. */
 export function writeFlags(session: Session, index: number, entry: MailboxEntry, hasUid: boolean): void {
   const modSeq = session.isCondstore ? ` MODSEQ (${entry.modSeq})` : '';
-  const flags = `FLAGS (${entry.flags.join(' ')})${modSeq}`;
+  const flags = `FLAGS (${flagsText(session, entry)})${modSeq}`;
   session.untagged(`${fetchHead(session, index, entry)}${uidText(session, entry, hasUid)}${flags})`);
+}
+
+/** The flags of a message of the selected mailbox, as the client sees them. */
+export function flagsText({ view, enabled }: Session, entry: MailboxEntry): string {
+  const flags = entry.flags.join(' ');
+  // RFC 9051 section 2.3.2 has no \Recent any more.
+  if (view === undefined || !view.recent.has(entry.uid) || enabled.has('IMAP4REV2')) return flags;
+  return flags === '' ? '\\Recent' : `${flags} \\Recent`;
 }
 
 /** What a FETCH response begins with: with UIDONLY it names the UID instead of the number (RFC 9586 section 3.3). */
@@ -102,7 +113,7 @@ function writeNews(session: Session, view: View, news: ViewNews): void {
   if (news.exists !== undefined) {
     session.untagged(`${news.exists} EXISTS`);
     // RFC 3501 section 7.3.2; dropped by RFC 9051.
-    if (!session.enabled.has('IMAP4REV2')) session.untagged('0 RECENT');
+    if (!session.enabled.has('IMAP4REV2')) session.untagged(`${view.recent.size} RECENT`);
   }
   if (news.hasNewKeywords) session.untagged(`FLAGS (${flagList(view)})`);
   for (const index of news.changed) writeFlags(session, index, view.entries[index] as MailboxEntry, true);

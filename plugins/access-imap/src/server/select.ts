@@ -54,7 +54,7 @@ function tellMailbox(session: Session, mailbox: Mailbox, view: View): void {
   session.untagged(`OK [PERMANENTFLAGS (${permanent})] flags that last`);
   session.untagged(`${view.count} EXISTS`);
   if (!isRev2) {
-    session.untagged('0 RECENT');
+    session.untagged(`${view.recent.size} RECENT`);
     const unseen = mailbox.unseen === 0 ? -1 : firstUnseen(view);
     if (unseen >= 0) session.untagged(`OK [UNSEEN ${unseen + 1}] first unseen`);
   }

@@ -18,6 +18,7 @@ import type { ConnectionCounts } from './connection-counts.js';
 import { NewsPump } from './news-pump.js';
 import { type Notify, stopWatching } from './notify.js';
 import type { Limits, ListenConfig } from './options.js';
+import type { RecentMessages } from './recent-messages.js';
 import type { SearchUpdate } from './search-updates.js';
 import type { SpareBuffers } from './spare-buffers.js';
 import { View } from './view.js';
@@ -36,6 +37,7 @@ export interface ServerContext {
   readonly counts: ConnectionCounts;
   readonly failures: LoginFailures;
   readonly spares: SpareBuffers;
+  readonly recent: RecentMessages;
   /** Whether the store keeps annotations; known once the plugin has started. */
   hasAnnotations: boolean;
   /** Whether it shares mailboxes. */
@@ -182,6 +184,7 @@ export class Session {
     try {
       const entries = await this.server.store.entries(mailbox.id);
       view = new View(mailbox, entries, isReadOnly, rights);
+      if (!this.enabled.has('IMAP4REV2')) await this.server.recent.open(view);
       view.isStale = isStale;
       view.areRightsStale = areRightsStale;
     } catch (error) {
@@ -223,6 +226,7 @@ export class Session {
 
   /** Leaves the selected mailbox. */
   unselect(): void {
+    if (this.view !== undefined) this.server.recent.close(this.view);
     this.#stopWatching?.();
     this.#stopWatching = undefined;
     this.view = undefined;

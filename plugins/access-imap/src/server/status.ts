@@ -35,7 +35,7 @@ function statusValue(
     case 'MESSAGES':
       return mailbox.messages;
     case 'RECENT':
-      return 0;
+      return countRecent(session, mailbox);
     case 'UIDNEXT':
       return mailbox.uidNext;
     case 'UIDVALIDITY':
@@ -57,6 +57,12 @@ function statusValue(
     case 'DELETED-STORAGE':
       return sumOfDeleted(session, mailbox, (sizeBytes) => sizeBytes);
   }
+}
+
+async function countRecent({ server }: Session, mailbox: Mailbox): Promise<number> {
+  const first = await server.recent.first(mailbox.id);
+  if (first === undefined || first >= mailbox.uidNext) return 0;
+  return (await server.store.entries(mailbox.id, { first, last: mailbox.uidNext })).length;
 }
 
 async function sumOfDeleted(

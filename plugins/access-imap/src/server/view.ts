@@ -48,6 +48,9 @@ export class View {
   isTracking = false;
   readonly #touched = new Set<number>();
   #hasNewKeywords = false;
+  /** UIDs of messages that are \Recent in this session, and whether others wait for what it claims. */
+  readonly recent = new Set<number>();
+  holdsRecent = false;
 
   /** What the client may do with the mailbox: letters of RFC 4314. */
   rights: string;
@@ -222,7 +225,9 @@ export class View {
     for (let at = 0; at < entries.length; at++) {
       const entry = entries[at] as MailboxEntry;
       if (!this.#ghosts.has(entry.uid)) kept.push(entry);
-      else if (at < this.#told) {
+      else {
+        this.recent.delete(entry.uid);
+        if (at >= this.#told) continue;
         expunged.push(kept.length + 1);
         expungedUids.push(entry.uid);
       }
