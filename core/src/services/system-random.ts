@@ -3,7 +3,9 @@ import { randomBytes, randomFillSync } from 'node:crypto';
 import type { Clock } from './clock.js';
 import type { Random } from './random.js';
 
-const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
+const letters = Buffer.from('0123456789abcdefghjkmnpqrstvwxyz');
+/** Characters of the time, enough until the year 10889. */
+const timeLength = 10;
 /** Octets taken from the system at once: asking for each id costs more than the id. */
 const poolOctets = 4_096;
 const idRandomOctets = 16;
@@ -11,6 +13,7 @@ const idRandomOctets = 16;
 /** Randomness from the system; ids begin with the clock's milliseconds so that they sort by time. */
 export function createSystemRandom(clock: Clock): Random {
   const pool = Buffer.alloc(poolOctets);
+  const text = Buffer.alloc(timeLength + idRandomOctets);
   let used = poolOctets;
   return {
     number: () => Math.random(),
@@ -20,20 +23,15 @@ export function createSystemRandom(clock: Clock): Random {
         randomFillSync(pool);
         used = 0;
       }
-      let id = encodeTime(clock.now());
-      for (let at = 0; at < idRandomOctets; at++) id += alphabet[(pool[used++] as number) & 31];
-      return id;
+      let rest = clock.now();
+      for (let at = timeLength - 1; at >= 0; at--) {
+        text[at] = letters[rest % 32] as number;
+        rest = Math.floor(rest / 32);
+      }
+      for (let at = 0; at < idRandomOctets; at++) {
+        text[timeLength + at] = letters[(pool[used++] as number) & 31] as number;
+      }
+      return text.toString('latin1');
     },
   };
-}
-
-/** Ten characters, enough until the year 10889. */
-function encodeTime(ms: number): string {
-  let rest = ms;
-  let text = '';
-  for (let at = 0; at < 10; at++) {
-    text = alphabet[rest % 32] + text;
-    rest = Math.floor(rest / 32);
-  }
-  return text;
 }

@@ -17,7 +17,7 @@ import { noCapabilities } from './client/capabilities.js';
 import type { NamedClient } from './client/name-client.js';
 import { cutShort, runBatches } from './client/run-batches.js';
 import type { SmtpConnection } from './client/smtp-connection.js';
-import { runTransaction } from './client/transaction.js';
+import { runTransaction, type TransactionOptions } from './client/transaction.js';
 import { type Contents, contentsOf } from './converted-content.js';
 import type { Deliverer } from './deliverer.js';
 import { clientOf, outcomeOf, tlsFacts } from './delivery-facts.js';

@@ -101,6 +101,7 @@ export function createQueueStore(parts: QueueParts): QueueStore {
     const { front, payload } = prepared.record;
     return commits.run({
       prepare(batch) {
+        checkId(prepared.message.id);
         putStep(state, batch, prepared);
         return prepared.recipients;
       },
@@ -122,8 +123,12 @@ export function createQueueStore(parts: QueueParts): QueueStore {
       cleaning = removeOrphans(state, files);
       return { recovered, quarantined };
     },
-    put: (message, lease) =>
-      putAll([message], lease, async ([prepared]) => (prepared === undefined ? [] : putOne(prepared))),
+    put(message, lease) {
+      // Most are small and alone: nothing has to be waited for before the commit, or taken back after it.
+      if (message.body.inline !== undefined && message.recipients.length > 0)
+        return putOne(prepareMessage(message, lease));
+      return putAll([message], lease, async ([one]) => (one === undefined ? [] : putOne(one)));
+    },
     async lease(request) {
       if (request.nowMs >= nextLapseMs) {
         nextLapseMs = request.nowMs + lapseCheckMs;
@@ -136,8 +141,10 @@ export function createQueueStore(parts: QueueParts): QueueStore {
         isLazy: true,
       });
     },
-    settle: (owner, settlements, additions = []) =>
-      putAll(additions, undefined, (prepared) =>
+    settle(owner, settlements, additions = []) {
+      if (additions.length === 0)
+        return commits.run({ prepare: (batch) => settleStep(state, batch, owner, settlements) });
+      return putAll(additions, undefined, (prepared) =>
         commits
           .run({
             prepare(batch): readonly PreparedMessage[] {
@@ -150,7 +157,8 @@ export function createQueueStore(parts: QueueParts): QueueStore {
             },
           })
           .then(discard),
-      ),
+      );
+    },
     nextDueAtMs: async (exceptSites) => state.heads.first(exceptSites)?.dueAtMs,
     async message(id) {
       const record = young.get(table.messages, id);

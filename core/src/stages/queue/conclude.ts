@@ -186,6 +186,7 @@ function asFailed(one: Concerned): Concerned {
 
 function settlementOf(ended: Ended, one: Concerned, fate: Fate, isFailureUntold: boolean): Settlement {
   const lease = leaseOf(one.recipient);
+  if (fate.is === 'delivered') return { ...lease, to: 'done' };
   const left = {
     ...lease,
     site: ended.site,
@@ -196,7 +197,7 @@ function settlementOf(ended: Ended, one: Concerned, fate: Fate, isFailureUntold:
     const told = fate.isDelayToBeTold ? { isDelayTold: true } : {};
     return { ...left, to: 'waiting', dueAtMs: fate.dueAtMs, ...told };
   }
-  if (fate.is !== 'delivered' && isFailureUntold && isToBeTold(ended.message, one.recipient, 'failure')) {
+  if (isFailureUntold && isToBeTold(ended.message, one.recipient, 'failure')) {
     // Dropping it would be silent loss: its sender could not be told.
     const holdReason = 'the failure could not be reported to the sender';
     return { ...left, to: 'held', dueAtMs: 0, holdReason };

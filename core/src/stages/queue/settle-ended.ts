@@ -1,5 +1,7 @@
 /** Writes what became of a try's recipients, and tells those who want to know once it is durable. */
 import { isThenable } from '../../hooks/call.js';
+import type { SettledEvent } from '../../hooks/table.js';
+import type { Counter, Metrics } from '../../services/metrics.js';
 import type { QueuedRecipient } from '../../services/queue-store.js';
 import { type Conclusion, conclude, type Ended } from './conclude.js';
 import type { Hands } from './hands.js';
@@ -38,15 +40,30 @@ function isStillHeld({ parts }: Hands, { dueAtMs }: QueuedRecipient): boolean {
 /** A commit should never take longer. */
 const settleMsMax = 60_000;
 
+const endedCounters = new WeakMap<Metrics, Map<SettledEvent['status'], Counter>>();
+
+/** Asking the registry costs more than counting. */
+function endedCounter(metrics: Metrics, status: SettledEvent['status']): Counter {
+  let counters = endedCounters.get(metrics);
+  if (counters === undefined) {
+    counters = new Map();
+    endedCounters.set(metrics, counters);
+  }
+  let counter = counters.get(status);
+  if (counter === undefined) {
+    counter = metrics.counter('queue_recipients_ended', 'Recipients whose way has ended', { status });
+    counters.set(status, counter);
+  }
+  return counter;
+}
+
 function tell(hands: Hands, conclusion: Conclusion): void {
   const { metrics, policy } = hands.parts;
   for (const event of conclusion.events) {
     if (event.status !== 'delivered') {
       hands.timeline.note(event.message.id, { event: event.status, recipient: event.recipient });
     }
-    metrics
-      .counter('queue_recipients_ended', 'Recipients whose way has ended', { status: event.status })
-      .increase();
+    endedCounter(metrics, event.status).increase();
     try {
       policy.settled(event);
     } catch (error) {

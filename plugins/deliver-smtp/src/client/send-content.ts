@@ -1,4 +1,5 @@
 /** Sending a message: by DATA up to the dot, or by BDAT in counted chunks (RFC 3030). */
+import type { MaybePromise } from '@postroad/core';
 import type { Content } from './content.js';
 import type { ServerReply } from './reply-parser.js';
 import type { SmtpConnection } from './smtp-connection.js';
@@ -52,7 +53,7 @@ export async function sendChunks(
   options: {
     readonly replies: number;
     readonly timeouts: Timeouts;
-    hear(timeoutMs: number): Promise<ServerReply>;
+    hear(timeoutMs: number): MaybePromise<ServerReply>;
   },
 ): Promise<ServerReply | undefined> {
   const { timeouts } = options;

@@ -1,5 +1,12 @@
 /** One transaction: MAIL, RCPT, DATA, the message, and an answer for each recipient. */
-import { type QueuedMessage, type QueuedRecipient, type Reply, reply } from '@postroad/core';
+import {
+  isThenable,
+  type MaybePromise,
+  type QueuedMessage,
+  type QueuedRecipient,
+  type Reply,
+  reply,
+} from '@postroad/core';
 import type { EightBitPolicy } from '../converted-content.js';
 import { type Answer, isTooManyRecipients } from './answer.js';
 import { type Capabilities, noCapabilities } from './capabilities.js';
@@ -47,6 +54,10 @@ class Transaction {
   #open: readonly QueuedRecipient[];
   readonly #isChunked: boolean;
   #hasHeard = false;
+  readonly #heard = (said: ServerReply): ServerReply => {
+    this.#hasHeard = true;
+    return said;
+  };
 
   constructor(connection: SmtpConnection, options: TransactionOptions) {
     this.#connection = connection;
@@ -138,12 +149,14 @@ class Transaction {
   ): Promise<readonly QueuedRecipient[]> {
     const { timeouts } = this.#options;
     if (hasReset) await this.#hear(timeouts.mailMs);
-    const sender = await this.#hear(timeouts.mailMs);
+    const answer = this.#hear(timeouts.mailMs);
+    const sender = isThenable(answer) ? await answer : answer;
     const isSenderTaken = this.#isTaken(sender);
     if (!isSenderTaken) for (const recipient of asked) this.#answerSaid(recipient, sender);
     const accepted: QueuedRecipient[] = [];
     for (const recipient of asked) {
-      const said = await this.#hear(timeouts.recipientMs);
+      const next = this.#hear(timeouts.recipientMs);
+      const said = isThenable(next) ? await next : next;
       // After a refused MAIL the server has nothing to say about recipients that would count.
       if (isSenderTaken && this.#recipientTaken(recipient, said)) accepted.push(recipient);
     }
@@ -228,11 +241,11 @@ class Transaction {
     return await this.#hear(timeoutMs);
   }
 
-  async #hear(timeoutMs: number): Promise<ServerReply> {
+  /** A promise only when the reply is not here yet: of a pipelined envelope most are. */
+  #hear(timeoutMs: number): MaybePromise<ServerReply> {
     const next = this.#connection.reply(timeoutMs);
-    const said = 'then' in next ? await next : next;
-    this.#hasHeard = true;
-    return said;
+    if (isThenable(next)) return next.then(this.#heard);
+    return this.#heard(next);
   }
 
   #isTaken(said: ServerReply): boolean {
