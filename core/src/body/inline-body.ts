@@ -12,6 +12,8 @@ export function bodyFromBytes(bytes: Uint8Array): Body {
 /** A class, because there is one for every message: what all have alike is made once. */
 class InlineBody implements Body {
   readonly inline: Uint8Array;
+  /** The same: who wraps a body and hides that it is in memory can still open it. */
+  private readonly octets: Uint8Array;
   readonly file = undefined;
   readonly headerSizeBytes: number;
   readonly headerBytes: Uint8Array;
@@ -21,6 +23,7 @@ class InlineBody implements Body {
 
   constructor(bytes: Uint8Array) {
     this.inline = bytes;
+    this.octets = bytes;
     this.headerSizeBytes = Math.min(findHeaderEnd(bytes), headerOctetsMax);
     this.headerBytes = bytes.subarray(0, this.headerSizeBytes);
   }
@@ -45,7 +48,7 @@ class InlineBody implements Body {
   }
 
   async *open(range?: ByteRange): AsyncGenerator<Uint8Array> {
-    yield range === undefined ? this.inline : this.inline.subarray(range.start, range.end);
+    yield range === undefined ? this.octets : this.octets.subarray(range.start, range.end);
   }
 
   retain(): void {}

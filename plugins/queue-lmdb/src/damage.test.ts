@@ -43,11 +43,7 @@ afterEach(() => rm(directory, { recursive: true }));
 /** A body that is not in memory, as large ones are. */
 function largeBody(text: string): Body {
   const body = bodyFromBytes(Buffer.from(text));
-  const get = (of: Body, key: PropertyKey): unknown => {
-    const value: unknown = key === 'inline' ? undefined : Reflect.get(of, key);
-    return typeof value === 'function' ? value.bind(of) : value;
-  };
-  return new Proxy(body, { get });
+  return new Proxy(body, { get: (of, key) => (key === 'inline' ? undefined : Reflect.get(of, key)) });
 }
 
 /** As version 1 had it: the checksum behind the payload. */
