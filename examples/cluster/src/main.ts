@@ -2,19 +2,14 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '@postroad/core';
 import { type Cluster, clusterMissing, startCluster } from './cluster.js';
-import { type Heard, startLoad } from './load.js';
-import { playAll } from './play-all.js';
+import { startLoad } from './load.js';
 
 const help = `Three nodes that keep nothing, behind HAProxy, on this machine: PostgreSQL with a standby, Redis and S3 (OpenStack Swift).
 
   node examples/cluster/dist/main.js [--nodes 3] [--upgrade] [--log warn]
-  node examples/cluster/dist/main.js --failures [--json] [--only TEXT]
 
   --nodes N    so many nodes
   --upgrade    hand in mail all the time, replace one node after the other, and tell what the clients saw; then end
-  --failures   play every failure under load, and tell what clients saw, how long it took, and whether anything was lost
-  --json       as an object for each failure
-  --only TEXT  only the failures whose names contain it
   --log LEVEL  debug, info, warn or error
   --help       this
 
@@ -28,10 +23,7 @@ async function main(): Promise<void> {
     options: {
       nodes: { type: 'string', default: '3' },
       upgrade: { type: 'boolean', default: false },
-      failures: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-      only: { type: 'string' },
-      log: { type: 'string' },
+      log: { type: 'string', default: 'warn' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -40,23 +32,16 @@ async function main(): Promise<void> {
     return;
   }
   if (clusterMissing !== undefined) fail(`The cluster can not run here: ${clusterMissing}`);
-  const log = values.log as 'warn' | undefined;
-  if (values.failures) {
-    const { json: isJson, only } = values;
-    const nodes = Number(values.nodes);
-    const options = { nodes, isJson, only, stopping: askedToStop(), log: log ?? 'silent' } as const;
-    // Clients that nobody serves any more would go on.
-    if (!(await playAll(options))) process.exit(1);
-    return;
-  }
   console.log('Starting PostgreSQL with a standby, Redis, S3, the nodes and HAProxy ...');
   const cluster = await startCluster({
     nodes: Number(values.nodes),
     nodeTimeoutMs: 10_000,
     isSynced: true,
-    log: log ?? 'warn',
+    log: values.log as 'warn',
   });
-  const stopping = askedToStop();
+  const stopping = new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve());
+  });
   try {
     if (!values.upgrade) tell(cluster);
     await Promise.race([stopping, ...(values.upgrade ? [showUpgrade(cluster)] : [])]);
@@ -69,12 +54,6 @@ async function main(): Promise<void> {
   }
 }
 
-function askedToStop(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve());
-  });
-}
-
 async function showUpgrade(cluster: Cluster): Promise<void> {
   const load = startLoad(cluster.smtpPort, cluster.account.login, 4);
   await load.more(20);
@@ -84,11 +63,9 @@ async function showUpgrade(cluster: Cluster): Promise<void> {
     await node.start();
     await load.more(20);
   }
-  await load.end();
-  const count = (heard: Heard): number => load.tries.filter((one) => one.heard === heard).length;
-  const putOff = load.tries.length - count('taken') - count('refused');
+  const { acknowledged, putOff, refused } = await load.end();
   console.log(
-    `${count('taken')} messages were acknowledged, ${putOff} tries were put off, ${count('refused')} refused.`,
+    `${acknowledged.length} messages were acknowledged, ${putOff} tries were put off, ${refused.length} refused.`,
   );
 }
 

@@ -182,6 +182,7 @@ function checkFaults(session: Session): void {
 function watchIdleTime(session: Session): Timer {
   const { clock, limits } = session.server;
   let timer: Timer;
+  let movedBefore = -1;
   const look = () => {
     const allowedMs = session.accountId === undefined ? limits.loginTimeoutMs : limits.idleTimeoutMs;
     // Before login the whole time counts, so that a trickle of commands can't hold a connection.
@@ -189,6 +190,19 @@ function watchIdleTime(session: Session): Timer {
     const leftMs = sinceMs + allowedMs - clock.monotonic();
     if (leftMs > 0) {
       timer = clock.after(leftMs, look);
+      return;
+    }
+    if (session.isBusy && session.accountId !== undefined) {
+      // A long message on a slow line, or many of them, are no silence as long as octets come or go.
+      const moved = session.wire.octetsMoved;
+      if (moved !== movedBefore) {
+        movedBefore = moved;
+        timer = clock.after(allowedMs, look);
+        return;
+      }
+      // In the middle of an answer there is nothing to say.
+      session.isOver = true;
+      session.wire.destroy();
       return;
     }
     session.isOver = true;

@@ -48,6 +48,12 @@ export class Wire {
     return this.#isCompressed;
   }
 
+  /** Octets that went in both directions. */
+  get octetsMoved(): number {
+    const { bytesRead, bytesWritten } = this.#client.socket;
+    return bytesRead + bytesWritten;
+  }
+
   /** The next event; sends what has gathered before it waits. `undefined` when the client is gone. */
   async next(): Promise<ReaderEvent | undefined> {
     for (;;) {
