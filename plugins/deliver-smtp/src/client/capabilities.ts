@@ -25,7 +25,9 @@ export function parseCapabilities(lines: readonly string[]): Capabilities {
     const name = keyword.toUpperCase();
     if (name !== '') offered.set(name, [...(offered.get(name) ?? []), ...words]);
   }
-  const size = Number(offered.get('SIZE')?.[0] ?? 0);
+  // RFC 1870 section 3: decimal digits. What is something else, or more than anybody has, limits nothing.
+  const said = offered.get('SIZE')?.[0] ?? '';
+  const size = /^\d{1,20}$/.test(said) ? Number(said) : 0;
   return {
     has: (keyword) => offered.has(keyword),
     words: (keyword) => offered.get(keyword) ?? [],
