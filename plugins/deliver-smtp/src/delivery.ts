@@ -64,6 +64,8 @@ class DeliveryRun {
   #outcomes: RecipientOutcome[] = [];
   /** The last refusal for now of each recipient that is still open: what it gets when no other host takes it. */
   readonly #refusals = new Map<number, RecipientOutcome>();
+  /** Where all that are open were refused for now over a connection that was kept: they are not asked there again. */
+  #refusedAt: string | undefined;
   #trouble: Trouble | undefined;
   #tlsFacts: string | undefined;
   readonly #tlsSessions: TlsSessionResult[] = [];
@@ -149,7 +151,10 @@ class DeliveryRun {
       const connection = this.#deliverer.pool.take(this.#key);
       if (connection === undefined) return;
       this.#deliverer.counters.reused.increase();
-      if ((await this.#transact(connection)) === 'heard') return;
+      if ((await this.#transact(connection)) !== 'heard') continue;
+      const isRefused = this.#open.every(({ index }) => this.#refusals.has(index));
+      if (connection.isUsable && isRefused) this.#refusedAt = connection.address;
+      return;
     }
   }
 
@@ -167,6 +172,7 @@ class DeliveryRun {
       route: this.#route,
       tls: this.#tls,
       isRelaxed: this.#isRelaxed,
+      exceptAddress: this.#refusedAt,
       isTlsRequired: this.#message.parameters.requireTls,
       signal,
       note: (trouble) => this.#note(trouble),

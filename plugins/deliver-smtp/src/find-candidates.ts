@@ -16,6 +16,8 @@ export interface FindOptions {
   readonly isRelaxed: boolean;
   /** The sender wants it protected all the way (REQUIRETLS). */
   readonly isTlsRequired: boolean;
+  /** An address that has said already that it does not want it for now. */
+  readonly exceptAddress: string | undefined;
   readonly signal: AbortSignal;
   /** Told why a host can't be used. */
   note(trouble: Trouble): void;
@@ -49,7 +51,9 @@ async function lookUp(target: Target, options: FindOptions): Promise<readonly Ca
     options.note({ status, reply: security.refusal });
     return [];
   }
-  return found.addresses.map((address) => ({ target, address, port: target.port, security }));
+  return found.addresses
+    .filter((address) => address !== options.exceptAddress)
+    .map((address) => ({ target, address, port: target.port, security }));
 }
 
 /** What the host must prove; only mail exchangers have policies of their own. */

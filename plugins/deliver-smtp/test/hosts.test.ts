@@ -177,6 +177,23 @@ describe('connections', () => {
     expect(server.connections).toBe(3);
   });
 
+  test('over which a server has said "not now" are its answer: it is not asked again in the same try', async () => {
+    let number = 0;
+    const server = await serve(
+      polite({
+        answer: (line) => {
+          if (!line.startsWith('RCPT')) return undefined;
+          return ++number === 1 ? undefined : '450 4.2.1 not now';
+        },
+      }),
+    );
+    const { deliver } = harness();
+    expect(told(await deliver(smtp(server)))).toEqual(['delivered 250 2.0.0 taken']);
+    expect(told(await deliver(smtp(server)))).toEqual(['deferred 450 4.2.1 not now']);
+    expect(number).toBe(2);
+    expect(server.connections).toBe(1);
+  });
+
   test('are closed politely after the idle time', async () => {
     const server = await serve(polite());
     const { deliver, deliverer, clock } = harness({ reuse: { idleMs: 5_000 } });
