@@ -29,12 +29,22 @@ interface Taken {
 }
 
 const taken: Taken[] = [];
+/** When the server of `slow@big.example` was asked to take mail for it; it does so the third time. */
+const asked: number[] = [];
 const sink = new SMTPServer({
   authOptional: true,
   disabledCommands: ['STARTTLS'],
   onRcptTo({ address }, { remoteAddress, hostNameAppearsAs, envelope }, done) {
     if (address.startsWith('blocked@')) {
       done(Object.assign(new Error('4.7.1 your address is listed'), { responseCode: 451 }));
+      return;
+    }
+    if (address.startsWith('slow@') && asked.push(performance.now()) < 3) {
+      done(Object.assign(new Error('4.2.1 not now'), { responseCode: 450 }));
+      return;
+    }
+    if (address.startsWith('full@')) {
+      done(Object.assign(new Error('4.2.2 mailbox full'), { responseCode: 452 }));
       return;
     }
     const from = envelope.mailFrom === false ? '' : envelope.mailFrom.address;
@@ -59,7 +69,7 @@ beforeAll(async () => {
   });
   port = await freePort();
   directory = makeProject();
-  writeFileSync(join(directory, 'postroad.config.yaml'), configuration());
+  writeFileSync(join(directory, 'postroad.config.yaml'), configuration(false));
   mkdirSync(join(directory, 'data'));
   writeFileSync(join(directory, 'data/return-secret'), 'a secret of more than sixteen characters\n');
   const added = spawnSync(process.execPath, [cli, 'user', 'add', alice.user], {
@@ -78,6 +88,7 @@ beforeAll(async () => {
 }, 300_000);
 
 afterAll(async () => {
+  client?.close();
   await server?.stop();
   await dns?.close();
   await new Promise<void>((resolve) => sink.close(() => resolve()));
@@ -96,8 +107,11 @@ function makeProject(): string {
   return project;
 }
 
-/** What can not be the same everywhere: ports, and the addresses of the document, which are ones of loopback here. */
-function configuration(): string {
+/**
+ * What can not be the same everywhere: ports, and the addresses of the document, which are ones of loopback here. `isNew` when
+ * the second address has its first day today.
+ */
+function configuration(isNew: boolean): string {
   const text =
     /^```yaml\n([\s\S]*?)^```$/m.exec(readFileSync(join(root, 'docs', 'shaping.md'), 'utf8'))?.[1] ?? '';
   const { port: sinkPort } = sink.server.address() as AddressInfo;
@@ -110,6 +124,9 @@ function configuration(): string {
       `{ use: "@postroad/deliver-smtp", port: ${sinkPort}, allowPrivateAddresses: true }`,
     ],
     ['port: 587', `host: 127.0.0.1, port: ${port}`],
+    // A schedule that a test can wait for.
+    ['retryDelaysMs: [600000, 3600000]', 'retryDelaysMs: [500, 1500]'],
+    ...(isNew ? ([['2026-01-01', new Date().toISOString().slice(0, 10)]] as const) : []),
   ] as const;
   let changed = text;
   for (const [from, to] of changes) {
@@ -119,15 +136,29 @@ function configuration(): string {
   return changed;
 }
 
-async function send(to: string, fields: Readonly<Record<string, string>>): Promise<void> {
-  const client = createTransport({
+let client: ReturnType<typeof connect> | undefined;
+const connect = () =>
+  createTransport({
+    pool: true,
+    maxConnections: 1,
+    maxMessages: 1_000,
     host: '127.0.0.1',
     port,
     auth: alice,
     tls: { rejectUnauthorized: false },
   });
+
+async function send(to: string, fields: Readonly<Record<string, string>>): Promise<void> {
+  client ??= connect();
   await client.sendMail({ from: alice.user, to, subject: 'x', text: 'hello', headers: fields });
-  client.close();
+}
+
+/** How many of so many new messages came from the second address. */
+async function fromSecond(count: number, name: string): Promise<number> {
+  for (let at = 0; at < count; at++) await send(`${name}${at}@big.example`, { 'X-Tenant': 'shop' });
+  const of = (): Taken[] => taken.filter(({ to }) => to.startsWith(name));
+  await expect.poll(() => of().length, { timeout: 60_000 }).toBe(count);
+  return of().filter(({ source }) => source === '127.0.0.9').length;
 }
 
 /** What a command prints, a JSON object a line. */
@@ -186,4 +217,30 @@ it('does what the document says', { timeout: 180_000 }, async () => {
   expect(JSON.stringify(resolved)).toContain('mx:mx1.big.example');
   expect(JSON.stringify(resolved)).toMatch(/127\.0\.0\.[89]/);
   expect(taken.some(({ to }) => to === 'later@big.example')).toBe(false);
+});
+
+it('tries again by the schedule of the provider, or of the answer', { timeout: 120_000 }, async () => {
+  await send('slow@big.example', { 'X-Tenant': 'shop' });
+  await send('full@big.example', { 'X-Tenant': 'shop' });
+  await expect.poll(() => taken.some(({ to }) => to === 'slow@big.example'), { timeout: 60_000 }).toBe(true);
+  const [first = 0, second = 0, third = 0] = asked;
+  // Timers of the system may be a moment early.
+  expect(second - first).toBeGreaterThan(480);
+  expect(third - second).toBeGreaterThan(1_480);
+  const [full] = await ask('queue', 'list', '--recipient', 'full@big.example');
+  expect(full).toMatchObject({ state: 'waiting', attempts: 1, lastReply: { code: 452 } });
+  expect(Number(full?.dueAtMs) - Date.now()).toBeGreaterThan(14_400_000 - 120_000);
+});
+
+it('shares by weight, and lets a new address begin gently', { timeout: 120_000 }, async () => {
+  // Three of four from the first one: fewer than 3 or more than 30 of 60 happen once in a hundred thousand runs.
+  const warm = await fromSecond(60, 'warm');
+  expect(warm).toBeGreaterThan(2);
+  expect(warm).toBeLessThan(31);
+  // Fifty on its first day, a twenty-fourth of them at once, and one more every half hour; the first one takes the rest.
+  writeFileSync(join(directory, 'postroad.config.yaml'), configuration(true));
+  await ask('reload');
+  const cold = await fromSecond(40, 'cold');
+  expect(cold).toBeGreaterThan(0);
+  expect(cold).toBeLessThan(5);
 });
