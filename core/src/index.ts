@@ -299,6 +299,7 @@ export { type CertificateFiles, ensureSelfSigned } from './services/self-signed-
 export { type BodyWriter, Spool } from './services/spool.js';
 export { Submission, type SubmitContent, type SubmitEnvelope } from './services/submission.js';
 export { systemClock } from './services/system-clock.js';
+export { type TlsProfile, tlsProfileOptions } from './services/tls-profile.js';
 export { type FindPage, WellKnownPages } from './services/well-known-pages.js';
 export { Worker } from './services/worker.js';
 export { createReceiver } from './smtp/create-receiver.js';

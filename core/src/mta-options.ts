@@ -1,5 +1,6 @@
 /** What `createMta` takes. */
 import type { PluginUse } from './plugin/define.js';
+import type { TlsProfile } from './services/tls-profile.js';
 import type { ReceiverLimits } from './smtp/receiver.js';
 
 /** A port that takes mail. */
@@ -34,13 +35,17 @@ export interface ListenerOptions {
   readonly plugins?: readonly PluginUse[];
 }
 
-/** Where the certificate comes from. */
-export type TlsOptions =
+/** Where the certificate comes from, and what is spoken with it. */
+export type TlsOptions = {
+  /** Which ciphers; default `compatible`. TLS 1.2 and 1.3 in both. */
+  readonly profile?: TlsProfile;
+} & (
   | { readonly certificateFile: string; readonly keyFile: string }
   /** Several: which one is shown is chosen by the name that a client asks for; to others the first one is. */
   | { readonly certificates: readonly { readonly certificateFile: string; readonly keyFile: string }[] }
   /** Made at the first start and kept in this directory; clients will warn. */
-  | { readonly selfSignedDirectory: string };
+  | { readonly selfSignedDirectory: string }
+);
 
 /** Limits of the sites that a pattern names. */
 export interface SiteRule {

@@ -146,11 +146,14 @@ const queueShape = {
 
 const certificateFiles = z.strictObject({ certificateFile: path, keyFile: path });
 
+const tlsProfile = {
+  profile: z.enum(['strict', 'compatible']).optional().describe('Which ciphers; default compatible.'),
+};
 const tls = z.union(
   [
-    certificateFiles,
-    z.strictObject({ certificates: z.array(certificateFiles).min(1).max(1_000) }),
-    z.strictObject({ selfSignedDirectory: path }),
+    certificateFiles.extend(tlsProfile),
+    z.strictObject({ certificates: z.array(certificateFiles).min(1).max(1_000), ...tlsProfile }),
+    z.strictObject({ selfSignedDirectory: path, ...tlsProfile }),
   ],
   'Invalid input: expected certificateFile and keyFile, certificates with several of them, or selfSignedDirectory',
 );

@@ -6,6 +6,7 @@ import { MailError, messageOf } from '../errors.js';
 import type { Clock } from './clock.js';
 import type { Logger } from './logger.js';
 import type { CertificateFiles } from './self-signed-certificate.js';
+import { type TlsProfile, tlsProfileOptions } from './tls-profile.js';
 
 /** A pair as it was read. */
 export interface CertificatePair {
@@ -29,8 +30,12 @@ export async function readPem(file: string): Promise<string> {
   }
 }
 
-/** A context that shows the pair; throws `E_TLS` for what does not fit. RFC 8996: nothing older than TLS 1.2. */
-export function contextOf({ certificate, key }: CertificatePair, files: CertificateFiles): SecureContext {
+/** A context that shows the pair; throws `E_TLS` for what does not fit. */
+export function contextOf(
+  { certificate, key }: CertificatePair,
+  files: CertificateFiles,
+  profile: TlsProfile,
+): SecureContext {
   const parsed = attempt(
     () => new X509Certificate(certificate),
     `${files.certificateFile} has no certificate`,
@@ -43,7 +48,7 @@ export function contextOf({ certificate, key }: CertificatePair, files: Certific
     throw new MailError('E_TLS', `the key in ${files.keyFile} is not that of ${files.certificateFile}`);
   }
   return attempt(
-    () => createSecureContext({ cert: certificate, key, minVersion: 'TLSv1.2', honorCipherOrder: true }),
+    () => createSecureContext({ ...tlsProfileOptions(profile), cert: certificate, key }),
     `${files.certificateFile} and ${files.keyFile} can't be used`,
   );
 }

@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ConnectionOptions, connect, createServer, type SecureVersion } from 'node:tls';
+import { type ConnectionOptions, connect, type SecureVersion, TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from './clock.js';
 import { createCertificates, type OwnedCertificates } from './file-certificates.js';
@@ -107,6 +107,20 @@ describe('certificates', () => {
     expect(await only('TLSv1.3')).toBe('TLSv1.3');
     await expect(only('TLSv1.1')).rejects.toThrow();
     await expect(only('TLSv1')).rejects.toThrow();
+  });
+
+  it('are shown with the ciphers of their profile', async () => {
+    const older = { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA256' } as const;
+    const modern = { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' } as const;
+    for (const profile of ['compatible', 'strict', undefined] as const) {
+      const choice = profile === undefined ? {} : { profile };
+      const certificates = await open({ selfSignedDirectory: folder, ...choice });
+      const ca = await readFile(join(folder, 'certificate.pem'));
+      const shake = (options: ConnectionOptions) => handshake(certificates, { ca, ...options });
+      expect(await shake(modern), profile).toBe('TLSv1.2');
+      if (profile === 'strict') await expect(shake(older)).rejects.toThrow(/alert/);
+      else expect(await shake(older), profile).toBe('TLSv1.2');
+    }
   });
 
   it('refuse to start with a file that is missing, empty, or of another pair, and name it', async () => {
@@ -235,11 +249,16 @@ function hasOpenssl(): boolean {
 
 /** The version of a handshake with a server that has the certificates; rejects as the client does. */
 async function handshake(certificates: OwnedCertificates, options: ConnectionOptions): Promise<string> {
-  const server = createServer({
-    minVersion: 'TLSv1',
-    SNICallback: (name, answer) => answer(null, certificates.context(name)),
+  // As listeners do: versions and ciphers are those of the first context, whatever SNI chooses.
+  const server = createServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    const secured = new TLSSocket(socket, {
+      isServer: true,
+      secureContext: certificates.context(),
+      SNICallback: (name, answer) => answer(null, certificates.context(name)),
+    });
+    secured.on('error', () => secured.destroy());
   });
-  server.on('tlsClientError', () => {});
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const socket = connect({

@@ -124,7 +124,7 @@ class FileCertificates implements OwnedCertificates {
   }
 
   #take(files: CertificateFiles, pair: CertificatePair): Shown {
-    const context = contextOf(pair, files);
+    const context = contextOf(pair, files, this.#options?.profile ?? 'compatible');
     this.#toldReasons.delete(files.certificateFile);
     tellFacts(pair, this.#services.clock, this.#services.log);
     return { files, pair, names: namesOf(pair.certificate), context };

@@ -1,8 +1,7 @@
 /** A certificate with its chain and its key, checked before anybody is shown it. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { MailError, messageOf } from '@postroad/core';
-import { profileOptions, type TlsProfile } from './tls-profile.js';
+import { MailError, messageOf, type TlsProfile, tlsProfileOptions } from '@postroad/core';
 
 /** A pair in PEM. */
 export interface PemPair {
@@ -37,5 +36,5 @@ export function factsOf({ chain, key }: PemPair, place: string): CertificateFact
 
 /** A context that shows the certificate. */
 export function contextOf({ chain, key }: PemPair, profile: TlsProfile): SecureContext {
-  return createSecureContext({ ...profileOptions(profile), cert: chain, key });
+  return createSecureContext({ ...tlsProfileOptions(profile), cert: chain, key });
 }

@@ -1,4 +1,4 @@
-/** What is spoken: TLS 1.2 and 1.3 (RFC 8996), in two strengths (RFC 9325). */
+/** What listeners speak: TLS 1.2 and 1.3 (RFC 8996), in two strengths (RFC 9325). */
 import type { SecureContextOptions } from 'node:tls';
 
 /** `strict` has forward secrecy and authenticated encryption only; `compatible` takes older clients with TLS 1.2 too. */
@@ -28,8 +28,8 @@ const older = [
   'AES128-GCM-SHA256',
 ];
 
-/** The options of a context. */
-export function profileOptions(profile: TlsProfile): SecureContextOptions {
+/** The options of a server's context, for plugins that provide certificates too. */
+export function tlsProfileOptions(profile: TlsProfile): SecureContextOptions {
   return {
     minVersion: 'TLSv1.2',
     honorCipherOrder: true,
