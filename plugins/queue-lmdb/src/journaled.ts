@@ -30,7 +30,7 @@ export const defaultYoungLimits: YoungLimits = {
   segmentBytesMax: 32 * 1024 * 1024,
   youngBytesMax: 24 * 1024 * 1024,
   youngMsMax: 5_000,
-  partMax: 400,
+  partMax: 1600,
 };
 
 /** What the commits work with. */
