@@ -102,6 +102,40 @@ describe('LMTP', () => {
   });
 });
 
+describe('an answer of policy', () => {
+  it('may have several lines, each with code and enhanced status', async () => {
+    const refusal = reply(550, '7.1', ['closed on Sundays', 'see https://example.org/']);
+    await play(
+      `${hello}
+      C: MAIL FROM:<a@b.example>
+      S: 250 ...
+      C: RCPT TO:<bob@example.org>
+      S: 550-5.7.1 closed on Sundays
+      S: 550 5.7.1 see https://example.org/
+      C: NOOP
+      S: 250 ...
+    `,
+      { policy: { recipient: () => ({ reply: refusal }) } },
+    );
+  });
+
+  it('can not say more lines than it has, whoever put it together', async () => {
+    const refusal = { code: 550, detail: '7.1', text: ['one\r\n250 two', 'three\n\u0000'] };
+    await play(
+      `${hello}
+      C: MAIL FROM:<a@b.example>
+      S: 250 ...
+      C: RCPT TO:<bob@example.org>
+      S: 550-5.7.1 one 250 two
+      S: 550 5.7.1 three 
+      C: NOOP
+      S: 250 ...
+    `,
+      { policy: { recipient: () => ({ reply: refusal }) } },
+    );
+  });
+});
+
 describe('a policy that breaks its promise', () => {
   it.each([
     [
