@@ -117,7 +117,10 @@ export function readText(given: Given, key: string): string | undefined {
 export function readAddress(given: Given, key: string): MailAddress {
   const address = parseAddress(readText(given, key) ?? '');
   if (address !== undefined) return address;
-  throw new MailError('E_USAGE', `${key} is a mail address`);
+  throw new MailError(
+    'E_USAGE',
+    `${key}: ${String(given[key] ?? 'nothing').slice(0, 320)} is not a mail address`,
+  );
 }
 
 /** The sender that a question is about; the null reverse-path when none is named. */

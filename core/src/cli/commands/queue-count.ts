@@ -49,6 +49,10 @@ const queueCount: CliCommand = {
         (page as readonly QueuedRecipient[]).forEach(count);
         return undefined;
       });
+      if (groups.size === 0 && !context.terminal.isJson) {
+        context.terminal.print('Nothing in the queue matches.');
+        return;
+      }
       const sorted = [...groups].sort(([, a], [, b]) => b - a).slice(0, readLimit(context));
       context.terminal.result(
         sorted.map(([group, recipients]) => ({ [String(context.args.by)]: group, recipients })),

@@ -69,7 +69,7 @@ const queueSuspensions: CliCommand = {
 
 const trace: CliCommand = {
   name: 'trace',
-  description: 'Tell what happened to messages: lately, or as long as observe-timeline keeps it.',
+  description: 'Tell what happened to messages: lately, or as long as an observe-timeline plugin keeps it.',
   args: {
     query: {
       kind: 'positional',
