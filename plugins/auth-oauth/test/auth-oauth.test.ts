@@ -162,13 +162,26 @@ describe('tokens that are asked about', () => {
       };
       response.end(JSON.stringify(answers[token ?? ''] ?? { active: false }));
     });
-    const { tokens } = await start({ introspection: { url: service.url, ...asked } });
-    expect(await tokens.subjectOf('good')).toBe('bob@example.org');
-    expect(await tokens.subjectOf('good')).toBe('bob@example.org');
+    const { tokens: here } = await start({ introspection: { url: service.url, ...asked } });
+    expect(await here.subjectOf('good')).toBe('bob@example.org');
+    expect(await here.subjectOf('good')).toBe('bob@example.org');
     expect(questions).toEqual(['mail+server:a%3Ab%25 token=good&token_type_hint=access_token']);
     for (const token of ['ended', 'inactive', 'foreign', 'text', 'unknown']) {
-      expect(await tokens.subjectOf(token), token).toBeUndefined();
+      expect(await here.subjectOf(token), token).toBeUndefined();
     }
+  });
+
+  let answerNow: (response: ServerResponse, request: IncomingMessage) => void;
+  let tokens: BearerTokens;
+  const opened: (() => Promise<unknown>)[] = [];
+  beforeAll(async () => {
+    const service = await serve((_text, request, response) => answerNow(response, request));
+    ({ tokens } = await start({ timeoutMs: 300, introspection: { url: service.url, ...asked } }));
+    // They live as long as the tests of this block.
+    opened.push(...closing.splice(0));
+  });
+  afterAll(async () => {
+    for (const close of opened.reverse()) await close();
   });
 
   it.each<[string, (response: ServerResponse, request: IncomingMessage) => void]>([
@@ -179,8 +192,7 @@ describe('tokens that are asked about', () => {
     ['breaks off', (_response, request) => void request.socket.destroy()],
     ['says nothing', () => {}],
   ])('are put off when who is asked %s', async (_what, answer) => {
-    const service = await serve((_text, request, response) => answer(response, request));
-    const { tokens } = await start({ timeoutMs: 300, introspection: { url: service.url, ...asked } });
+    answerNow = answer;
     await expect(tokens.subjectOf('good')).rejects.toMatchObject({ code: 'E_DIRECTORY' });
   });
 });
