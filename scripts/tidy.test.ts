@@ -100,6 +100,7 @@ describe('dependencies', () => {
         'plugins/check-it/src/d.ts': `import pino from 'pino';`,
         'plugins/check-it/src/e.ts': `import { e } from '../../auth-file/src/e.js';`,
         'plugins/check-it/test/f.test.ts': `import '@postroad/core/testing';\nimport '@postroad/check-it';\nimport 'vitest';`,
+        'engines/some/src/testing/a.ts': `import '@postroad/core/testing';`,
       }),
     ).toEqual(['b', 'c', 'd', 'e'].map((name) => `plugin-imports plugins/check-it/src/${name}.ts:1`));
   });

@@ -139,6 +139,8 @@ function checkPlugin(root, source, one, report) {
       // What the plugins on one engine share (docs/decisions/0030-libraries-of-engines.md).
       ...engines(root, folder, source.isTest),
       ...(source.isTest ? ['@postroad/core/testing', nameOf(root, folder)] : []),
+      // The second entry of an engine is for tests, as that of the core is.
+      ...(/^engines\/[^/]+\/src\/testing\//.test(source.path) ? ['@postroad/core/testing'] : []),
       ...(source.isTest ? engines(root, folder, true).map((name) => `${name}/testing`) : []),
     ];
     if (allowed.includes(specifier)) return;

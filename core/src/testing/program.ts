@@ -1,5 +1,6 @@
 /** Outside programs for tests: started in a directory of their own, asked until they answer, ended by their process. */
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -73,13 +74,25 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   return { pid: child.pid ?? 0, output: () => written, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** A port that was free a moment ago, for programs that can not choose one. */
+// Systems give ports from 32768 on to connections that go out: a server that is stopped for a while would find its port
+// taken by one of them.
+const firstPort = 12_000;
+const ephemeralPort = 32_768;
+
+/** A port that was free a moment ago, for programs that can not choose one; no connection that goes out will get it. */
 export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(firstPort, ephemeralPort);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
   const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as { port: number };
-  await new Promise<void>((resolve) => probe.close(() => resolve()));
-  return port;
+  return new Promise((resolve) => {
+    probe.once('error', () => resolve(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+  });
 }
 
 /** A directory of its own, below one that programs trust when they do not trust the usual one. `await using` removes it. */

@@ -1,13 +1,14 @@
 /** The whole cluster on one machine. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAccounts } from '@postroad/auth-postgres';
 import { systemClock } from '@postroad/core';
+import { freePort } from '@postroad/core/testing';
 import { openPostgres } from '@postroad/postgres';
 import { balancerMissing, startBalancer } from './balancer.js';
 import { type Engines, enginesMissing, startEngines } from './engines.js';
+import { openLink } from './link.js';
 import { createPlace, migrateAll, type NodePlace } from './nodes.js';
 
 /** A running cluster. */
@@ -20,6 +21,8 @@ export interface Cluster {
   readonly account: { readonly login: string; readonly password: string };
   /** Replaces one node after the other, as an upgrade does. */
   upgrade(): Promise<void>;
+  /** Cuts the last node off from PostgreSQL, without anybody being told, or joins it again. */
+  cutLink(isCut: boolean): void;
   stop(): Promise<void>;
 }
 
@@ -28,6 +31,8 @@ export interface ClusterOptions {
   readonly nodes: number;
   readonly nodeTimeoutMs: number;
   readonly isSynced: boolean;
+  /** Whether the primary is on a small file system of its own, where one can be made. */
+  readonly isDiskSmall?: boolean;
   readonly log: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -49,9 +54,13 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const engines = await startEngines(options);
     stops.push(() => engines.stop());
     const ports = await freePorts(3 * options.nodes + 1);
-    const nodes = Array.from({ length: options.nodes }, (_, at) =>
-      createPlace(`node${at + 1}`, environmentOf(engines, options, directory, at, ports)),
-    );
+    const links = await Promise.all([engines.primary, engines.standby].map(({ port }) => openLink(port)));
+    stops.push(async () => void (await Promise.all(links.map((link) => link.close()))));
+    const linked = engines.urls.map((url, at) => url.replace(/:\d+\//, `:${links[at]?.port}/`));
+    const nodes = Array.from({ length: options.nodes }, (_, at) => {
+      const urls = at === options.nodes - 1 ? linked : engines.urls;
+      return createPlace(`node${at + 1}`, environmentOf({ ...engines, urls }, options, directory, at, ports));
+    });
     await migrateAll(environmentOf(engines, options, directory, 0, ports));
     await addAccount(engines.urls[0] as string);
     await Promise.all(
@@ -71,7 +80,10 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
         await node.start();
       }
     };
-    return { engines, nodes, smtpPort, account, upgrade, stop };
+    const cutLink = (isCut: boolean): void => {
+      for (const link of links) link.cut(isCut);
+    };
+    return { engines, nodes, smtpPort, account, upgrade, cutLink, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -79,13 +91,15 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 }
 
 function environmentOf(
-  { urls, redis, s3 }: Engines,
+  { urls, redis, s3, wire }: Engines,
   options: ClusterOptions,
   directory: string,
   at: number,
   ports: readonly number[],
 ): Readonly<Record<string, string>> {
-  const { endpoint, bucket, accessKeyId, secretAccessKey } = s3.options();
+  const { endpoint, bucket, accessKeyId, secretAccessKey } = s3.options({
+    endpoint: `http://127.0.0.1:${wire.port}`,
+  });
   const port = (which: number): string => String(ports[3 * at + which]);
   return {
     POSTROAD_HOSTNAME: `node${at + 1}.cluster.test`,
@@ -123,16 +137,8 @@ async function addAccount(url: string): Promise<void> {
   }
 }
 
-/** Ports that nobody listened on a moment ago. */
 async function freePorts(count: number): Promise<readonly number[]> {
-  const probes = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const probe = createServer();
-      await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-      return probe;
-    }),
-  );
-  const ports = probes.map((probe) => (probe.address() as { port: number }).port);
-  await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
-  return ports;
+  const ports = new Set<number>();
+  while (ports.size < count) ports.add(await freePort());
+  return [...ports];
 }

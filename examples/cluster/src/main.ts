@@ -2,14 +2,19 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '@postroad/core';
 import { type Cluster, clusterMissing, startCluster } from './cluster.js';
-import { startLoad } from './load.js';
+import { type Heard, startLoad } from './load.js';
+import { playAll } from './play-all.js';
 
 const help = `Three nodes that keep nothing, behind HAProxy, on this machine: PostgreSQL with a standby, Redis and S3 (OpenStack Swift).
 
   node examples/cluster/dist/main.js [--nodes 3] [--upgrade] [--log warn]
+  node examples/cluster/dist/main.js --failures [--json] [--only TEXT]
 
   --nodes N    so many nodes
   --upgrade    hand in mail all the time, replace one node after the other, and tell what the clients saw; then end
+  --failures   play every failure under load, and tell what clients saw, how long it took, and whether anything was lost
+  --json       as an object for each failure
+  --only TEXT  only the failures whose names contain it
   --log LEVEL  debug, info, warn or error
   --help       this
 
@@ -23,7 +28,10 @@ async function main(): Promise<void> {
     options: {
       nodes: { type: 'string', default: '3' },
       upgrade: { type: 'boolean', default: false },
-      log: { type: 'string', default: 'warn' },
+      failures: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      log: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -32,16 +40,23 @@ async function main(): Promise<void> {
     return;
   }
   if (clusterMissing !== undefined) fail(`The cluster can not run here: ${clusterMissing}`);
+  const log = values.log as 'warn' | undefined;
+  if (values.failures) {
+    const { json: isJson, only } = values;
+    const nodes = Number(values.nodes);
+    const options = { nodes, isJson, only, stopping: askedToStop(), log: log ?? 'silent' } as const;
+    // Clients that nobody serves any more would go on.
+    if (!(await playAll(options))) process.exit(1);
+    return;
+  }
   console.log('Starting PostgreSQL with a standby, Redis, S3, the nodes and HAProxy ...');
   const cluster = await startCluster({
     nodes: Number(values.nodes),
     nodeTimeoutMs: 10_000,
     isSynced: true,
-    log: values.log as 'warn',
+    log: log ?? 'warn',
   });
-  const stopping = new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve());
-  });
+  const stopping = askedToStop();
   try {
     if (!values.upgrade) tell(cluster);
     await Promise.race([stopping, ...(values.upgrade ? [showUpgrade(cluster)] : [])]);
@@ -54,6 +69,12 @@ async function main(): Promise<void> {
   }
 }
 
+function askedToStop(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve());
+  });
+}
+
 async function showUpgrade(cluster: Cluster): Promise<void> {
   const load = startLoad(cluster.smtpPort, cluster.account.login, 4);
   await load.more(20);
@@ -63,9 +84,11 @@ async function showUpgrade(cluster: Cluster): Promise<void> {
     await node.start();
     await load.more(20);
   }
-  const { acknowledged, putOff, refused } = await load.end();
+  await load.end();
+  const count = (heard: Heard): number => load.tries.filter((one) => one.heard === heard).length;
+  const putOff = load.tries.length - count('taken') - count('refused');
   console.log(
-    `${acknowledged.length} messages were acknowledged, ${putOff} tries were put off, ${refused.length} refused.`,
+    `${count('taken')} messages were acknowledged, ${putOff} tries were put off, ${count('refused')} refused.`,
   );
 }
 

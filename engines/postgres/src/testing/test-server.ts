@@ -5,11 +5,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { appendFile, chmod, chown, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemClock } from '@postroad/core';
+import { freePort } from '@postroad/core/testing';
 import { Client } from 'pg';
 
 const run = promisify(execFile);
@@ -51,12 +51,14 @@ export interface TestPostgresOptions {
   readonly settings?: readonly string[];
   /** Makes it a standby of that server. */
   readonly standbyOf?: TestPostgres;
+  /** Where its directory is made, such as a small file system. */
+  readonly parent?: string;
 }
 
 /** Starts a server; `stop` removes everything. */
 export async function startTestPostgres(options: TestPostgresOptions = {}): Promise<TestPostgres> {
   const user = await userToBe();
-  const directory = await mkdtemp(join(tmpdir(), 'postroad-postgres-'));
+  const directory = await mkdtemp(join(options.parent ?? tmpdir(), 'postroad-postgres-'));
   await chmod(directory, 0o700);
   if (user !== undefined) await chown(directory, user.uid, user.gid);
   const data = join(directory, 'data');
@@ -169,12 +171,4 @@ async function userToBe(): Promise<{ readonly uid: number; readonly gid: number 
   const { stdout: uid } = await run('id', ['-u', 'postgres']);
   const { stdout: gid } = await run('id', ['-g', 'postgres']);
   return { uid: Number(uid), gid: Number(gid) };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as { port: number };
-  await new Promise<void>((resolve) => probe.close(() => resolve()));
-  return port;
 }

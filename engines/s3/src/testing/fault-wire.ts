@@ -1,10 +1,13 @@
 /** A wire between us and a service that fails as a test wants it: by request, in both directions. */
 import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http';
+import { systemClock } from '@postroad/core';
 
 /** What becomes of a request. */
 export type WireFault =
   /** It goes through. */
   | 'pass'
+  /** It goes through, a second later. */
+  | 'slow'
   /** The service is busy: 503, and nothing was done. */
   | 'busy'
   /** The connection breaks before the service hears of it. */
@@ -13,6 +16,8 @@ export type WireFault =
   | 'lose'
   /** Nothing is ever heard. */
   | 'silence';
+
+const slowMs = 1_000;
 
 /** The wire. */
 export interface FaultWire {
@@ -31,7 +36,9 @@ export async function openFaultWire(target: number): Promise<FaultWire> {
   const server = createServer((incoming, outgoing) => {
     const { method = '', url = '' } = incoming;
     requests.push(`${method} ${url}`);
-    carry(target, incoming, outgoing, rule(method, url));
+    const fault = rule(method, url);
+    if (fault !== 'slow') return carry(target, incoming, outgoing, fault);
+    systemClock.after(slowMs, () => carry(target, incoming, outgoing, 'pass'));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

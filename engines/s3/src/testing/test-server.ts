@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { systemClock } from '@postroad/core';
+import { freePort } from '@postroad/core/testing';
 import { z } from 'zod';
 import { type S3Options, s3Config } from '../config.js';
 import { createSender } from '../request.js';
@@ -47,7 +48,7 @@ const secret = 'secret-of-nobody';
 export async function startTestS3(): Promise<TestS3> {
   const directory = await mkdtemp(join(tmpdir(), 'postroad-s3-'));
   let child: ChildProcess | undefined;
-  let port = 0;
+  let port = await freePort();
   const options = (more: Partial<S3Options> = {}): S3Options => ({
     ...schema.parse({
       endpoint: `http://127.0.0.1:${port}`,
