@@ -46,6 +46,7 @@ export function createNodes(options: NodesOptions): Nodes {
   let working: Promise<void> | undefined;
   let heardAtMs = Number.NEGATIVE_INFINITY;
   let lostAtMs = Number.NEGATIVE_INFINITY;
+  let patientUntilMs = Number.NEGATIVE_INFINITY;
   let skewMs = 0;
   let count = 1;
   const isMember = (): boolean => clock.monotonic() - heardAtMs < (nodeTimeoutMs * 3) / 4;
@@ -76,7 +77,11 @@ export function createNodes(options: NodesOptions): Nodes {
       await clock.sleep(nodeTimeoutMs / 4, stopping.signal).catch(() => undefined);
       if (stopping.signal.aborted) return;
       try {
+        const wasAway = clock.monotonic() - heardAtMs > nodeTimeoutMs / 2;
         await beat();
+        // Where it could not be heard itself, perhaps nobody could: the others get time to say that they are there.
+        if (wasAway) patientUntilMs = clock.monotonic() + nodeTimeoutMs / 2;
+        if (clock.monotonic() < patientUntilMs) continue;
         if ((await sweep(options, owner, clock.now())) > 0) options.recovered();
       } catch (error) {
         log.warn('this node can not say that it is there', { error });
