@@ -29,6 +29,8 @@ interface Measured {
   readonly perSecond: number;
   readonly clientMs: number;
   readonly serverMs: number;
+  /** Octets of the write-ahead log: what the disk has to sync. */
+  readonly logBytes: number;
 }
 
 /** Prints both, and what the one is to the other: by rate, and by processor time where both sides share the cores. */
@@ -46,7 +48,8 @@ export async function compareInserts(options: InsertOptions): Promise<void> {
   console.log(
     `insert  postgres  ${percent(store.perSecond / bare.perSecond)} by rate, ` +
       `${percent(cost(bare) / cost(store))} by processor time of both sides, ` +
-      `${percent(bare.serverMs / store.serverMs)} by that of the server alone`,
+      `${percent(bare.serverMs / store.serverMs)} by that of the server alone, ` +
+      `${percent(bare.logBytes / store.logBytes)} by octets of log`,
   );
 }
 
@@ -54,7 +57,7 @@ function tell(what: string, [one]: readonly Measured[]): void {
   if (one === undefined) return;
   console.log(
     `insert  postgres  ${what}  ${Math.round(one.perSecond)}/s   client ${one.clientMs.toFixed(3)} ms, ` +
-      `server ${one.serverMs.toFixed(3)} ms of a core each`,
+      `server ${one.serverMs.toFixed(3)} ms of a core each, ${Math.round(one.logBytes)} octets of log`,
   );
 }
 
@@ -67,6 +70,13 @@ async function measure(
   messages: number,
   work: () => Promise<unknown>,
 ): Promise<Measured> {
+  const logAt = async (): Promise<number> => {
+    const [row] = await server.query(
+      "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8 AS at",
+    );
+    return Number(row?.at ?? 0);
+  };
+  const logBefore = await logAt();
   const ofServer = treeUse(server.pid).cpuMs;
   const ofClient = process.cpuUsage();
   const beganMs = systemClock.monotonic();
@@ -77,6 +87,7 @@ async function measure(
     perSecond: (messages * 1000) / elapsedMs,
     clientMs: (user + system) / 1000 / messages,
     serverMs: (treeUse(server.pid).cpuMs - ofServer) / messages,
+    logBytes: ((await logAt()) - logBefore) / messages,
   };
 }
 

@@ -41,6 +41,7 @@ export {
   type TestMta,
   type TestMtaOptions,
 } from './start-test-mta.js';
+export { bodyNotInMemory } from './stored-body.js';
 export { testAuthenticator } from './test-authenticator.js';
 export { makeTestCertificate } from './test-certificate.js';
 export {

@@ -1,8 +1,8 @@
 /** Large bodies of the queue in a real S3-compatible service: written by parts, read by another node, and swept. */
 
 import { bodiesS3 } from '@postroad/bodies-s3';
-import { Bodies, bodyFromBytes, definePlugin, type Logger, readBody, systemClock } from '@postroad/core';
-import { sampleMessage, startTestMta } from '@postroad/core/testing';
+import { Bodies, definePlugin, type Logger, readBody, systemClock } from '@postroad/core';
+import { bodyNotInMemory, sampleMessage, startTestMta } from '@postroad/core/testing';
 import { migrate, openPostgres, type Postgres } from '@postroad/postgres';
 import { postgresMissing, startTestPostgres, type TestPostgres } from '@postroad/postgres/testing';
 import { openPostgresQueueStore, queuePostgresMigrations, sweepOutside } from '@postroad/queue-postgres';
@@ -67,9 +67,8 @@ describe.skipIf(missing !== undefined)('a queue whose large bodies are in S3', (
     const nowMs = systemClock.now();
     await a.start('a', nowMs);
     await b.start('b', nowMs);
-    const whole = bodyFromBytes(octets);
     const message = sampleMessage('m1', [{ to: 'bob@b.test' }], { receivedAtMs: nowMs });
-    await a.put({ ...message, body: { ...whole, ...factsOf(whole), inline: undefined } });
+    await a.put({ ...message, body: bodyNotInMemory(octets) });
     expect(await tables.query('SELECT 1 FROM postroad_queue_chunks')).toEqual([]);
     const [row] = await tables.query<{ blob: string }>('SELECT blob FROM postroad_queue_blobs');
     const name = row?.blob ?? '';
@@ -96,15 +95,3 @@ describe.skipIf(missing !== undefined)('a queue whose large bodies are in S3', (
     await tables.close();
   });
 });
-
-/** What a body that is not in memory tells of itself: the getters of one that is, as values. */
-function factsOf({
-  sha256,
-  sizeBytes,
-  has8bit,
-  headerSizeBytes,
-  headerBytes,
-  header,
-}: ReturnType<typeof bodyFromBytes>) {
-  return { sha256, sizeBytes, has8bit, headerSizeBytes, headerBytes, header };
-}

@@ -1,13 +1,6 @@
 /** Several nodes on one queue, and engines that fail: against a real server. */
-import {
-  bodyFromBytes,
-  type Clock,
-  type Logger,
-  type QueueStore,
-  readBody,
-  systemClock,
-} from '@postroad/core';
-import { createSeededRandom, sampleMessage } from '@postroad/core/testing';
+import { type Clock, type Logger, type QueueStore, readBody, systemClock } from '@postroad/core';
+import { bodyNotInMemory, createSeededRandom, sampleMessage } from '@postroad/core/testing';
 import { migrate, openPostgres, type Postgres } from '@postroad/postgres';
 import { postgresMissing, startTestPostgres, type TestPostgres } from '@postroad/postgres/testing';
 import { openPostgresQueueStore, queuePostgresMigrations } from '@postroad/queue-postgres';
@@ -187,10 +180,7 @@ describe.skipIf(postgresMissing !== undefined)('nodes that share a queue', () =>
       octets.writeUInt32LE(Math.floor(random.number() * 2 ** 32), at);
     octets.write('Subject: large\r\n\r\n');
     const large = message('m1');
-    const inline = bodyFromBytes(octets);
-    const { sha256, sizeBytes, has8bit, headerSizeBytes, headerBytes, header } = inline;
-    const facts = { sha256, sizeBytes, has8bit, headerSizeBytes, headerBytes, header };
-    const body = { ...inline, ...facts, inline: undefined };
+    const body = bodyNotInMemory(octets);
     await a.put({ ...large, body }, leaseOf('a'));
     const kept = (await a.message('m1'))?.body;
     expect(kept).toMatchObject({ sizeBytes: octets.length, headerSizeBytes: 18 });

@@ -1,6 +1,6 @@
 /** Large bodies of the queue outside of its database, and a sweep that may run at any moment. */
-import { type Bodies, bodyFromBytes, type Logger, MailError, readBody, systemClock } from '@postroad/core';
-import { sampleMessage } from '@postroad/core/testing';
+import { type Bodies, type Logger, MailError, readBody, systemClock } from '@postroad/core';
+import { bodyNotInMemory, sampleMessage } from '@postroad/core/testing';
 import { migrate, openPostgres, type Postgres } from '@postroad/postgres';
 import { postgresMissing, startTestPostgres, type TestPostgres } from '@postroad/postgres/testing';
 import { openPostgresQueueStore, queuePostgresMigrations, sweepOutside } from '@postroad/queue-postgres';
@@ -58,20 +58,9 @@ describe.skipIf(postgresMissing !== undefined)('a queue with bodies outside of i
     });
     await store.start('a', nowMs());
     const octets = Buffer.from(`Subject: large\r\n\r\n${'y'.repeat(200_000)}`);
-    const inline = bodyFromBytes(octets);
-    const { sha256, sizeBytes, has8bit, headerSizeBytes, headerBytes, header } = inline;
-    const body = {
-      ...inline,
-      sha256,
-      sizeBytes,
-      has8bit,
-      headerSizeBytes,
-      headerBytes,
-      header,
-      inline: undefined,
-    };
+    const body = bodyNotInMemory(octets);
     await store.put({ ...message('m1'), body }, lease);
-    expect([...kept.keys()]).toEqual([expect.stringMatching(new RegExp(`^queue/${sha256}/m1-`))]);
+    expect([...kept.keys()]).toEqual([expect.stringMatching(new RegExp(`^queue/${body.sha256}/m1-`))]);
     expect(await database.query('SELECT 1 FROM postroad_queue_chunks')).toEqual([]);
     const read = (await store.message('m1'))?.body;
     expect((await readBody(read as never, 300_000)).equals(octets)).toBe(true);

@@ -7,6 +7,7 @@ import {
   readBody,
   systemClock,
 } from '@postroad/core';
+import { bodyNotInMemory } from '@postroad/core/testing';
 import { migrate, openPostgres, type Postgres } from '@postroad/postgres';
 import { postgresMissing, startTestPostgres, type TestPostgres } from '@postroad/postgres/testing';
 import { openPostgresStore, storePostgresMigrations, sweepParts } from '@postroad/store-postgres';
@@ -109,10 +110,7 @@ describe.skipIf(postgresMissing !== undefined)('nodes that share mailboxes', () 
   it('keep one copy of a large body, and sweep only what nobody refers to', async () => {
     const a = node('a');
     const octets = Buffer.concat([Buffer.from('Subject: x\r\n\r\n'), Buffer.alloc(1_500_000, 'y')]);
-    const inline = bodyFromBytes(octets);
-    const { sha256, headerBytes, headerSizeBytes, has8bit, sizeBytes, header } = inline;
-    const facts = { sha256, headerBytes, headerSizeBytes, has8bit, sizeBytes, header };
-    const large = { prefix: '', body: { ...inline, ...facts, inline: undefined }, internalDateMs: 0 };
+    const large = { prefix: '', body: bodyNotInMemory(octets), internalDateMs: 0 };
     await a.file(large, inbox('alice'));
     await a.file(large, inbox('bob'));
     const count = async (table: string) =>
@@ -133,10 +131,7 @@ describe.skipIf(postgresMissing !== undefined)('nodes that share mailboxes', () 
 
   it('forget a large body with the messages that were not filed together', async () => {
     const a = node('a');
-    const inline = bodyFromBytes(Buffer.alloc(1_100_000, 'y'));
-    const { sha256, headerBytes, headerSizeBytes, has8bit, sizeBytes, header } = inline;
-    const facts = { sha256, headerBytes, headerSizeBytes, has8bit, sizeBytes, header };
-    const body = { ...inline, ...facts, inline: undefined };
+    const body = bodyNotInMemory(Buffer.alloc(1_100_000, 'y'));
     const both = [{ message: { prefix: '', body, internalDateMs: 0 }, flags: [] }];
     await a.setQuota('alice', 1_000_000);
     const place = { accountId: 'alice', mailbox: { name: 'new' } };

@@ -10,7 +10,7 @@ import {
   readBody,
   systemClock,
 } from '@postroad/core';
-import { createSeededRandom } from '@postroad/core/testing';
+import { bodyNotInMemory, createSeededRandom } from '@postroad/core/testing';
 import { migrate, openPostgres, type Postgres } from '@postroad/postgres';
 import { postgresMissing, startTestPostgres, type TestPostgres } from '@postroad/postgres/testing';
 import { openS3 } from '@postroad/s3';
@@ -59,12 +59,10 @@ describe.skipIf(missing !== undefined)('bodies outside of the database', () => {
   }
   /** A message whose body is not in memory, as the spool gives large ones. */
   function large(text: string, octets = 20_000) {
-    const inline = bodyFromBytes(
+    const body = bodyNotInMemory(
       Buffer.from(`Subject: ${text}\r\n\r\n${text.repeat(octets / text.length)}\r\n`),
     );
-    const { sha256, headerBytes, headerSizeBytes, has8bit, sizeBytes, header } = inline;
-    const facts = { sha256, headerBytes, headerSizeBytes, has8bit, sizeBytes, header };
-    return { prefix: '', body: { ...inline, ...facts, inline: undefined }, internalDateMs: 0 };
+    return { prefix: '', body, internalDateMs: 0 };
   }
   const inbox = (accountId: string) => [{ accountId, mailbox: { name: 'INBOX' }, flags: [] }];
   const idOf = async (store: MailboxStore, account: string) =>
