@@ -30,6 +30,8 @@ export interface Ledger {
   committed(settlements: readonly Settlement[], additions: readonly NewQueuedMessage[]): void;
   /** Whether it is known that the store has written this, or a part of it. */
   isWritten(settlements: readonly Settlement[], additions: readonly NewQueuedMessage[]): boolean;
+  /** The message as its client was promised that it is kept. */
+  promised(messageId: string): NewQueuedMessage | undefined;
   /** Checks at the end what is still in the store. */
   finish(left: readonly QueuedRecipient[]): void;
   readonly counts: {
@@ -151,6 +153,10 @@ export function createLedger(): Ledger {
     isWritten: (settlements, additions) =>
       settlements.some((one) => fates.get(keyOf(one))?.isEnded === true) ||
       additions.some(({ id }) => fates.has(keyOf({ messageId: id, index: 0 }))),
+    promised: (messageId) => {
+      const fate = fates.get(keyOf({ messageId, index: 0 }));
+      return fate?.isAcknowledged === true ? fate.message : undefined;
+    },
     finish(left) {
       const held = new Set(left.filter((one) => one.state === 'held').map(keyOf));
       const there = new Map(left.map((one) => [keyOf(one), one]));

@@ -14,7 +14,7 @@ import { isToBeTold } from '../../stages/queue/notify-rules.js';
 import { BrokenPromise, type Ledger } from './ledger.js';
 
 /** A ledger that knows when tries began. */
-export interface NodeLedger extends Ledger {
+export interface NodeLedger extends Omit<Ledger, 'promised'> {
   /** A try for these recipients begins. */
   begun(recipients: readonly QueuedRecipient[]): void;
   /** Whether every acknowledged recipient has ended. */

@@ -1,5 +1,6 @@
 /** The network of the simulation: what the servers of other domains do. */
 import type { Clock } from '../../services/clock.js';
+import type { NewQueuedMessage } from '../../services/queue-store.js';
 import type { Random } from '../../services/random.js';
 import { tenantOf } from '../../stages/queue/matches-filter.js';
 import type { DeliveryRequest } from '../../stages/queue/scheduler-policy.js';
@@ -43,14 +44,18 @@ export interface PeersOptions {
   readonly kinds: ReadonlyMap<string, PeerKind>;
   readonly clock: Clock;
   readonly random: Random;
-  readonly ledger: Ledger;
+  readonly ledger: Pick<Ledger, 'taken' | 'lied' | 'counts'>;
   readonly startMs: number;
   readonly limits: {
     readonly deliveriesMax: number;
     readonly deliveriesPerSiteMax: number;
     /** Messages of a tenant in a minute. */
     readonly ratePerMinute?: number;
+    /** How long a try may take at least before it is given up, and then while its lease holds; nobody looks without. */
+    readonly tryMsMin?: number;
   };
+  /** What the client was promised that this message has; the request's own by default. */
+  promised?(messageId: string): NewQueuedMessage | undefined;
 }
 
 /** A try that began before the deadline may take as long as a lease. */
@@ -99,7 +104,8 @@ export function createPeers(options: PeersOptions): Peers {
   }
 
   /** A deadline that the sender set (RFC 2852) is one: nothing is tried after it. */
-  function checkDeadline({ message }: DeliveryRequest): void {
+  function checkDeadline(request: DeliveryRequest): void {
+    const message = options.promised?.(request.message.id) ?? request.message;
     const { deliverBy } = message.parameters;
     if (deliverBy?.mode === 'return' && clock.now() > deliverBy.atMs + deadlineSlackMs)
       throw new BrokenPromise(
@@ -108,6 +114,17 @@ export function createPeers(options: PeersOptions): Peers {
     const { holdUntilMs } = message.parameters;
     if (holdUntilMs !== undefined && clock.now() < holdUntilMs)
       throw new BrokenPromise(`${message.id} was tried before its release`);
+  }
+
+  /** Others may try when the lease is over; and who gives up soon may have left behind what the peer has taken. */
+  function checkLease({ message, recipients }: DeliveryRequest, takenMs: number, isGivenUp: boolean): void {
+    const { tryMsMin } = options.limits;
+    if (tryMsMin === undefined) return;
+    const endsMs = Math.min(...recipients.map((one) => one.dueAtMs));
+    if (clock.now() >= endsMs)
+      throw new BrokenPromise(`a try of ${message.id} went on ${clock.now() - endsMs} ms after its lease`);
+    if (isGivenUp && takenMs < tryMsMin)
+      throw new BrokenPromise(`a try of ${message.id} was given up after ${takenMs} ms`);
   }
 
   function noteShare(request: DeliveryRequest): void {
@@ -191,6 +208,7 @@ export function createPeers(options: PeersOptions): Peers {
   return {
     async deliver(request, signal, isAlive) {
       const mine = epoch;
+      const beganMs = clock.now();
       enter(request);
       try {
         checkRate(request);
@@ -201,6 +219,7 @@ export function createPeers(options: PeersOptions): Peers {
         if (kind === 'hanging') await untilAborted(signal);
         else await clock.sleep(latencyMs(kind), signal).catch(() => undefined);
         if (!isAlive() || mine !== epoch) return await new Promise(() => {});
+        checkLease(request, clock.now() - beganMs, signal.aborted);
         if (signal.aborted) return { outcomes: [] };
         return answer(request, kind);
       } finally {

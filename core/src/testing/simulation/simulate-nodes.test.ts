@@ -32,21 +32,21 @@ describe('many nodes on one queue, simulated', () => {
   });
 
   const hard = { kinds: ['wavering'], troubles: ['paused', 'cut'] } as const;
-  const broken = async (how: Omit<NodesSimulationOptions, 'seed'>): Promise<number> => {
-    let number = 0;
-    for (let seed = 1; seed <= 20; seed++) {
+  const isBroken = async (how: Omit<NodesSimulationOptions, 'seed'>): Promise<boolean> => {
+    let isNoticed = false;
+    for (let seed = 1; seed <= 20 && !isNoticed; seed++) {
       await simulateNodes({ seed, ...hard, ...how }).catch((error: unknown) => {
         if (!(error instanceof BrokenPromise)) throw error;
-        number++;
+        isNoticed = true;
       });
     }
-    return number;
+    return isNoticed;
   };
 
   it('notices when the queue does not fence, or does not tie reports to settlements', async () => {
-    expect(await broken({})).toBe(0);
-    expect(await broken({ isFenced: false })).toBeGreaterThan(0);
-    expect(await broken({ isTied: false })).toBeGreaterThan(0);
+    expect(await isBroken({})).toBe(false);
+    expect(await isBroken({ isFenced: false })).toBe(true);
+    expect(await isBroken({ isTied: false })).toBe(true);
   }, 120_000);
 
   it('is the same run for the same seed', async () => {

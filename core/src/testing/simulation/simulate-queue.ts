@@ -46,6 +46,8 @@ export interface SimulationOptions {
 
 const minute = 60_000;
 const startMs = 1_700_000_000_000;
+/** RFC 5321 section 4.5.3.2.6: a server may take so long to answer the final dot, and may have the message by then. */
+const tryMsMin = 10 * minute;
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 
 /** Runs the simulation; rejects with a `BrokenPromise` when the queue breaks one. */
@@ -125,6 +127,7 @@ async function createWorld(options: SimulationOptions): Promise<World> {
   const limits = {
     deliveriesMax: between(2, 40),
     deliveriesPerSiteMax: between(1, 8),
+    tryMsMin,
     ...(ratePerMinute === undefined ? {} : { ratePerMinute }),
   };
   const hasFaults = random.number() < 0.7;
@@ -135,7 +138,7 @@ async function createWorld(options: SimulationOptions): Promise<World> {
     clock,
     random,
     ledger,
-    peers: createPeers({ kinds, clock, random, ledger, startMs, limits }),
+    peers: createPeers({ kinds, clock, random, ledger, startMs, limits, promised: ledger.promised }),
     storage: options.storage?.(random) ?? createMemoryStorage(),
     witness: createWitness(ledger),
     steps: createStepLimit(clock, (error) => report(world)(error), options.limits),
