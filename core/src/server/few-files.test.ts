@@ -1,4 +1,4 @@
-/** A server that may open few files is flooded, runs out of them, and goes on. */
+/** A server that may open few files and has little memory is flooded, runs out of both, and goes on. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -7,9 +7,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const built = new URL('../../dist/index.js', import.meta.url).href;
 
-/** The server: all mail is taken and waits; `eat` opens files until there are no more, `release` closes them. */
+/**
+ * The server: all mail is taken and waits; `eat` opens files until there are no more, `release` closes them; `fill` and
+ * `empty` do so with the heap, up to nine tenths of it.
+ */
 const program = `
 import { closeSync, openSync } from 'node:fs';
+import { getHeapStatistics } from 'node:v8';
 import { accept, createMta, definePlugin, queueMemory } from '${built}';
 const take = definePlugin({ name: 'take', setup({ tap }) {
   tap('recipient', () => accept());
@@ -21,9 +25,13 @@ const mta = createMta({ hostname: 'mx.test', drainMs: 0, plugins: [queueMemory()
   listeners: [{ name: 'relay', host: '127.0.0.1', port: 0, role: 'relay' }] }, { log });
 await mta.start();
 const eaten = [];
+let filled = [];
+const isFull = () => getHeapStatistics().used_heap_size > 0.9 * 128 * 1_048_576;
 process.on('message', (order) => {
   if (order === 'eat') try { for (;;) eaten.push(openSync('/dev/null')); } catch {}
   for (const file of order === 'release' ? eaten.splice(0) : []) closeSync(file);
+  while (order === 'fill' && !isFull()) filled.push(new Array(100_000).fill(0.5));
+  if (order === 'empty') { filled = []; gc(); }
   process.send({ event: order, files: eaten.length });
 });
 process.on('disconnect', () => process.exit());
@@ -53,7 +61,7 @@ function whenSaid(event: string): Promise<Said> {
   });
 }
 
-async function order(what: 'eat' | 'release'): Promise<void> {
+async function order(what: 'eat' | 'release' | 'fill' | 'empty'): Promise<void> {
   const done = whenSaid(what);
   child.send(what);
   await done;
@@ -96,7 +104,7 @@ async function send(client: Client): Promise<string> {
 
 const missing = process.platform === 'win32' ? 'there is no ulimit' : undefined;
 
-describe.skipIf(missing !== undefined)(`with 256 files (${missing ?? 'here'})`, () => {
+describe.skipIf(missing !== undefined)(`with 256 files and 128 MB (${missing ?? 'here'})`, () => {
   beforeAll(async () => {
     child = spawn(
       'sh',
@@ -105,6 +113,7 @@ describe.skipIf(missing !== undefined)(`with 256 files (${missing ?? 'here'})`, 
         'ulimit -n 256 && exec "$0" "$@"',
         process.execPath,
         '--max-old-space-size=128',
+        '--expose-gc',
         '--input-type=module',
         '-e',
         program,
@@ -151,6 +160,26 @@ describe.skipIf(missing !== undefined)(`with 256 files (${missing ?? 'here'})`, 
     expect(await say(client, 'NOOP\r\n')).toMatch(/^250 /);
     await order('release');
     expect(await send(client)).toMatch(/^250 /);
+    const next = open();
+    await expect.poll(() => next.text, limits).toMatch(/^220 /);
+    expect(await send(next)).toMatch(/^250 /);
+  }, 60_000);
+
+  it('with hardly any memory left puts off what is new, and recovers', async () => {
+    const client = open();
+    await expect.poll(() => client.text, limits).toMatch(/^220 /);
+    await say(client, 'EHLO client.test\r\n');
+    await order('fill');
+    const begin = async () => {
+      await say(client, 'RSET\r\n');
+      return say(client, 'MAIL FROM:<a@b.test>\r\n');
+    };
+    // What was seen of the memory is good for a moment.
+    await expect.poll(begin, limits).toMatch(/^452 4\.3\.1 /);
+    const late = open();
+    await expect.poll(() => late.text, limits).toMatch(/^421 4\.3\.2 /);
+    await order('empty');
+    await expect.poll(begin, limits).toMatch(/^250 /);
     const next = open();
     await expect.poll(() => next.text, limits).toMatch(/^220 /);
     expect(await send(next)).toMatch(/^250 /);
