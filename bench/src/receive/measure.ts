@@ -45,7 +45,7 @@ function stop(process: ChildProcess): void {
 }
 
 /** Until a server runs as it does for months: Node.js compiles what is used much, and does so over several seconds. */
-const warmUpMs = 4_000;
+const warmUpMs = 8_000;
 
 /** A program costs two or three times as much before it has been compiled. */
 export async function warmUp(load: Load, servers: readonly BenchServer[], points: readonly Point[]) {
