@@ -4,7 +4,6 @@ import { type FetchCommand, type FetchItem, formatSet } from '../protocol/index.
 import { breathe } from './breathe.js';
 import { enableCondstore, vanishedSince } from './condstore.js';
 import { type BodyItem, isBodyItem, isReading, writeBodyItem } from './fetch-body.js';
-import { fetchOctets, type OctetItems, octetItems } from './fetch-entries.js';
 import { type EntryWriter, entryWriter, type MessageWriter, messageWriter } from './fetch-writers.js';
 import { latest, refusalOfMany, type Share, toldShare } from './message-limit.js';
 import { fetchHead, flagsText } from './news.js';
@@ -27,7 +26,6 @@ interface Plan {
   readonly tellsFlags: boolean;
   readonly tellsModSeq: boolean;
   readonly faults: { hasUnknownEncoding: boolean };
-  readonly octetItems: OctetItems | undefined;
 }
 
 /** FETCH. */
@@ -90,8 +88,7 @@ function makePlan(session: Session, command: FetchCommand, view: View): Plan | u
   const tellsFlags = items.some((item) => item.item === 'flags');
   const tellsModSeq = items.some((item) => item.item === 'mod-seq');
   const faults = { hasUnknownEncoding: false };
-  const facts = { setsSeen, tellsFlags, tellsModSeq, faults };
-  return { entryWriters, messageWriters, bodyItems, ...facts, octetItems: octetItems(session, view, items) };
+  return { entryWriters, messageWriters, bodyItems, setsSeen, tellsFlags, tellsModSeq, faults };
 }
 
 function flagWriter(session: Session, view: View): EntryWriter | undefined {
@@ -129,10 +126,6 @@ async function fetchEntries(
   plan: Plan,
   indexes: readonly number[],
 ): Promise<boolean> {
-  if (plan.octetItems !== undefined) {
-    await fetchOctets(session, view, plan.octetItems, indexes);
-    return true;
-  }
   const { output } = session.wire;
   const { entries } = view;
   for (const index of indexes) {
