@@ -47,5 +47,15 @@ if (bench === undefined) {
   console.log(usageOf(name, bench.about));
 } else {
   const { run } = await bench.load();
-  await run(process.argv.slice(3));
+  try {
+    await run(process.argv.slice(3));
+  } catch (error) {
+    if (!isWrongOption(error)) throw error;
+    console.error(`${error.message}\n\n${usageOf(name ?? '', bench.about)}`);
+    process.exitCode = 64;
+  }
+}
+
+function isWrongOption(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
 }
