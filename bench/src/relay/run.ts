@@ -5,12 +5,14 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { startScaleServer } from '../scale/server.js';
 import { loadSmtp } from '../smtp-load.js';
 import { startHaraka } from './haraka.js';
 import { startPostfix } from './postfix.js';
+import { treeUse } from './process-tree.js';
 import type { Relay, RelayServerOptions } from './relay.js';
 
 interface Measured {
@@ -78,6 +80,7 @@ async function startAll(
 ): Promise<readonly Relay[]> {
   const starts: Readonly<Record<string, () => Promise<Relay | undefined>>> = {
     postroad: () => startOurs('postroad', 'postroad.js', options, how.profile),
+    'all-cores': () => startOnAllCores(options),
     postfix: () => startPostfix(options),
     haraka: () => startHaraka(options, how.haraka),
     'smtp-server': () => startOurs('smtp-server + nodemailer (not durable)', 'smtp-server.js', options, []),
@@ -90,6 +93,25 @@ async function startAll(
     else servers.push(server);
   }
   return servers;
+}
+
+const onAllCores = 'postroad on all cores';
+
+/** As `postroad start` runs it with a process for each core: Postfix has its processes on all of them too. */
+async function startOnAllCores({
+  sinkPort,
+  directory,
+  engine,
+}: RelayServerOptions): Promise<Relay | undefined> {
+  const workers = availableParallelism();
+  if (workers < 2 || engine !== 'lmdb') return undefined;
+  const server = await startScaleServer({ workers, queue: 'lmdb', url: '', sinkPort, directory });
+  return {
+    name: onAllCores,
+    port: server.port,
+    use: async () => treeUse(server.pid),
+    stop: () => server.stop(),
+  };
 }
 
 async function startOurs(
@@ -165,15 +187,22 @@ function describe(facts: Measured): string {
 }
 
 function compare(results: ReadonlyMap<string, readonly Measured[]>): void {
-  const ours = results.get('postroad');
-  if (ours === undefined) return;
+  for (const name of ['postroad', onAllCores]) {
+    const ours = results.get(name);
+    if (ours !== undefined) compareOurs(name, ours, results);
+  }
+}
+
+function compareOurs(
+  ours: string,
+  own: readonly Measured[],
+  results: ReadonlyMap<string, readonly Measured[]>,
+): void {
   for (const [name, theirs] of results) {
-    if (name === 'postroad') continue;
-    const rate = median(ours, 'perSecond') / median(theirs, 'perSecond');
-    const cpu = median(ours, 'cpuMs') / median(theirs, 'cpuMs');
-    console.log(
-      `postroad beside ${name}: ${rate.toFixed(2)} x messages/s, ${cpu.toFixed(2)} x CPU a message`,
-    );
+    if (name === 'postroad' || name === onAllCores) continue;
+    const rate = median(own, 'perSecond') / median(theirs, 'perSecond');
+    const cpu = median(own, 'cpuMs') / median(theirs, 'cpuMs');
+    console.log(`${ours} beside ${name}: ${rate.toFixed(2)} x messages/s, ${cpu.toFixed(2)} x CPU a message`);
   }
 }
 
