@@ -120,6 +120,20 @@ it('of recipients keep every field', () => {
   expect(decodeRecipient(recipientKey('m1', 12), encodeRecipient(stored))).toEqual(stored);
 });
 
+it('rejects a message that can not be written down, and takes the next', async () => {
+  const store = await openLmdbQueueStore({ directory, ...services });
+  await store.start('o', nowMs);
+  const message = sampleMessage('m1', [{ to: 'bob@b.test' }]);
+  const unwritable = { ...message, state: { number: 1n as unknown as number } };
+  // Not thrown: who hands it in waits for the promise.
+  const put = store.put(unwritable);
+  await expect(put).rejects.toThrow(/BigInt/);
+  await expect(store.put({ ...message, id: 'no id/' })).rejects.toThrow(MailError);
+  await store.put(message);
+  expect((await store.count()).messages).toBe(1);
+  await store.close();
+});
+
 it('opens a queue from before there was a journal', async () => {
   const { recipients: _recipients, ...message } = sampleMessage('m1', [{ to: 'bob@b.test' }]);
   const recipient = newRecipient(sampleMessage('m1', [{ to: 'bob@b.test' }]), 0);

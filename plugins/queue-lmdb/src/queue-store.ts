@@ -123,7 +123,7 @@ export function createQueueStore(parts: QueueParts): QueueStore {
       cleaning = removeOrphans(state, files);
       return { recovered, quarantined };
     },
-    put(message, lease) {
+    async put(message, lease) {
       // Most are small and alone: nothing has to be waited for before the commit, or taken back after it.
       if (message.body.inline !== undefined && message.recipients.length > 0)
         return putOne(prepareMessage(message, lease));
