@@ -43,7 +43,7 @@ export function withDeadline(
     const timer = clock.after(timeoutMs, () => {
       const late = new MailError(
         'E_TAP_DEADLINE',
-        `${tap.plugin} did not answer ${tap.hook} within ${timeoutMs} ms`,
+        `${tap.plugin} did not answer ${tap.hook} within ${Math.round(timeoutMs)} ms`,
       );
       controller.abort(late);
       reject(late);
