@@ -70,7 +70,7 @@ export function openPostgresQueueStore(options: PostgresQueueOptions): QueueStor
   const leaser = createLeaser(database);
   const settlements = createSettlements((owner, all, additions) => settle(database, owner, all, additions));
   const writeGroup = createGroupCommit<PreparedMessage>(
-    { commitsMax: options.commitsMax ?? 4, itemsMax: 256, bytesMax: 8 * 1_048_576 },
+    { clock, commitsMax: options.commitsMax ?? 4, itemsMax: 256, bytesMax: 8 * 1_048_576 },
     (items) => commit(database, items),
     (error) => !isDuplicate(error) && isLost(error),
   );

@@ -35,7 +35,7 @@ export function createFiler(engine: Engine): MailboxStore['file'] {
     result: FiledMessage | undefined;
   }
   const commit = createGroupCommit<Waiting>(
-    { commitsMax: 2, itemsMax: 128, bytesMax: 8 * 1_048_576 },
+    { clock: engine.clock, commitsMax: 2, itemsMax: 128, bytesMax: 8 * 1_048_576 },
     async (items) => {
       const results = await engine.run((work) => fileAll(work, items));
       for (const [at, item] of items.entries()) item.result = results[at];
