@@ -72,6 +72,8 @@ export interface MigrationContext<Config> {
   readonly config: Config;
   /** Only tell what would be done. */
   readonly isCheckOnly: boolean;
+  /** Tells who waits how far it is, a line each: what begins, what is waited for. */
+  report(line: string): void;
 }
 
 /** What a plugin's author writes. */

@@ -1,20 +1,39 @@
 /**
  * Migrations: numbered steps that bring the tables of one owner to the form that this version of the code knows. Each is
- * applied once, in its own transaction, in order; two that run at once wait for each other. Steps only add, so that
- * nodes of the version before go on working while and after they are applied: what is to go away goes a release later.
+ * applied once, in order; two that run at once wait for each other. Steps only add, so that nodes of the version before go
+ * on working while and after they are applied: what is to go away goes a release later. Nobody waits long behind one
+ * either: indexes are made beside writers, and a strong lock is given up soon and asked for again.
  */
-import { MailError } from '@postroad/core';
+import { type Clock, MailError, systemClock } from '@postroad/core';
 import { sqlState } from './faults.js';
+import { type MigrationIndex, makeIndex } from './make-index.js';
 import type { Postgres } from './pool.js';
+import { lockTimeout, type Patience, withPatience } from './wait-for-locks.js';
 
 /** One step. */
 export interface Migration {
   /** From 1, without gaps. */
   readonly version: number;
   readonly name: string;
-  /** SQL statements. Locks that others hold are waited for a few seconds only. */
-  readonly sql: string;
+  /**
+   * Indexes of tables that may be large already, made before `sql`, each outside of a transaction. They may only need
+   * what steps before have made.
+   */
+  readonly indexes?: readonly MigrationIndex[];
+  /** SQL statements, in one transaction. They should only need strong locks for a moment. */
+  readonly sql?: string;
 }
+
+/** How to go about it. */
+export interface MigrateOptions {
+  readonly clock?: Clock;
+  /** Told what begins, what is waited for and how far it is, a line each. */
+  readonly report?: (line: string) => void;
+  /** How long locks that others hold are waited for in all, before it is given up. */
+  readonly patienceMs?: number;
+}
+
+const defaultPatienceMs = 600_000;
 
 const bookkeeping = `CREATE TABLE IF NOT EXISTS postroad_migrations (
   owner text NOT NULL,
@@ -34,17 +53,30 @@ export async function pendingMigrations(
   return migrations.filter((one) => one.version > applied);
 }
 
-/** Applies what is pending; resolves with what was applied by this call. Safe to run at any time, also twice at once. */
+/**
+ * Applies what is pending; resolves with what was applied by this call. Safe to run at any time, also twice at once, and
+ * again after it failed or was killed. Throws `E_START` when locks are held by others for longer than `patienceMs`.
+ */
 export async function migrate(
   database: Postgres,
   owner: string,
   migrations: readonly Migration[],
+  options: MigrateOptions = {},
 ): Promise<readonly Migration[]> {
   const pending = await pendingMigrations(database, owner, migrations);
   if (pending.length === 0) return [];
   await createBookkeeping(database);
+  const { clock = systemClock, report = () => undefined, patienceMs = defaultPatienceMs } = options;
   const applied: Migration[] = [];
-  for (const one of pending) if (await apply(database, owner, one)) applied.push(one);
+  for (const one of pending) {
+    const tell = (line: string): void => report(`${owner}: ${one.name}: ${line}`);
+    const patience: Patience = { clock, report: tell, patienceMs };
+    tell('begins');
+    for (const index of one.indexes ?? []) await makeIndex(database, index, patience);
+    const isOurs = await withPatience(database, patience, () => apply(database, owner, one));
+    tell(isOurs ? 'done' : 'was done by another');
+    if (isOurs) applied.push(one);
+  }
   return applied;
 }
 
@@ -73,19 +105,19 @@ async function createBookkeeping(database: Postgres): Promise<void> {
   }
 }
 
+/** Once only: what did not get its locks is tried again with pauses, in which others get theirs. */
 async function apply(database: Postgres, owner: string, one: Migration): Promise<boolean> {
   return await database.transaction(async (connection) => {
+    await connection.run(lockTimeout);
     // The row is the lock: a second one waits here until the first has committed, and then finds nothing to do.
     const claimed = await connection.run(
       'INSERT INTO postroad_migrations (owner, version, name) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING',
       [owner, one.version, one.name],
     );
     if (claimed === 0) return false;
-    // A lock that is waited for makes everybody behind it wait: better to fail and run again.
-    await connection.run("SET LOCAL lock_timeout = '5s'");
-    await connection.run(one.sql);
+    if (one.sql !== undefined) await connection.run(one.sql);
     return true;
-  });
+  }, 1);
 }
 
 async function appliedVersion(database: Postgres, owner: string): Promise<number> {

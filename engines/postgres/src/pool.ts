@@ -22,12 +22,16 @@ export interface Connection {
 /** A database. Statements outside of a transaction are transactions of their own. May be used concurrently. */
 export interface Postgres extends Connection {
   /**
-   * Runs `work` in a transaction, and again when it lost against another one: `work` may only touch the database. When
-   * the connection breaks while committing, nobody knows the outcome: `isLost` says so of the error.
+   * Runs `work` in a transaction, and again when it lost against another one, at most `attempts` times (10 by default):
+   * `work` may only touch the database. When the connection breaks while committing, nobody knows the outcome: `isLost`
+   * says so of the error.
    */
-  transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
-  /** A connection of its own that is not of the pool, for LISTEN; the caller ends it. */
-  connect(): Promise<Client>;
+  transaction<T>(work: (connection: Connection) => Promise<T>, attempts?: number): Promise<T>;
+  /**
+   * A connection of its own that is not of the pool, for LISTEN and for what takes long; the caller ends it. Its
+   * statements have the limit of all, unless told otherwise.
+   */
+  connect(options?: { readonly hasTimeLimit?: boolean }): Promise<Client>;
   close(): Promise<void>;
 }
 
@@ -89,12 +93,12 @@ export function openPostgres(options: PostgresOptions, { log }: PostgresServices
     });
   }
 
-  const retried = async <T>(work: () => Promise<T>): Promise<T> => {
+  const retried = async <T>(work: () => Promise<T>, attempts = attemptsMax): Promise<T> => {
     for (let attempt = 1; ; attempt++) {
       try {
         return await work();
       } catch (error) {
-        if (attempt >= attemptsMax || !isRetryable(error)) throw error;
+        if (attempt >= attempts || !isRetryable(error)) throw error;
       }
     }
   };
@@ -102,9 +106,11 @@ export function openPostgres(options: PostgresOptions, { log }: PostgresServices
   return {
     query: (text, values) => retried(() => withClient((client) => connectionOf(client).query(text, values))),
     run: (text, values) => retried(() => withClient((client) => connectionOf(client).run(text, values))),
-    transaction: (work) => retried(() => once(work)),
-    async connect() {
-      const client = new Client(clientConfig(options, urls[current] as string));
+    transaction: (work, attempts) => retried(() => once(work), attempts),
+    async connect({ hasTimeLimit = true } = {}) {
+      const config = clientConfig(options, urls[current] as string);
+      if (!hasTimeLimit) for (const limit of timeLimits) delete config[limit];
+      const client = new Client(config);
       client.on('error', () => undefined);
       try {
         await client.connect();
@@ -157,6 +163,8 @@ const typeParsers = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
     oid === int8 && format !== 'binary' ? Number : types.getTypeParser(oid, format as 'text')) as never,
 };
+
+const timeLimits = ['statement_timeout', 'query_timeout', 'idle_in_transaction_session_timeout'] as const;
 
 function clientConfig(options: PostgresOptions, url: string): ClientConfig {
   return {

@@ -1,6 +1,6 @@
 import { type Logger, systemClock } from '@postroad/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isLost, listen, migrate, openPostgres, type Postgres, requireMigrated } from './index.js';
+import { isLost, listen, openPostgres, type Postgres } from './index.js';
 import { postgresMissing, startTestPostgres, type TestPostgres } from './testing/index.js';
 
 const log: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
@@ -63,30 +63,6 @@ describe.skipIf(postgresMissing !== undefined)('a PostgreSQL', () => {
       });
     await Promise.all([inOrder([1, 2]), inOrder([2, 1])]);
     expect(await database.query('SELECT v FROM t')).toEqual([{ v: 2 }, { v: 2 }]);
-  });
-
-  it('applies each migration once, also when two do it at once, and knows what is missing', async () => {
-    const url = await server.url();
-    const steps = [
-      { version: 1, name: 'first', sql: 'CREATE TABLE a (n int); CREATE TABLE b (n int)' },
-      { version: 2, name: 'second', sql: 'ALTER TABLE a ADD COLUMN m int' },
-    ];
-    await expect(requireMigrated(open(url), 'me', steps)).rejects.toMatchObject({ code: 'E_START' });
-    const applied = await Promise.all([migrate(open(url), 'me', steps), migrate(open(url), 'me', steps)]);
-    expect(applied.flat().map((one) => one.name)).toEqual(['first', 'second']);
-    expect(await migrate(open(url), 'me', steps)).toEqual([]);
-    await requireMigrated(open(url), 'me', steps);
-    // An older node meets tables that are ahead of it.
-    await requireMigrated(open(url), 'me', steps.slice(0, 1));
-    await expect(requireMigrated(open(url), 'another', steps)).rejects.toMatchObject({ code: 'E_START' });
-  });
-
-  it('leaves nothing of a migration that fails', async () => {
-    const database = open(await server.url());
-    const broken = [{ version: 1, name: 'broken', sql: 'CREATE TABLE a (n int); SELECT nonsense' }];
-    await expect(migrate(database, 'me', broken)).rejects.toMatchObject({ code: '42703' });
-    const mended = [{ version: 1, name: 'mended', sql: 'CREATE TABLE a (n int)' }];
-    expect(await migrate(database, 'me', mended)).toHaveLength(1);
   });
 
   it('hears notices, and of the gap when its connection was cut', async () => {

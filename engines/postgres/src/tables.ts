@@ -28,11 +28,12 @@ export interface PostgresTables {
   migrate(of: {
     readonly config: PostgresTablesOptions;
     readonly isCheckOnly: boolean;
+    readonly report?: (line: string) => void;
   }): Promise<readonly string[]>;
   /** A database that nobody has asked anything yet; commands need no services. */
   connect(options: PostgresTablesOptions, services?: Services): Postgres;
   /** Resolves when the tables are there as this version needs them; rejects with `E_START` when they are not. */
-  require(database: Postgres, options: PostgresTablesOptions): Promise<void>;
+  require(database: Postgres, options: PostgresTablesOptions, services: Services): Promise<void>;
   /** Both together; the database is closed when it rejects. */
   open(options: PostgresTablesOptions, services: Services): Promise<Postgres>;
 }
@@ -43,16 +44,19 @@ const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: ()
 export function postgresTables(owner: string, migrations: readonly Migration[]): PostgresTables {
   const connect: PostgresTables['connect'] = (options, services = { clock: systemClock, log: silent }) =>
     openPostgres({ ...options, name: owner }, services);
-  const require: PostgresTables['require'] = async (database, { migrates }) => {
-    await (migrates ? migrate : requireMigrated)(database, owner, migrations);
+  const require: PostgresTables['require'] = async (database, { migrates }, { clock, log }) => {
+    if (!migrates) return await requireMigrated(database, owner, migrations);
+    await migrate(database, owner, migrations, { clock, report: (line) => log.info(`migration: ${line}`) });
   };
   return {
     connect,
     require,
-    async migrate({ config, isCheckOnly }) {
+    async migrate({ config, isCheckOnly, report = () => undefined }) {
       const database = connect(config);
       try {
-        const steps = await (isCheckOnly ? pendingMigrations : migrate)(database, owner, migrations);
+        const steps = isCheckOnly
+          ? await pendingMigrations(database, owner, migrations)
+          : await migrate(database, owner, migrations, { report });
         return steps.map((one) => one.name);
       } finally {
         await database.close();
@@ -61,7 +65,7 @@ export function postgresTables(owner: string, migrations: readonly Migration[]):
     async open(options, services) {
       const database = connect(options, services);
       try {
-        await require(database, options);
+        await require(database, options, services);
         return database;
       } catch (error) {
         await database.close();

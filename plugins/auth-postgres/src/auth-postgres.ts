@@ -82,7 +82,7 @@ export const authPostgres = definePlugin({
     const scram = hashes.length === 0 ? undefined : { hashes, iterations, secret: () => secret };
     provide(Directory, createPostgresDirectory({ database, passwords, verified, scram, renew }));
     onStart(async () => {
-      await tables.require(database, options);
+      await tables.require(database, options, { clock, log });
       if (scram !== undefined) secret = await sharedSecret(database, random);
       // The hash for unknown logins is made here, so that the first of them does not take twice as long.
       await passwords.verify(undefined, 'none');

@@ -202,6 +202,6 @@ describe.skipIf(postgresMissing !== undefined)('auth-postgres', () => {
     await expect(run('user remove', { login: 'hanna@example.org' })).rejects.toMatchObject({
       code: 'E_NOT_FOUND',
     });
-    expect(await authPostgres.definition.migrate?.({ config, isCheckOnly: true })).toEqual([]);
+    expect(await authPostgres.definition.migrate?.({ config, isCheckOnly: true, report() {} })).toEqual([]);
   });
 });

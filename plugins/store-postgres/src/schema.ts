@@ -107,7 +107,11 @@ CREATE TABLE postroad_store_annotations (
 );
 `;
 
-const grams = `CREATE INDEX postroad_store_grams ON postroad_store_messages USING gin (grams) WHERE grams IS NOT NULL`;
+const grams = {
+  name: 'postroad_store_grams',
+  table: 'postroad_store_messages',
+  definition: 'USING gin (grams) WHERE grams IS NOT NULL',
+};
 
 const shares = `CREATE TABLE postroad_store_shares (
   mailbox_id bigint NOT NULL,
@@ -117,8 +121,12 @@ const shares = `CREATE TABLE postroad_store_shares (
 );
 CREATE INDEX postroad_store_shared_with ON postroad_store_shares (account_id)`;
 
-const outside = `ALTER TABLE postroad_store_garbage ADD COLUMN is_doomed boolean NOT NULL DEFAULT false;
-CREATE INDEX postroad_store_blobs ON postroad_store_bodies (blob) WHERE blob IS NOT NULL`;
+const outside = `ALTER TABLE postroad_store_garbage ADD COLUMN is_doomed boolean NOT NULL DEFAULT false`;
+const blobs = {
+  name: 'postroad_store_blobs',
+  table: 'postroad_store_bodies',
+  definition: '(blob) WHERE blob IS NOT NULL',
+};
 
 const subscriptions = `CREATE TABLE postroad_store_subscriptions (
   account_id text NOT NULL,
@@ -130,8 +138,8 @@ const subscriptions = `CREATE TABLE postroad_store_subscriptions (
 /** All steps so far. */
 export const migrations: readonly Migration[] = [
   { version: 1, name: 'mailbox tables', sql: first },
-  { version: 2, name: 'index of texts', sql: grams },
+  { version: 2, name: 'index of texts', indexes: [grams] },
   { version: 3, name: 'shared mailboxes', sql: shares },
-  { version: 4, name: 'bodies outside of the database', sql: outside },
+  { version: 4, name: 'bodies outside of the database', indexes: [blobs], sql: outside },
   { version: 5, name: 'subscriptions without a mailbox', sql: subscriptions },
 ];

@@ -18,7 +18,11 @@ export const migrateCommand: CliCommand = {
     for (const { plugin } of plugins) {
       const { name, migrate } = plugin.definition;
       if (migrate === undefined) continue;
-      const steps = await migrate({ config: parsePluginConfig(plugin), isCheckOnly });
+      const steps = await migrate({
+        config: parsePluginConfig(plugin),
+        isCheckOnly,
+        report: (line) => terminal.print(line),
+      });
       rows.push(...steps.map((step) => ({ plugin: name, step })));
     }
     terminal.result(rows);
