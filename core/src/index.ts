@@ -177,11 +177,21 @@ export {
   type PasswordVerifierOptions,
   preparePassword,
 } from './passwords/verifier.js';
-export { type KeptLogin, type LoginCheck, verifyLogin } from './passwords/verify-login.js';
+export {
+  type KeptLogin,
+  type LoginCheck,
+  loginByApplicationPassword,
+  verifyLogin,
+} from './passwords/verify-login.js';
 export { createFailOver, type FailOver, type FailOverOptions, withDeadline } from './peers/fail-over.js';
 export { formatPeerAddress, type PeerAddress, parsePeerAddress } from './peers/peer-address.js';
 export { lookUpWith, type OpenPeerOptions, openPeer, type PeerConnection } from './peers/peer-connection.js';
-export { accountCommands, type OpenAccounts } from './plugin/account-commands.js';
+export {
+  accountCommands,
+  applicationPasswordCommands,
+  type OpenAccounts,
+  type OpenApplicationPasswords,
+} from './plugin/account-commands.js';
 export { type AccountEditor, type NewAccount, newAccountId } from './plugin/account-editor.js';
 export type { CommandArgument, CommandContext, CommandTerminal, PluginCommand } from './plugin/command.js';
 export {

@@ -37,8 +37,10 @@ export async function verifyLogin<Kept extends KeptLogin>(
   const isOpen = kept !== undefined && prepared !== undefined && !kept.account.isDisabled;
   const remembered = check.rememberAs ?? kept?.account.id ?? '';
   if (isOpen && check.verified.has(remembered, prepared)) return kept.account;
-  const application = isOpen ? findApplicationPassword(kept.applicationPasswords, prepared) : undefined;
-  if (isOpen && application !== undefined) return narrowed(kept.account, application.protocols);
+  const byApplication = isOpen
+    ? loginByApplicationPassword(kept.account, kept.applicationPasswords, prepared)
+    : undefined;
+  if (byApplication !== undefined) return byApplication;
   const { isRight, needsRehash } = await check.passwords.verify(
     kept?.passwordHash,
     prepared ?? 'none',
@@ -50,7 +52,19 @@ export async function verifyLogin<Kept extends KeptLogin>(
   return kept.account;
 }
 
-/** The account with what both it and the password allow. */
+/**
+ * The account with what both it and the application password allow; `undefined` when the password is none of these.
+ * `password` is prepared, and whether the account is disabled is for the caller to see.
+ */
+export function loginByApplicationPassword(
+  account: Account,
+  known: readonly ApplicationPassword[],
+  password: string,
+): Account | undefined {
+  const found = findApplicationPassword(known, password);
+  return found === undefined ? undefined : narrowed(account, found.protocols);
+}
+
 function narrowed(account: Account, protocols: readonly string[] | undefined): Account {
   if (protocols === undefined) return account;
   const { protocols: own = protocols } = account;

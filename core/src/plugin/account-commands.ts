@@ -10,9 +10,19 @@ export interface OpenAccounts extends AccountEditor {
   close?(): Promise<void>;
 }
 
-interface AccountCommand extends Pick<PluginCommand<never>, 'name' | 'description' | 'args'> {
+/** What keeps application passwords and nothing else that can be changed here, opened for one command. */
+export interface OpenApplicationPasswords
+  extends Pick<
+    AccountEditor,
+    'addApplicationPassword' | 'removeApplicationPassword' | 'applicationPasswords'
+  > {
+  close?(): Promise<void>;
+}
+
+interface AccountCommand<Accounts = OpenAccounts>
+  extends Pick<PluginCommand<never>, 'name' | 'description' | 'args'> {
   run(
-    accounts: AccountEditor,
+    accounts: Accounts,
     args: Readonly<Record<string, string | boolean | undefined>>,
     terminal: CommandTerminal,
   ): Promise<void>;
@@ -31,7 +41,7 @@ const applicationName: CommandArgument = {
 };
 
 /** Passwords for single programs. */
-const applicationPasswordCommands: readonly AccountCommand[] = [
+const passwordCommands: readonly AccountCommand<OpenApplicationPasswords>[] = [
   {
     name: 'app-password add',
     description: 'Make a password for one program; it is shown once.',
@@ -144,7 +154,7 @@ const userCommands: readonly AccountCommand[] = [
       tell(terminal, account, `may use ${account.protocols?.join(', ') ?? 'all protocols'}`);
     },
   },
-  ...applicationPasswordCommands,
+  ...passwordCommands,
   switchCommand('user disable', 'Refuse logins of an account; mail for it still arrives.', true),
   switchCommand('user enable', 'Allow logins of an account again.', false),
 ];
@@ -153,7 +163,21 @@ const userCommands: readonly AccountCommand[] = [
 export function accountCommands<Config>(
   open: (config: Config) => OpenAccounts,
 ): readonly PluginCommand<Config>[] {
-  return userCommands.map(({ run, ...command }) => ({
+  return commandsOn(userCommands, open);
+}
+
+/** `postroad app-password` alone, for a plugin whose accounts are somebody else's to make. */
+export function applicationPasswordCommands<Config>(
+  open: (config: Config) => OpenApplicationPasswords,
+): readonly PluginCommand<Config>[] {
+  return commandsOn(passwordCommands, open);
+}
+
+function commandsOn<Config, Accounts extends { close?(): Promise<void> }>(
+  commands: readonly AccountCommand<Accounts>[],
+  open: (config: Config) => Accounts,
+): readonly PluginCommand<Config>[] {
+  return commands.map(({ run, ...command }) => ({
     ...command,
     async run({ config, args, terminal }) {
       const accounts = open(config);

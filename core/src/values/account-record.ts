@@ -3,7 +3,7 @@ import { MailError } from '../errors.js';
 import { addressKey, domainKey, formatAddress, type MailAddress, parseAddress } from './address.js';
 import type { Account } from './identity.js';
 
-/** An account as a database, a directory server or a web service gives it; what is `null` or empty is absent. */
+/** An account as a database, a directory server or a web service gives it; what is `null` or an empty text is absent. */
 export interface AccountRecord {
   readonly login: unknown;
   /** The login in lower case when absent. */
@@ -14,7 +14,7 @@ export interface AccountRecord {
   readonly disabled?: unknown;
   /** Octets. */
   readonly quotaBytes?: unknown;
-  /** As `addresses`; all protocols when absent. */
+  /** As `addresses`; all protocols when absent, none when it is a list with nothing in it. */
   readonly protocols?: unknown;
 }
 
@@ -30,7 +30,7 @@ export function readAccountRecord(record: AccountRecord): Account {
   if (!idPattern.test(id)) throw wrong('id', id);
   const quotaBytes = textOf(record.quotaBytes);
   if (quotaBytes !== undefined && !/^\d{1,15}$/.test(quotaBytes)) throw wrong('quota', quotaBytes);
-  const protocols = listOf(record.protocols)?.map((protocol) => protocol.toLowerCase());
+  const protocols = protocolsOf(record.protocols);
   return {
     id,
     login,
@@ -59,6 +59,12 @@ function addressesOf(texts: readonly string[], login: string): readonly MailAddr
   }
   if (addresses.size > addressesMax) throw wrong('number of addresses', login);
   return [...addresses.values()];
+}
+
+/** An empty list is no mistake of whoever crosses what an account and its password may: it must not open everything. */
+function protocolsOf(value: unknown): readonly string[] | undefined {
+  const list = Array.isArray(value) ? value : parsed(textOf(value));
+  return list?.length === 0 ? [] : listOf(value)?.map((protocol) => protocol.toLowerCase());
 }
 
 function textOf(value: unknown): string | undefined {

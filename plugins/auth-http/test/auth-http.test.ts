@@ -1,13 +1,16 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
+  Authenticator,
+  ConnectionState,
   createDirectoryMemory,
   type Directory,
+  definePlugin,
   formatAddress,
   parseAddress,
   systemClock,
 } from '@postroad/core';
-import { directoryContract } from '@postroad/core/testing';
+import { directoryContract, startTestMta } from '@postroad/core/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createAsk } from '../src/ask.js';
 import { createHttpDirectory } from '../src/directory.js';
@@ -136,6 +139,48 @@ describe('auth-http', () => {
     open.push(service);
     const directory = await directoryOf(service.url);
     await expect(directory.verifyPassword('alice', 'x')).rejects.toMatchObject({ code: 'E_DIRECTORY' });
+  });
+
+  it('leaves application passwords to the service, which says what each is for', async () => {
+    const account = { login: 'ute', addresses: ['ute@example.org'], protocols: ['imap', 'smtp'] };
+    // What a service answers that keeps them: the protocols of the password that are the account's too.
+    const kept: Readonly<Record<string, readonly string[]>> = {
+      main: ['imap', 'smtp'],
+      'of the phone': ['imap'],
+      'of the fax': [],
+    };
+    const service = await serve(({ question, login, password }) => {
+      if (question !== 'password') return { account };
+      const protocols = login === 'ute' ? kept[password ?? ''] : undefined;
+      return { account: protocols === undefined ? null : { ...account, protocols } };
+    });
+    open.push(service);
+    let authenticator: Authenticator | undefined;
+    const probe = definePlugin({
+      name: 'probe',
+      needs: { authenticator: Authenticator },
+      setup({ services }) {
+        authenticator = services.authenticator;
+      },
+    });
+    await using server = await startTestMta({
+      listeners: [],
+      plugins: [authHttp({ url: service.url }), probe()],
+    });
+    expect(server.mta).toBeDefined();
+    const logIn = async (password: string, protocol: 'imap' | 'smtp') => {
+      const connection = new ConnectionState({
+        ...{ id: 'c', protocol, role: 'access', listener: 'l', remoteAddress: '192.0.2.1', remotePort: 1 },
+        ...{ localAddress: '127.0.0.1', localPort: 1, openedAtMs: 0 },
+      } as ConstructorParameters<typeof ConnectionState>[0]);
+      const given = { kind: 'password', mechanism: 'PLAIN', authorizationId: '', login: 'ute' } as const;
+      return (await authenticator?.authenticate(connection, { ...given, password }))?.status;
+    };
+    expect(await logIn('main', 'smtp')).toBe('granted');
+    expect(await logIn('of the phone', 'imap')).toBe('granted');
+    expect(await logIn('of the phone', 'smtp')).toBe('refused');
+    expect(await logIn('of the fax', 'imap'), 'for nothing, not for everything').toBe('refused');
+    expect(await logIn('of nobody', 'imap')).toBe('refused');
   });
 
   it('refuses an unknown login no sooner than a right password is taken', async () => {

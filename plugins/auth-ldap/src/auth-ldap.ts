@@ -1,9 +1,9 @@
 /** The plugin `auth-ldap`: accounts from an LDAP server. */
-import { Clock, Directory, definePlugin } from '@postroad/core';
-import { openConnection } from './connection.js';
+import { applicationPasswordCommands, Clock, Directory, definePlugin } from '@postroad/core';
+import { openApplicationPasswords } from './application-passwords.js';
 import { createLdapDirectory } from './directory.js';
 import { config } from './options.js';
-import { createPool } from './pool.js';
+import { createBindingPool, createSearchingPool } from './pools.js';
 
 /** Provides `Directory` from LDAP. */
 export const authLdap = definePlugin({
@@ -11,21 +11,11 @@ export const authLdap = definePlugin({
   description: 'Accounts from an LDAP server.',
   config,
   needs: { clock: Clock },
+  commands: applicationPasswordCommands(openApplicationPasswords),
   provides: [Directory],
   setup({ config, services, provide, defer, log }) {
-    const { bindDn, bindPassword } = config;
-    const searching = createPool(async () => {
-      const connection = await openConnection(config, log);
-      try {
-        if (bindDn !== undefined && bindPassword !== undefined)
-          await connection.client.bind(bindDn, bindPassword);
-        return connection;
-      } catch (error) {
-        await connection.close();
-        throw error;
-      }
-    }, config);
-    const binding = createPool(() => openConnection(config, log), config);
+    const searching = createSearchingPool(config, log);
+    const binding = createBindingPool(config, log);
     provide(Directory, createLdapDirectory({ config, clock: services.clock, searching, binding }));
     defer(async () => {
       await Promise.all([searching.close(), binding.close()]);

@@ -6,11 +6,8 @@ import {
   type Clock,
   createEqualTimes,
   type Directory,
-  isMailError,
-  MailError,
-  messageOf,
+  loginByApplicationPassword,
   preparePassword,
-  readAccountRecord,
 } from '@postroad/core';
 import {
   InappropriateAuthError,
@@ -18,16 +15,15 @@ import {
   NoSuchObjectError,
   UnwillingToPerformError,
 } from 'ldapts';
+import { applicationPasswordsOf } from './application-passwords.js';
 import type { Entry } from './connection.js';
+import { accountOf, asking, attributesOf, findOne, type Searching } from './entries.js';
 import type { AuthLdapConfig } from './options.js';
 import type { Pool } from './pool.js';
 
 /** What it is made of. */
-export interface LdapDirectoryOptions {
-  readonly config: AuthLdapConfig;
+export interface LdapDirectoryOptions extends Searching {
   readonly clock: Clock;
-  /** Connections that may search. */
-  readonly searching: Pool;
   /** Connections that nobody is bound on, or anybody. */
   readonly binding: Pool;
 }
@@ -40,14 +36,15 @@ export function createLdapDirectory(options: LdapDirectoryOptions): Directory {
   const { config, clock } = options;
   const { filters } = config;
   const times = createEqualTimes(clock);
-  const find = (filter: string, value: string) =>
-    findOne(options, filter.replace(/\{\w+\}/g, escapeValue(value)));
+  const find = (filter: string, value: string) => findOne(options, filter, value);
   const byLogin = async (login: string) => (isLogin(login) ? find(filters.login, login) : undefined);
   return {
     async verifyPassword(login, password, signal) {
       signal?.throwIfAborted();
       const entry = await byLogin(login);
       const prepared = preparePassword(password);
+      const application = byApplicationPassword(entry, prepared, config);
+      if (application !== undefined) return application;
       // A bind without a password is anonymous, and succeeds (RFC 4513 section 5.1.2): it must never be sent.
       const tried = prepared ?? 'none';
       const startMs = clock.monotonic();
@@ -69,21 +66,17 @@ export function createLdapDirectory(options: LdapDirectoryOptions): Directory {
   };
 }
 
-async function findOne(
-  { searching, config }: LdapDirectoryOptions,
-  filter: string,
-): Promise<Entry | undefined> {
-  const entries = await asking(() =>
-    searching.use(async ({ client }) => {
-      const { searchEntries } = await client.search(config.base, {
-        ...{ scope: 'sub', filter, attributes: attributesOf(config), sizeLimit: 2 },
-      } as const);
-      return searchEntries;
-    }),
-  );
-  if (entries.length > 1)
-    throw new MailError('E_DIRECTORY', 'the LDAP server has several entries for one question');
-  return entries[0];
+/** The account that an application password opens, without a bind. */
+function byApplicationPassword(
+  entry: Entry | undefined,
+  prepared: string | undefined,
+  config: AuthLdapConfig,
+): Account | undefined {
+  if (entry === undefined || prepared === undefined) return undefined;
+  const known = applicationPasswordsOf(entry, config);
+  if (known.length === 0) return undefined;
+  const account = accountOf(entry, config);
+  return account.isDisabled ? undefined : loginByApplicationPassword(account, known, prepared);
 }
 
 /** Whether the server takes the password for this entry. */
@@ -131,48 +124,6 @@ function accountOrNone(entry: Entry | undefined, config: AuthLdapConfig, id?: st
   const account = accountOf(entry, config);
   // The server may ignore case; ids do not.
   return id === undefined || account.id === id ? account : undefined;
-}
-
-function accountOf(entry: Entry, { attributes }: AuthLdapConfig): Account {
-  const first = (name: string | undefined) => (name === undefined ? undefined : valuesOf(entry, name)[0]);
-  const { disabledBit } = attributes;
-  const flags = first(attributes.disabled);
-  return readAccountRecord({
-    login: first(attributes.login),
-    id: first(attributes.id),
-    addresses: attributes.addresses.flatMap((name) => valuesOf(entry, name)),
-    disabled: disabledBit === undefined ? flags : (Number(flags ?? 0) & disabledBit) !== 0,
-    quotaBytes: first(attributes.quotaBytes),
-    protocols: attributes.protocols === undefined ? undefined : valuesOf(entry, attributes.protocols),
-  });
-}
-
-function valuesOf(entry: Entry, name: string): readonly string[] {
-  const value = entry[name] ?? [];
-  return (Array.isArray(value) ? value : [value]).map((one) => one.toString());
-}
-
-function attributesOf({ attributes }: AuthLdapConfig): string[] {
-  const { addresses, login, id, disabled, quotaBytes, protocols } = attributes;
-  return [...new Set([login, id, ...addresses, disabled, quotaBytes, protocols])].filter(
-    (name) => name !== undefined,
-  );
-}
-
-/** RFC 4515 section 3: everything of ASCII that is not plain is written as its octet; what is beyond it stays. */
-export function escapeValue(text: string): string {
-  return text.replace(/[^A-Za-z0-9@._\-\u{80}-\u{10ffff}]/gu, (letter) => {
-    return `\\${letter.charCodeAt(0).toString(16).padStart(2, '0')}`;
-  });
-}
-
-async function asking<T>(run: () => Promise<T>): Promise<T> {
-  try {
-    return await run();
-  } catch (cause) {
-    if (isMailError(cause)) throw cause;
-    throw new MailError('E_DIRECTORY', `the LDAP server does not answer: ${messageOf(cause)}`, { cause });
-  }
 }
 
 function isLogin(login: string): boolean {

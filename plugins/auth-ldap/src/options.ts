@@ -13,6 +13,8 @@ export interface LdapAttributes {
   readonly disabledBit?: number | undefined;
   readonly quotaBytes?: string | undefined;
   readonly protocols?: string | undefined;
+  /** Each value is an application password in JSON. */
+  readonly applicationPasswords?: string | undefined;
 }
 
 /** How entries are found; `{login}`, `{address}`, `{id}` are put in, escaped. */
@@ -100,6 +102,7 @@ const schema = z
           .optional(),
         quotaBytes: attribute.optional(),
         protocols: attribute.optional(),
+        applicationPasswords: attribute.optional(),
       })
       .prefault({}),
     connectionsMax: z.number().int().min(1).max(1_000).default(8),

@@ -1,69 +1,11 @@
 import { createServer, type Socket } from 'node:net';
-import { addressQuestion, Directory, definePlugin, parseAddress } from '@postroad/core';
-import { type ContractAccount, directoryContract, startTestMta } from '@postroad/core/testing';
+import { directoryContract } from '@postroad/core/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { escapeValue } from '../src/directory.js';
-import { type AuthLdapOptions, authLdap } from '../src/index.js';
+import { escapeValue } from '../src/entries.js';
+import type { AuthLdapOptions } from '../src/index.js';
 import { createPool } from '../src/pool.js';
+import { ldifOf, mapping, open, optionsFor } from './open-ldap.js';
 import { manager, type Slapd, slapdMissing, startSlapd } from './slapd.js';
-
-/** Addresses are in attributes that take UTF-8; `mail` takes ASCII only. */
-function ldifOf(accounts: readonly ContractAccount[]): string {
-  const b64 = (text: string) => Buffer.from(text).toString('base64');
-  const suffix =
-    'dn: dc=example\nobjectClass: dcObject\nobjectClass: organization\ndc: example\no: Example\n';
-  const entries = accounts.map(({ id, login, password, addresses, isDisabled, quotaBytes }) => {
-    const [main = '', ...others] = addresses;
-    const keys = addresses.map((address) => {
-      const parsed = parseAddress(address);
-      return parsed === undefined ? address : addressQuestion(parsed);
-    });
-    return [
-      `dn: uid=${login},dc=example`,
-      ...['objectClass: inetOrgPerson', `uid: ${login}`, `cn: ${id}`, `sn: ${id}`],
-      `userPassword:: ${b64(password)}`,
-      `displayName:: ${b64(main)}`,
-      ...[...new Set([...others, ...keys])].map((address) => `description:: ${b64(address)}`),
-      ...(isDisabled === true ? ['employeeType: TRUE'] : []),
-      ...(quotaBytes === undefined ? [] : [`employeeNumber: ${quotaBytes}`]),
-      '',
-    ].join('\n');
-  });
-  return [suffix, ...entries].join('\n');
-}
-
-const mapping = {
-  base: 'dc=example',
-  filters: {
-    login: '(&(objectClass=inetOrgPerson)(uid={login}))',
-    address: '(&(objectClass=inetOrgPerson)(|(displayName={address})(description={address})))',
-    id: '(&(objectClass=inetOrgPerson)(cn={id}))',
-  },
-  attributes: {
-    id: 'cn',
-    addresses: ['displayName', 'description'],
-    disabled: 'employeeType',
-    quotaBytes: 'employeeNumber',
-  },
-} as const;
-
-async function open(options: AuthLdapOptions) {
-  let directory: Directory | undefined;
-  const probe = definePlugin({
-    name: 'probe',
-    needs: { directory: Directory },
-    setup({ services }) {
-      directory = services.directory;
-    },
-  });
-  const mta = await startTestMta({ listeners: [], plugins: [authLdap(options), probe()] });
-  if (directory === undefined) throw new Error('there is no directory');
-  return { directory, mta, close: () => mta.stop() };
-}
-
-function optionsFor(slapd: Slapd, more: Partial<AuthLdapOptions> = {}): AuthLdapOptions {
-  return { urls: [slapd.url], tlsCa: slapd.certificate, ...manager, ...mapping, ...more };
-}
 
 describe.skipIf(slapdMissing !== undefined)(`with slapd ${slapdMissing ?? ''}`, { timeout: 60_000 }, () => {
   directoryContract('auth-ldap over StartTLS', async (accounts) => {
@@ -83,7 +25,11 @@ describe.skipIf(slapdMissing !== undefined)(`with slapd ${slapdMissing ?? ''}`, 
     const ann = { id: 'ann-1', login: 'ann', password: 'secret', addresses: ['ann@example.org'] };
     beforeAll(async () => {
       slapd = await startSlapd(
-        ldifOf([ann, { ...ann, id: 'star-1', login: 'st*ar', addresses: ['s@example.org'] }]),
+        ldifOf([
+          ann,
+          { ...ann, id: 'star-1', login: 'st*ar', addresses: ['s@example.org'] },
+          { ...ann, id: 'eve-1', login: 'eve', addresses: ['e@example.org'], protocols: ['IMAP', 'smtp'] },
+        ]),
       );
     }, 60_000);
     afterAll(() => slapd.stop());
@@ -100,6 +46,29 @@ describe.skipIf(slapdMissing !== undefined)(`with slapd ${slapdMissing ?? ''}`, 
     it('never binds without a password, which every server would take for anonymous', async () => {
       const { directory, close } = await open(optionsFor(slapd));
       expect(await directory.verifyPassword('ann', '')).toBeUndefined();
+      await close();
+    });
+
+    it('lets an entry in by what its protocols are, and lets nobody in who is disabled by a bit', async () => {
+      const attributes = {
+        ...mapping.attributes,
+        disabled: 'employeeNumber',
+        disabledBit: 2,
+        quotaBytes: undefined,
+      };
+      const { directory, close } = await open(optionsFor(slapd, { attributes }));
+      for (const [flags, isIn] of [
+        ['512', true],
+        ['514', false],
+        ['2', false],
+        ['1', true],
+      ] as const) {
+        await slapd.change('uid=st*ar,dc=example', { employeeNumber: [flags] });
+        expect((await directory.verifyPassword('st*ar', 'secret')) !== undefined, flags).toBe(isIn);
+        expect((await directory.byId('star-1'))?.isDisabled, flags).toBe(!isIn);
+      }
+      expect((await directory.byId('eve-1'))?.protocols).toEqual(['imap', 'smtp']);
+      expect(await directory.byId('ann-1')).not.toHaveProperty('protocols');
       await close();
     });
 

@@ -6,6 +6,7 @@ import { createServer, connect as tcpConnect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Attribute, Change, Client } from 'ldapts';
 
 const run = promisify(execFile);
 const program = '/usr/sbin/slapd';
@@ -22,6 +23,8 @@ export interface Slapd {
   readonly url: string;
   readonly port: number;
   readonly certificate: string;
+  /** Gives attributes of an entry other values; an empty list takes the attribute away. */
+  change(dn: string, attributes: Readonly<Record<string, readonly string[]>>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -76,7 +79,20 @@ export async function startSlapd(ldif: string): Promise<Slapd> {
     await stop();
     throw error;
   }
-  return { url: `ldap://127.0.0.1:${port}`, port, certificate: await readFile(cert, 'utf8'), stop };
+  const url = `ldap://127.0.0.1:${port}`;
+  const certificate = await readFile(cert, 'utf8');
+  const change: Slapd['change'] = async (dn, attributes) => {
+    const client = new Client({ url });
+    await client.startTLS({ ca: certificate });
+    await client.bind(manager.bindDn, manager.bindPassword);
+    const changes = Object.entries(attributes).map(
+      ([type, values]) =>
+        new Change({ operation: 'replace', modification: new Attribute({ type, values: [...values] }) }),
+    );
+    await client.modify(dn, changes);
+    await client.unbind();
+  };
+  return { url, port, certificate, change, stop };
 }
 
 async function end(child: ChildProcess): Promise<void> {

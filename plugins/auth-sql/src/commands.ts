@@ -29,7 +29,7 @@ export const applicationPasswordCommands: readonly PluginCommand<AuthSqlConfig>[
     args: {
       login,
       name,
-      protocols: { kind: 'string', description: 'what it is for, such as imap,submission; all by default' },
+      protocols: { kind: 'string', description: 'what it is for, such as imap,smtp; all by default' },
     },
     run: ({ config, args, terminal }) =>
       withAccount(config, String(args.login), async ({ database, kept, queries }) => {

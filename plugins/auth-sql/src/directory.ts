@@ -40,10 +40,12 @@ export interface Renewal {
 const loginOctetsMax = 255;
 /** Each question is a query, so that what changes in the database holds at once. */
 const remembersNothing: VerifiedLogins = { has: () => false, add: () => undefined };
-const protocols = z.union([
-  z.array(z.string()),
-  z.string().transform((text) => text.split(/[\s,]+/).filter((one) => one !== '')),
-]);
+const protocols = z
+  .union([
+    z.array(z.string()),
+    z.string().transform((text) => text.split(/[\s,]+/).filter((one) => one !== '')),
+  ])
+  .transform((list) => list.map((one) => one.toLowerCase()));
 const applicationPasswords = z
   .array(z.object({ name: z.string(), sha256: z.string(), protocols: protocols.nullish() }))
   .max(applicationPasswordsMax);

@@ -35,10 +35,10 @@ async function insertsOf(accounts: readonly ContractAccount[]): Promise<readonly
   const statements: string[] = [];
   const text = (value: string | undefined) =>
     value === undefined ? 'NULL' : `'${value.replaceAll("'", "''")}'`;
-  for (const { id, login, password, addresses, isDisabled = false, quotaBytes } of accounts) {
+  for (const { id, login, password, addresses, isDisabled = false, quotaBytes, protocols } of accounts) {
     const hash = await hashPassword(password);
     statements.push(
-      `INSERT INTO accounts (id, login, password, disabled, quota) VALUES (${text(id)}, ${text(login)}, ${text(hash)}, ${isDisabled ? 'TRUE' : 'FALSE'}, ${quotaBytes ?? 'NULL'})`,
+      `INSERT INTO accounts (id, login, password, disabled, quota, protocols) VALUES (${text(id)}, ${text(login)}, ${text(hash)}, ${isDisabled ? 'TRUE' : 'FALSE'}, ${quotaBytes ?? 'NULL'}, ${text(protocols?.join(','))})`,
     );
     for (const [place, address] of addresses.entries()) {
       const parsed = parseAddress(address);

@@ -12,6 +12,8 @@ export interface ContractAccount {
   readonly addresses: readonly string[];
   readonly isDisabled?: boolean;
   readonly quotaBytes?: number;
+  /** The protocols it may log in with; all when absent. */
+  readonly protocols?: readonly string[];
 }
 
 /** A directory that holds exactly the accounts asked for. */
@@ -27,6 +29,7 @@ const accounts: readonly ContractAccount[] = [
     password: 'builder',
     addresses: ['bob@example.org', 'robert@example.com', '"b o b"@example.org'],
     quotaBytes: 1_000_000,
+    protocols: ['imap', 'smtp'],
   },
   {
     id: 'alice-1',
@@ -159,6 +162,17 @@ function lookUps(directory: () => Directory): void {
 
   it('leaves the quota out when there is none', async () => {
     expect(await directory().byId('alice-1')).not.toHaveProperty('quotaBytes');
+  });
+
+  it('tells the protocols that an account is limited to, and none when it is not', async () => {
+    const limited = await directory().verifyPassword('bob@example.org', 'builder');
+    expect([...(limited?.protocols ?? [])].sort()).toEqual(['imap', 'smtp']);
+    for (const found of [
+      await directory().byId('bob-1'),
+      await directory().byAddress(address('bob@example.org')),
+    ])
+      expect(found?.protocols).toEqual(limited?.protocols);
+    expect(await directory().byId('alice-1')).not.toHaveProperty('protocols');
   });
 
   it('lists all accounts in order of id', async () => {
