@@ -36,6 +36,11 @@ export class EntryIndex {
     return entry?.uid === uid ? entry : undefined;
   }
 
+  /** The first entry whose UID is not below the given one. */
+  atOrAfter(uid: number): MailboxEntry | undefined {
+    return this.#entries[this.#place(uid)];
+  }
+
   /** Those of the given UIDs that are there, in the same order. */
   pick(uids: readonly number[]): readonly MailboxEntry[] {
     const picked: MailboxEntry[] = [];

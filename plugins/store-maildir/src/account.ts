@@ -272,10 +272,11 @@ export class Account {
     }
     if (this.#isStateChanged) await this.changeState({}, true);
     const changed = [...this.folders.values()].filter(({ folder }) => folder.pending.length > 0);
+    const news = changed.filter(({ folder }) => folder.hasNews);
     await Promise.all(changed.map((open) => this.#writeRows(open)));
     if (batch.isListChanged) await this.#root.noteOwnChange();
     for (const folder of batch.removed) notices.tell({ accountId: this.id, mailboxId: folder.id });
-    for (const { folder } of changed) notices.tell({ accountId: this.id, mailboxId: folder.id });
+    for (const { folder } of news) notices.tell({ accountId: this.id, mailboxId: folder.id });
     if (batch.isListChanged) notices.tell({ accountId: this.id });
   }
 

@@ -69,6 +69,22 @@ test('what happened to the files while nobody looked becomes changes', async () 
   expect(changes.changed).toMatchObject([{ uid: 1, flags: ['\\Flagged', '\\Seen'] }]);
 });
 
+test('what was claimed stays claimed; where the claim was cut off messages are recent once more', async () => {
+  await file();
+  await file('INBOX', ['\\Seen']);
+  const id = (await inbox()).mailbox?.id ?? '';
+  expect(await store.firstRecent?.(id, 1)).toBe(1);
+  await between(async () => undefined);
+  expect(await store.firstRecent?.(id, 2)).toBe(2);
+  await between(async (maildir) => {
+    const path = join(maildir, 'postroad-index');
+    const lines = (await readFile(path, 'utf8')).split('\n');
+    await writeFile(path, [...lines.slice(0, -2), ''].join('\n'));
+  });
+  expect(await store.firstRecent?.(id)).toBe(2);
+  expect((await inbox()).entries.map(({ uid }) => uid)).toEqual([1, 2]);
+});
+
 test('a damaged index gives the mailbox a new UIDVALIDITY, never wrong UIDs', async () => {
   await file();
   const before = await inbox();

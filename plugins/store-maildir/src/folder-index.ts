@@ -6,7 +6,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SpecialUse } from '@postroad/core';
+import type { MailboxEntry, SpecialUse } from '@postroad/core';
 import { type Owner, replaceFile, textOf } from './disk.js';
 
 /** The first line. */
@@ -31,10 +31,18 @@ export type IndexedMessage = readonly [
   flags: readonly string[],
 ];
 
+/** A message for the index. */
+export function indexedOf(entry: MailboxEntry, base: string, ownId: string | null): IndexedMessage {
+  const { uid, messageId, threadId, sizeBytes, internalDateMs, savedAtMs, flags } = entry;
+  return [uid, base, messageId, threadId, ownId, sizeBytes, internalDateMs, savedAtMs, flags];
+}
+
 /** One commit. */
 export interface IndexRow {
   readonly modSeq: number;
   readonly uidNext: number;
+  /** The lowest UID that may be recent; left out by versions that knew none. */
+  readonly firstRecent?: number;
   readonly added?: readonly IndexedMessage[];
   readonly reflagged?: readonly (readonly [uid: number, flags: readonly string[]])[];
   readonly removed?: readonly number[];

@@ -7,7 +7,7 @@ import {
   type SpecialUse,
 } from '@postroad/core';
 import { baseOf } from './file-name.js';
-import type { IndexedMessage, IndexHeader, IndexRow } from './folder-index.js';
+import { type IndexedMessage, type IndexHeader, type IndexRow, indexedOf } from './folder-index.js';
 
 /** Where a message is: the name of its file, and in which of the two directories. */
 export interface MessageFile {
@@ -20,6 +20,8 @@ export interface NewFile {
   readonly entry: Omit<MailboxEntry, 'uid' | 'modSeq'>;
   readonly ownId: string | null;
   readonly file: MessageFile;
+  /** Another program has seen it: it is not recent. */
+  readonly isOld?: boolean;
 }
 
 /** Hears which entries come and go. */
@@ -32,6 +34,7 @@ interface Known {
   readonly base: string;
   readonly ownId: string | null;
   file: MessageFile | undefined;
+  isOld: boolean;
 }
 
 const uidMax = 2 ** 32 - 1;
@@ -60,6 +63,8 @@ export class Folder {
   #unseen = 0;
   #vanished: (readonly [modSeq: number, uid: number])[] = [];
   #forgottenUpTo = 0;
+  /** The lowest UID that may be recent. */
+  #firstRecent = 1;
 
   constructor(
     place: Pick<Folder, 'id' | 'accountId' | 'name' | 'path' | 'header'>,
@@ -119,19 +124,49 @@ export class Folder {
     if (known !== undefined) known.file = file;
   }
 
+  /** The file was found there. One that another program has moved out of `new` is not recent any more. */
+  foundFile(uid: number, file: MessageFile): void {
+    const known = this.#known.get(uid);
+    if (known === undefined) return;
+    known.isOld ||= known.file?.place === 'new' && file.place === 'cur';
+    known.file = file;
+  }
+
+  /** The lowest UID that is recent; see `MailboxStore.firstRecent`. */
+  firstRecent(): number {
+    for (;;) {
+      const next = this.index.atOrAfter(this.#firstRecent);
+      if (next === undefined || this.#known.get(next.uid)?.isOld !== true) return this.#firstRecent;
+      this.#firstRecent = next.uid + 1;
+    }
+  }
+
+  /** Messages up to a UID are recent no more: a row that is no change of the mailbox. */
+  claimUpTo(uid: number): void {
+    const first = Math.min(uid + 1, this.uidNext);
+    if (first <= this.firstRecent()) return;
+    this.#firstRecent = first;
+    this.#commit({});
+  }
+
+  /** Whether commits wait of which those who watch the mailbox should hear. */
+  get hasNews(): boolean {
+    return this.pending.some((row) => (row.added ?? row.reflagged ?? row.removed) !== undefined);
+  }
+
   /** Adds messages with new UIDs and one mod-sequence; returns the UIDs. Wished ones are taken where they go up. */
   append(added: readonly NewFile[], wishedUids: readonly (number | undefined)[] = []): readonly number[] {
     if (added.length === 0) return [];
     this.modSeq++;
     const rows: IndexedMessage[] = [];
-    const uids = added.map(({ entry, ownId, file }, at) => {
+    const { modSeq } = this;
+    const uids = added.map(({ entry, ownId, file, isOld = false }, at) => {
       const wished = wishedUids[at];
       const uid = wished !== undefined && wished >= this.uidNext && wished < uidMax ? wished : this.uidNext;
       this.uidNext = uid + 1;
-      const { messageId, threadId, sizeBytes, internalDateMs, savedAtMs, flags } = entry;
       const base = baseOf(file.name);
-      this.#add({ ...entry, uid, modSeq: this.modSeq }, { base, ownId, file });
-      rows.push([uid, base, messageId, threadId, ownId, sizeBytes, internalDateMs, savedAtMs, flags]);
+      this.#add({ ...entry, uid, modSeq }, { base, ownId, file, isOld });
+      rows.push(indexedOf({ ...entry, uid, modSeq }, base, ownId));
       return uid;
     });
     this.#commit({ added: rows });
@@ -171,6 +206,7 @@ export class Folder {
     for (const row of rows) {
       this.modSeq = row.modSeq;
       this.uidNext = row.uidNext;
+      this.#firstRecent = row.firstRecent ?? this.#firstRecent;
       if (row.forgottenUpTo !== undefined) this.#forgottenUpTo = row.forgottenUpTo;
       if (row.vanished !== undefined) this.#vanished = [...row.vanished];
       for (const message of row.added ?? []) this.#addIndexed(message, row.modSeq);
@@ -187,28 +223,18 @@ export class Folder {
   allRows(): readonly IndexRow[] {
     const byModSeq = new Map<number, IndexedMessage[]>();
     for (const entry of this.index.all()) {
-      const { uid, messageId, threadId, sizeBytes, internalDateMs, savedAtMs, flags } = entry;
-      const { base = '', ownId = null } = this.#known.get(uid) ?? {};
-      const row: IndexedMessage = [
-        uid,
-        base,
-        messageId,
-        threadId,
-        ownId,
-        sizeBytes,
-        internalDateMs,
-        savedAtMs,
-        flags,
-      ];
+      const { base = '', ownId = null } = this.#known.get(entry.uid) ?? {};
+      const row = indexedOf(entry, base, ownId);
       const rows = byModSeq.get(entry.modSeq);
       if (rows === undefined) byModSeq.set(entry.modSeq, [row]);
       else rows.push(row);
     }
-    const { uidNext } = this;
+    const { uidNext, modSeq } = this;
+    const firstRecent = this.firstRecent();
     const messages = [...byModSeq].sort(([a], [b]) => a - b);
     return [
       ...messages.map(([modSeq, added]) => ({ modSeq, uidNext, added })),
-      { modSeq: this.modSeq, uidNext, vanished: this.#vanished, forgottenUpTo: this.#forgottenUpTo },
+      { modSeq, uidNext, firstRecent, vanished: this.#vanished, forgottenUpTo: this.#forgottenUpTo },
     ];
   }
 
@@ -219,14 +245,15 @@ export class Folder {
   }
 
   #commit(row: Omit<IndexRow, 'modSeq' | 'uidNext'>): void {
-    this.pending.push({ modSeq: this.modSeq, uidNext: this.uidNext, ...row });
+    const { modSeq, uidNext } = this;
+    this.pending.push({ modSeq, uidNext, firstRecent: this.firstRecent(), ...row });
   }
 
   #addIndexed(message: IndexedMessage, modSeq: number): void {
     const [uid, base, messageId, threadId, ownId, sizeBytes, internalDateMs, savedAtMs, flags] = message;
     this.#add(
       { uid, modSeq, flags, messageId, threadId, sizeBytes, internalDateMs, savedAtMs },
-      { base, ownId, file: undefined },
+      { base, ownId, file: undefined, isOld: false },
     );
   }
 

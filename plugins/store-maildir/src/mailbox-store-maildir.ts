@@ -23,6 +23,7 @@ import { changeFlags, copyMessages, expungeMessages, moveMessages } from './mess
 import { withFile } from './message-files.js';
 import { Places } from './places.js';
 import { lockDirectory } from './process-lock.js';
+import { firstRecent } from './recent.js';
 import { dropSubscription, lostSubscriptions, setSubscribed } from './subscriptions.js';
 import { AccountWatches } from './watch-account.js';
 
@@ -211,6 +212,11 @@ class StoreMaildir implements MailboxStore {
       if (body !== undefined) return body;
     }
     return undefined;
+  }
+
+  async firstRecent(mailboxId: string, claimUpTo = 0) {
+    const account = await this.#require(mailboxId);
+    return account.run((batch) => firstRecent(account, mailboxId, claimUpTo, batch));
   }
 
   async quota(accountId: string) {

@@ -53,7 +53,7 @@ function takeFlags(folder: Folder, found: ReadonlyMap<string, MessageFile>, opti
     if (file === undefined) continue;
     const before = folder.file(entry.uid);
     if (before?.name === file.name && before.place === file.place && !options.areKeywordsChanged) continue;
-    folder.moveFile(entry.uid, file);
+    folder.foundFile(entry.uid, file);
     const flags = flagsNow(entry, file, options);
     if (flags.join(' ') !== entry.flags.join(' ')) changes.push([entry, flags]);
   }
@@ -94,7 +94,8 @@ async function takeNew(
       return one === undefined ? [] : [[one, uid] as const];
     });
     folder.append(
-      there.map(([one]) => one),
+      // Whoever puts a file into `cur`, or moves it there, has seen the message.
+      there.map(([one]) => ({ ...one, isOld: one.file.place === 'cur' })),
       there.map(([, uid]) => uid),
     );
   }

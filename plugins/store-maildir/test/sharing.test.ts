@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type MailboxStore, readBody } from '@postroad/core';
+import { type Mailbox, type MailboxStore, readBody } from '@postroad/core';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { dovecotMissing, dovecotOn, has, otherUser } from './dovecot.js';
 import { openStore } from './open-store.js';
@@ -113,6 +113,29 @@ describe('what other programs do to the files', () => {
     expect(await open.store.mailboxes('alice')).toHaveLength(6);
   });
 
+  it('says what is recent: what stands in `new`, until somebody has seen it', async () => {
+    await using open = await openStore(scratch);
+    const { store } = open;
+    await open.inbox();
+    await deliver('1.one.host', message('one'));
+    await deliver('2.two.host:2,', message('two'), 'cur');
+    await deliver('3.three.host', message('three'));
+    await open.inbox();
+    const mailbox = (await store.mailboxByName('alice', 'INBOX')) as Mailbox;
+    expect(await store.firstRecent?.(mailbox.id)).toBe(1);
+    await rename(join(maildir, 'new', '1.one.host'), join(maildir, 'cur', '1.one.host:2,'));
+    expect([await store.firstRecent?.(mailbox.id, 3), await store.firstRecent?.(mailbox.id)]).toEqual([3, 4]);
+    expect(await readdir(join(maildir, 'new'))).toEqual([]);
+    expect(await readdir(join(maildir, 'cur'))).toContain('3.three.host:2,');
+    expect(await store.mailbox(mailbox.id)).toEqual(mailbox);
+    await deliver('4.four.host', message('four'));
+    await deliver('5.five.host', message('five'));
+    await open.inbox();
+    // Somebody read the later one only: where one can't say it of each, a message is recent rather than not.
+    await rename(join(maildir, 'new', '5.five.host'), join(maildir, 'cur', '5.five.host:2,S'));
+    expect(await store.firstRecent?.(mailbox.id)).toBe(4);
+  });
+
   it('may be a rename of a mailbox, which keeps its UIDs', async () => {
     await using open = await openStore(scratch);
     await open.file(message('one'), [], 'Work');
@@ -181,6 +204,12 @@ describe.skipIf(dovecotMissing !== undefined)(
         isSubscribed: true,
         messages: 0,
       });
+      for (const subject of ['first', 'second']) await open.file(message(subject), [], 'Sent');
+      const sent = (await store.mailboxByName('alice', 'Sent'))?.id ?? '';
+      expect(await store.firstRecent?.(sent, 1)).toBe(1);
+      // Dovecot goes by its own numbers, but it too moves what it has told of.
+      await expect.poll(() => dovecot.send('SELECT Sent'), patience).toContain('* 2 EXISTS');
+      expect(await store.firstRecent?.(sent)).toBe(3);
       await dovecot.send('RENAME New/Box Other');
       expect(await store.mailboxByName('alice', 'Other')).toBeDefined();
       await dovecot.send('SELECT INBOX');
@@ -209,6 +238,8 @@ describe.skipIf(dovecotMissing !== undefined)(
       ]);
       const mailbox = await open.store.mailboxByName('alice', 'INBOX');
       expect(mailbox?.uidNext).toBe(4);
+      // Dovecot's session was the first to see them.
+      expect(await open.store.firstRecent?.(mailbox?.id ?? '')).toBe(4);
       expect(list).toContain(` V${mailbox?.uidValidity} `);
     });
 

@@ -20,6 +20,7 @@ import { mailboxOperations } from './mailbox-operations.js';
 import { messageOperations } from './message-operations.js';
 import { createSharedNotices, type SharedNotices } from './notices.js';
 import { changes, createEntryLists, entriesIn, mailboxById, messages, openMessage } from './reads.js';
+import { firstRecent } from './recent.js';
 import { type MailboxRow, mailboxOf } from './rows.js';
 import { textCandidates } from './search.js';
 import { shareOperations } from './shares.js';
@@ -85,6 +86,7 @@ export function openPostgresStore(options: PostgresStoreOptions): MailboxStore {
     changes: (mailboxId, modSeq) => guarded(() => changes(database, mailboxId, modSeq)),
     messages: (messageIds) => guarded(() => messages(database, messageIds)),
     open: (messageId) => guarded(() => openMessage(options, messageId)),
+    firstRecent: (mailboxId, claimUpTo) => guarded(() => firstRecent(database, mailboxId, claimUpTo)),
     textCandidates: async (mailboxId, foldedText) =>
       options.hasTextIndex ? await guarded(() => textCandidates(database, mailboxId, foldedText)) : undefined,
     annotations: (place) => guarded(() => annotationsOf(database, place)),

@@ -16,6 +16,8 @@ export interface MailboxRow {
   is_subscribed: boolean;
   vanished: number;
   forgotten_mod_seq: number;
+  /** The lowest UID that no session has claimed as `\Recent`. Never written back: its one writer is `firstRecent`. */
+  readonly first_recent: number;
 }
 
 /** A row of `postroad_store_accounts`. */

@@ -135,6 +135,8 @@ const subscriptions = `CREATE TABLE postroad_store_subscriptions (
   PRIMARY KEY (account_id, name)
 )`;
 
+const recent = `ALTER TABLE postroad_store_mailboxes ADD COLUMN first_recent bigint NOT NULL DEFAULT 1`;
+
 /** All steps so far. */
 export const migrations: readonly Migration[] = [
   { version: 1, name: 'mailbox tables', sql: first },
@@ -142,4 +144,5 @@ export const migrations: readonly Migration[] = [
   { version: 3, name: 'shared mailboxes', sql: shares },
   { version: 4, name: 'bodies outside of the database', indexes: [blobs], sql: outside },
   { version: 5, name: 'subscriptions without a mailbox', sql: subscriptions },
+  { version: 6, name: 'recent messages', sql: recent },
 ];

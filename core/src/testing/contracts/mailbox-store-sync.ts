@@ -170,6 +170,7 @@ function reopening(use: () => OpenMailboxStore): void {
     const { store } = opened;
     const { mailboxId } = await fileMany(store, 'INBOX', 5);
     await store.changeFlags(mailboxId, [1, 2], { mode: 'add', flags: ['\\Seen', 'Work'] });
+    await store.firstRecent?.(mailboxId, 3);
     await store.expunge(mailboxId, [3]);
     await store.createMailbox(alice, 'x/y', { specialUse: 'Important' });
     await store.setSubscribed((await mailboxNamed(store, 'Junk')).id, false);
@@ -192,6 +193,7 @@ async function snapshot(store: MailboxStore, mailboxId: string): Promise<unknown
   const ids = entries.map((entry) => entry.messageId);
   return {
     entries,
+    firstRecent: await store.firstRecent?.(mailboxId),
     mailboxes: await store.mailboxes(alice),
     changes: await store.changes(mailboxId, 2),
     messages: await store.messages(ids),
