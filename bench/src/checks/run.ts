@@ -27,8 +27,8 @@ import {
   queueMemory,
   type Resolver,
 } from '@postroad/core';
+import { useOfTree } from '../process-tree.js';
 import { type Load, median, startLoad } from '../receive/measure.js';
-import { useOfTree } from '../receive/process-tree.js';
 import { makeProse } from './prose.js';
 import { type BenchRspamd, startRspamd } from './rspamd.js';
 

@@ -5,7 +5,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
-import { useOfTree } from './process-tree.js';
+import { useOfTree } from '../process-tree.js';
 import { type BenchServer, type Candidate, freePort, whenGreeting } from './servers.js';
 
 /** `discard` drops each message once it is taken, `durable` keeps it in its queue: nothing is delivered. */

@@ -9,7 +9,7 @@ import { chmod, mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { useOfTree } from './process-tree.js';
+import { useOfTree } from '../process-tree.js';
 import { type BenchServer, type Candidate, freePort, whenGreeting } from './servers.js';
 
 const root =

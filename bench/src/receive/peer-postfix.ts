@@ -5,7 +5,7 @@ import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { useOfTree } from './process-tree.js';
+import { useOfTree } from '../process-tree.js';
 import { type BenchServer, type Candidate, freePort, whenGreeting } from './servers.js';
 
 const run = promisify(execFile);

@@ -9,8 +9,8 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { useOfTree } from '../process-tree.js';
 import { builtPostOffice, loadPostOffice, postOfficeOptions } from './post-office.js';
-import { useOfTree } from './process-tree.js';
 import type { BenchServer, Candidate } from './servers.js';
 
 /** Its name in the tables. */

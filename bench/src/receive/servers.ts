@@ -3,8 +3,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { TreeUse } from '../process-tree.js';
 import type { ServerMessage } from './messages.js';
-import type { TreeUse } from './process-tree.js';
 
 /** A server that runs. */
 export interface BenchServer {

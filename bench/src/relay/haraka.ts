@@ -6,8 +6,8 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { freePort } from './postfix.js';
-import { treeUse } from './process-tree.js';
 import type { Relay, RelayServerOptions } from './relay.js';
+import { useOf } from './use-of.js';
 
 /** Starts it; `undefined` when there is none in the directory. */
 export async function startHaraka(
@@ -24,7 +24,7 @@ export async function startHaraka(
   return {
     name: 'Haraka',
     port,
-    use: async () => treeUse(child.pid as number),
+    use: async () => useOf(child.pid as number),
     async stop() {
       const ended = once(child, 'exit');
       child.kill('SIGKILL');

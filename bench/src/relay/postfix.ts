@@ -5,8 +5,8 @@ import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/p
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { treeUse } from './process-tree.js';
 import type { Relay, RelayServerOptions } from './relay.js';
+import { useOf } from './use-of.js';
 
 const run = promisify(execFile);
 
@@ -27,7 +27,7 @@ export async function startPostfix(options: RelayServerOptions): Promise<Relay |
   return {
     name: 'Postfix',
     port,
-    use: async () => treeUse(pid),
+    use: async () => useOf(pid),
     async stop() {
       await run('postfix', ['-c', at('conf'), 'stop']);
       await rm(directory, { recursive: true, force: true, maxRetries: 5 });

@@ -12,8 +12,8 @@ import { startScaleServer } from '../scale/server.js';
 import { loadSmtp } from '../smtp-load.js';
 import { startHaraka } from './haraka.js';
 import { startPostfix } from './postfix.js';
-import { treeUse } from './process-tree.js';
 import type { Relay, RelayServerOptions } from './relay.js';
+import { useOf } from './use-of.js';
 
 interface Measured {
   readonly perSecond: number;
@@ -109,7 +109,7 @@ async function startOnAllCores({
   return {
     name: onAllCores,
     port: server.port,
-    use: async () => treeUse(server.pid),
+    use: async () => useOf(server.pid),
     stop: () => server.stop(),
   };
 }

@@ -4,7 +4,7 @@ import { sampleMessage } from '@postroad/core/testing';
 import { migrate, openPostgres } from '@postroad/postgres';
 import type { TestPostgres } from '@postroad/postgres/testing';
 import { openPostgresQueueStore, queuePostgresMigrations } from '@postroad/queue-postgres';
-import { treeUse } from '../relay/process-tree.js';
+import { cpuMsOf } from '../process-tree.js';
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 const limits = {
@@ -77,7 +77,7 @@ async function measure(
     return Number(row?.at ?? 0);
   };
   const logBefore = await logAt();
-  const ofServer = treeUse(server.pid).cpuMs;
+  const ofServer = cpuMsOf(server.pid);
   const ofClient = process.cpuUsage();
   const beganMs = systemClock.monotonic();
   await work();
@@ -86,7 +86,7 @@ async function measure(
   return {
     perSecond: (messages * 1000) / elapsedMs,
     clientMs: (user + system) / 1000 / messages,
-    serverMs: (treeUse(server.pid).cpuMs - ofServer) / messages,
+    serverMs: (cpuMsOf(server.pid) - ofServer) / messages,
     logBytes: ((await logAt()) - logBefore) / messages,
   };
 }

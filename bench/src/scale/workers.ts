@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { systemClock } from '@postroad/core';
 import type { TestPostgres } from '@postroad/postgres/testing';
-import { treeUse } from '../relay/process-tree.js';
+import { cpuMsOf } from '../process-tree.js';
 import { type LoadProcess, type SinkProcess, startLoadProcess, startSinkProcess } from './load-process.js';
 import { type ScaleServer, startScaleServer } from './server.js';
 
@@ -125,10 +125,10 @@ interface Running {
 async function count(running: Running): Promise<Measured> {
   const { options, server, clients, sink } = running;
   const use = () => ({
-    server: treeUse(server.pid).cpuMs,
-    clients: treeUse(clients.pid).cpuMs,
-    sink: sink === undefined ? 0 : treeUse(sink.pid).cpuMs,
-    database: options.database === undefined ? 0 : treeUse(options.database.pid).cpuMs,
+    server: cpuMsOf(server.pid),
+    clients: cpuMsOf(clients.pid),
+    sink: sink === undefined ? 0 : cpuMsOf(sink.pid),
+    database: options.database === undefined ? 0 : cpuMsOf(options.database.pid),
   });
   const before = use();
   const idleMs = idle();

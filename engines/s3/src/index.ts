@@ -1,4 +1,5 @@
 /** The public entry of `@postroad/s3`. */
 export { type S3Options, s3Config } from './config.js';
-export { openS3, type S3Bucket, type S3Content } from './objects.js';
+export { openS3, type S3Bucket } from './objects.js';
+export type { S3Content } from './parts.js';
 export type { S3Services } from './request.js';

@@ -3,8 +3,7 @@
  * object itself tells whether it is there.
  */
 import { isMailError, MailError } from '@postroad/core';
-import type { S3Content } from './objects.js';
-import { cutInto } from './parts.js';
+import { cutInto, type S3Content } from './parts.js';
 import type { S3Sender } from './request.js';
 
 const uploadsPerPage = 1_000;

@@ -2,14 +2,8 @@
 import { type ByteRange, isMailError, MailError } from '@postroad/core';
 import type { S3Options } from './config.js';
 import { abortUploads, writeInParts } from './multipart.js';
-import { cutInto } from './parts.js';
+import { cutInto, type S3Content } from './parts.js';
 import { createSender, type S3Services } from './request.js';
-
-/** What is written. */
-export interface S3Content {
-  readonly sizeBytes: number;
-  open(): AsyncIterable<Uint8Array>;
-}
 
 /** A bucket. Its failures are `E_BODIES`. May be used concurrently. */
 export interface S3Bucket {

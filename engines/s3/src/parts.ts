@@ -1,5 +1,11 @@
 /** Cutting a stream into parts of one size. */
 
+/** What is written. */
+export interface S3Content {
+  readonly sizeBytes: number;
+  open(): AsyncIterable<Uint8Array>;
+}
+
 /** The stream in parts of `partBytes`, the last one shorter. Each is a copy: the stream's views may be filled again. */
 export async function* cutInto(
   stream: AsyncIterable<Uint8Array>,

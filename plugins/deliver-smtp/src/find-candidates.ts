@@ -2,7 +2,8 @@
 import { isMailError, reply, type TlsPolicy, type TlsSessionResult } from '@postroad/core';
 import { type Candidate, Candidates } from './candidates.js';
 import type { Deliverer } from './deliverer.js';
-import type { SmtpRoute, Trouble } from './session-maker.js';
+import type { Trouble } from './opened.js';
+import type { SmtpRoute } from './session-maker.js';
 import { findAddresses, type Target } from './targets.js';
 import { type RefusedHost, type Security, securityOf } from './tls/security.js';
 import { refusedResult } from './tls/session-result.js';

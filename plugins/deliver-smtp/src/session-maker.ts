@@ -1,5 +1,5 @@
 /** From addresses to a session that is ready for MAIL, or to the trouble that stood in the way. */
-import type { HostRoute, MxRoute, Reply, TlsPolicy } from '@postroad/core';
+import type { HostRoute, MxRoute, TlsPolicy } from '@postroad/core';
 import type { Candidate, Candidates } from './candidates.js';
 import { abortable } from './client/abortable.js';
 import { dial } from './client/dial.js';
@@ -8,18 +8,10 @@ import { openSession } from './client/open-session.js';
 import { RemoteError } from './client/remote-error.js';
 import { SmtpConnection } from './client/smtp-connection.js';
 import type { Deliverer } from './deliverer.js';
+import type { Opened, Trouble } from './opened.js';
 
 /** The routes that this plugin knows. */
 export type SmtpRoute = MxRoute | HostRoute;
-
-/** Why recipients could not be sent to a host. */
-export interface Trouble {
-  readonly status: 'deferred' | 'failed';
-  readonly reply: Reply;
-  readonly remote?: { readonly name: string; readonly address: string } | undefined;
-  /** What went wrong with TLS (RFC 8460). */
-  readonly tlsFailure?: string | undefined;
-}
 
 /** What all sessions of one delivery share. */
 export interface SessionMakerOptions {
@@ -33,11 +25,6 @@ export interface SessionMakerOptions {
   /** Told what was said in a session that could not be opened. */
   tell(lines: readonly string[]): void;
 }
-
-/** A session, or trouble; `candidate` is the one that answered. */
-export type Opened =
-  | { readonly connection: SmtpConnection; readonly candidate: Candidate }
-  | { readonly trouble: Trouble; readonly candidate: Candidate | undefined };
 
 /**
  * Connects to the first of the candidates that answers and opens a session there; `undefined` when there is none left.

@@ -4,8 +4,9 @@ import type { Clock } from '../../services/clock.js';
 import type { Random } from '../../services/random.js';
 import type { DeliveryReport, RecipientOutcome } from '../../values/report.js';
 import type { Route } from '../../values/route.js';
-import { type Ended, noOutcomeReply } from './conclude.js';
+import { noOutcomeReply } from './conclude.js';
 import type { DeliveryJob } from './delivery-job.js';
+import type { Ended } from './ended.js';
 import type { DeliveryRequest, SchedulerPolicy } from './scheduler-policy.js';
 
 /** What a try needs. */

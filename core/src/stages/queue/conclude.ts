@@ -3,34 +3,16 @@ import type { MaybePromise } from '../../hooks/kinds.js';
 import type { DsnDraft, SettledEvent } from '../../hooks/table.js';
 import type { ReplyRule } from '../../mta-options.js';
 import type { OutboxEvent } from '../../services/outbox.js';
-import type {
-  NewQueuedMessage,
-  QueuedMessage,
-  QueuedRecipient,
-  Settlement,
-} from '../../services/queue-store.js';
+import type { NewQueuedMessage, QueuedRecipient, Settlement } from '../../services/queue-store.js';
 import { type Reply, reply } from '../../values/reply.js';
 import type { RecipientOutcome } from '../../values/report.js';
+import type { Ended } from './ended.js';
 import { isToBeTold } from './notify-rules.js';
 import { outboxEvent, outboxListener } from './outbox-messages.js';
 import { leaseOf } from './recipient-transitions.js';
 import { giveUpAtMs, nextRetryAtMs, tellDelayAtMs } from './retry-schedule.js';
 import type { SchedulerOptions } from './scheduler-options.js';
 import type { SchedulerPolicy } from './scheduler-policy.js';
-
-/** What is known when a try has ended. */
-export interface Ended {
-  readonly message: QueuedMessage;
-  readonly site: string;
-  readonly recipients: readonly { readonly recipient: QueuedRecipient; readonly outcome: RecipientOutcome }[];
-  /** The kind of the DSN that says it went well: only the last hop can say more than `relayed`. */
-  readonly successKind: 'success' | 'relayed';
-  /** How it was tried, for the timeline. */
-  readonly how?: string | undefined;
-  readonly transcript?: readonly string[] | undefined;
-  /** The site is not to be tried before this moment, whatever the schedule says. */
-  readonly notBeforeMs?: number | undefined;
-}
 
 /** What is to be written, and what is to be told after it. */
 export interface Conclusion {

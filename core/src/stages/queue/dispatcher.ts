@@ -6,7 +6,6 @@ import type { LeaseRequest, QueuedMessage, QueuedRecipient } from '../../service
 import type { MailAddress, ReversePath } from '../../values/address.js';
 import { createActiveMessages } from './active-messages.js';
 import type { DeliveryJob } from './delivery-job.js';
-import type { WorkHint } from './fetcher.js';
 import { giveBack, giveBackJob, giveBackSuspended, setAside } from './give-back.js';
 import type { DispatcherParts, Hands } from './hands.js';
 import { outboxMessages } from './outbox-messages.js';
@@ -20,6 +19,7 @@ import { createSiteTable } from './site-table.js';
 import { createSuspensions, isUnder, type Suspensions } from './suspensions.js';
 import { takeRecipients } from './take-recipients.js';
 import { createTimeline, type Timeline } from './timeline.js';
+import type { WorkHint } from './work-hint.js';
 
 /** See the file's comment. */
 export interface Dispatcher {

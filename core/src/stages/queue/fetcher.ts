@@ -5,14 +5,7 @@ import type { Clock, Timer } from '../../services/clock.js';
 import type { Logger } from '../../services/logger.js';
 import type { Lease, QueuedMessage, QueuedRecipient, QueueStore } from '../../services/queue-store.js';
 import type { Dispatcher } from './dispatcher.js';
-
-/** What has changed, so that the fetcher knows when to look. */
-export interface WorkHint {
-  /** There may be recipients that are due. */
-  readonly isMore?: boolean;
-  /** A recipient will be due then. */
-  readonly dueAtMs?: number;
-}
+import type { WorkHint } from './work-hint.js';
 
 /** See the file's comment. */
 export interface Fetcher {

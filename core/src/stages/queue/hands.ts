@@ -8,7 +8,6 @@ import type { QueueStore } from '../../services/queue-store.js';
 import type { Random } from '../../services/random.js';
 import type { ActiveMessages } from './active-messages.js';
 import type { Judge } from './conclude.js';
-import type { WorkHint } from './fetcher.js';
 import type { OwnedOutbox } from './outbox-messages.js';
 import type { ReplyRules } from './reply-rules.js';
 import type { SchedulerOptions } from './scheduler-options.js';
@@ -18,6 +17,7 @@ import type { SiteNames } from './site-names.js';
 import type { SiteTable } from './site-table.js';
 import type { Suspensions } from './suspensions.js';
 import type { Timeline } from './timeline.js';
+import type { WorkHint } from './work-hint.js';
 
 /** What the scheduler is made of; see there. */
 export interface DispatcherParts {

@@ -8,7 +8,7 @@ import { classifyBounce } from '../../values/bounce-class.js';
 import { defaultEnvelopeParameters } from '../../values/envelope.js';
 import { formatReply } from '../../values/reply.js';
 import type { RecipientOutcome } from '../../values/report.js';
-import type { Ended } from './conclude.js';
+import type { Ended } from './ended.js';
 
 /** The outbox of one generation, as plugins see it and as the scheduler uses it. */
 export interface OwnedOutbox extends Outbox {

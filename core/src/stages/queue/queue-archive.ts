@@ -10,7 +10,6 @@ import type { Body } from '../../body/body.js';
 import { MailError, messageOf } from '../../errors.js';
 import type { ExportedQueue, ImportedQueue } from '../../services/queue.js';
 import type {
-  NewQueuedMessage,
   NewQueuedRecipient,
   QueuedMessage,
   QueuedRecipient,

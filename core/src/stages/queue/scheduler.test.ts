@@ -2,15 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createMemoryQueueStore } from '../../memory/memory-queue-store.js';
 import type { QueueStore } from '../../services/queue-store.js';
 import { sampleMessage } from '../../testing/sample-message.js';
-import {
-  type Answer,
-  deferred,
-  failed,
-  gate,
-  minute,
-  setUp,
-  startMs,
-} from '../../testing/scheduler-harness.js';
+import { type Answer, deferred, failed, minute, setUp, startMs } from '../../testing/scheduler-harness.js';
 import { reply } from '../../values/reply.js';
 
 describe('scheduler', () => {

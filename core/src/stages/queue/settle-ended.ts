@@ -3,7 +3,8 @@ import { isThenable } from '../../hooks/call.js';
 import type { SettledEvent } from '../../hooks/table.js';
 import type { Counter, Metrics } from '../../services/metrics.js';
 import type { QueuedRecipient } from '../../services/queue-store.js';
-import { type Conclusion, conclude, type Ended } from './conclude.js';
+import { type Conclusion, conclude } from './conclude.js';
+import type { Ended } from './ended.js';
 import type { Hands } from './hands.js';
 
 /** See the file's comment. Never rejects; lets go of the message. */

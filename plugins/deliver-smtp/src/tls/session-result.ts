@@ -1,6 +1,6 @@
 /** How an attempt at TLS went, for reports to the domain (RFC 8460). */
 import type { TlsSessionResult } from '@postroad/core';
-import type { Opened } from '../session-maker.js';
+import type { Opened } from '../opened.js';
 import type { RefusedHost, Security } from './security.js';
 
 /** The result of one session; `undefined` when TLS was not come to, or not wanted. */

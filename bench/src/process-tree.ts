@@ -55,3 +55,8 @@ function readFacts(pid: number): ProcessFacts | undefined {
   const field = (number: number) => fields[number - 3] ?? 0;
   return { pid, parent: field(4), ticks: field(14) + field(15) + field(16) + field(17), pages: field(24) };
 }
+
+/** Processor time of such a tree in milliseconds. */
+export function cpuMsOf(root: number): number {
+  return 1000 * useOfTree(root).cpuSeconds;
+}
