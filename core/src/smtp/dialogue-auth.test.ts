@@ -129,14 +129,23 @@ describe('AUTH', () => {
     );
   });
 
-  it('is refused where it is not offered, and in a transaction', async () => {
+  it('is refused where it is not offered, before EHLO, and in a transaction', async () => {
     await play(`${hello}
       C: AUTH PLAIN ${plain}
       S: 502 ...
     `);
     await receiver?.close();
     await play(
-      `${hello}
+      `S: 220 ...
+      C: AUTH PLAIN ${plain}
+      S: 503 ...
+      C: HELO client.example
+      S: 250 ...
+      C: AUTH PLAIN ${plain}
+      S: 503 5.5.1 say hello first
+      C: EHLO client.example
+      S: ...
+      S: 250 ...
       C: MAIL FROM:<a@b.example>
       S: 250 ...
       C: AUTH PLAIN ${plain}

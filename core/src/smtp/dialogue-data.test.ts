@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { playDialogue } from '../testing/dialogue.js';
 import { startTestReceiver, type TestReceiver, type TestReceiverOptions } from '../testing/test-receiver.js';
@@ -68,7 +69,7 @@ describe('smuggling', () => {
     expect(messages).toHaveLength(1);
     const content = messages[0]?.content ?? '';
     expect(content).toContain('MAIL FROM:<evil@b.example>');
-    expect(content.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
+    expect(content.replaceAll('\r\n', '')).not.toMatch(/[\r\n\0]/);
   });
 
   it('closes the connection behind a bare line end in strict', async () => {
@@ -97,6 +98,32 @@ describe('limits of a message', () => {
       { limits: { sizeBytesMax: 1_000 } },
     );
     expect(messages).toHaveLength(0);
+  });
+
+  it('keeps nothing of one that will be refused, while it still comes', async () => {
+    let [written, aborted] = [0, 0];
+    const writer = {
+      sizeBytes: 0,
+      write: (chunk: Uint8Array) => {
+        written += chunk.length;
+        return true;
+      },
+      drained: async () => {},
+      finish: () => Promise.reject(new Error('it must not come so far')),
+      abort: async () => void aborted++,
+    };
+    receiver = await startTestReceiver({ policy: { body: () => writer } });
+    const client = connect(receiver.port, '127.0.0.1');
+    let said = '';
+    client.on('data', (chunk) => (said += chunk.toString()));
+    client.write('EHLO c.example\r\nMAIL FROM:<>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n');
+    await expect.poll(() => said).toContain('354');
+    client.write('a\nb\r\n');
+    await expect.poll(() => aborted).toBe(1);
+    client.write(`${'x'.repeat(100_000)}\r\n.\r\n`);
+    await expect.poll(() => said).toContain('550 5.5.2');
+    client.destroy();
+    expect(written).toBeLessThan(100);
   });
 
   it('does not wait for the end of one that is far too large', async () => {
@@ -192,6 +219,30 @@ describe('BDAT', () => {
       S: 550 5.5.2 ...
       S: <closed>
     `);
+    expect(messages).toHaveLength(0);
+  });
+
+  it('does not wait for a chunk that is announced far too large', async () => {
+    await play(
+      `${begun}
+      C: BDAT 5000000 LAST
+      S: 552 5.3.4 ...
+      S: <closed>
+    `,
+      { limits: { sizeBytesMax: 10 } },
+    );
+  });
+
+  it('asks policy before the first chunk, and reads the octets of one that it refuses', async () => {
+    const { messages } = await play(
+      `${begun}
+      C+ BDAT 6 LAST\\r\\nNOOP\\r\\n
+      S: 550 5.7.1 not today
+      C: RCPT TO:<bob@example.org>
+      S: 503 ...
+    `,
+      { policy: { dataStart: () => ({ reply: { code: 550, detail: '7.1', text: 'not today' } }) } },
+    );
     expect(messages).toHaveLength(0);
   });
 

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { playDialogue } from '../testing/dialogue.js';
+import { makeTestCertificate } from '../testing/test-certificate.js';
 import { startTestReceiver, type TestReceiver, type TestReceiverOptions } from '../testing/test-receiver.js';
 import { createVirtualClock } from '../testing/virtual-clock.js';
 
@@ -118,17 +119,55 @@ describe('deadlines', () => {
     expect(said()).toContain('421 4.4.2');
   });
 
-  it('ends a transfer that is too slow, however steady', async () => {
-    const { clock, socket, ended, said } = await opened(
-      'EHLO c.example\r\nMAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n',
-    );
-    await expect.poll(said).toContain('354');
+  const envelope = 'EHLO c.example\r\nMAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\n';
+
+  it.each([
+    ['DATA\r\n', /354 .*\r\n$/],
+    ['BDAT 100000 LAST\r\n', /(?:250 2.0.0 ok\r\n){2}$/],
+  ])('ends a transfer that is too slow, however steady: %j', async (command, begun) => {
+    const { clock, socket, ended, said } = await opened(envelope + command);
+    await expect.poll(said).toMatch(begun);
     for (let octets = 0; octets < 10; octets++) {
       socket.write('x\r\n');
       await clock.advance(10_000);
     }
     await ended;
     expect(said()).toContain('421 4.4.2 data comes too slowly');
+  });
+
+  it('ends a transfer that was fast and goes silent', async () => {
+    const { clock, socket, ended, said } = await opened(`${envelope}DATA\r\n`);
+    await expect.poll(said).toContain('354');
+    const sent = new Promise((resolve) => socket.write(`${'x'.repeat(500_000)}\r\n`, resolve));
+    await sent;
+    // What another client is answered was read behind it.
+    await playDialogue({ port: (receiver as TestReceiver).port }, 'S: 220 ...\nC: NOOP\nS: 250 ...');
+    await clock.advance(178_000);
+    expect(said()).not.toContain('421');
+    await clock.advance(5_000);
+    await ended;
+    expect(said()).toMatch(/421 4\.4\.2 time is up\r\n$/);
+  });
+
+  it('ends a connection that has lasted too long, whatever goes on', async () => {
+    const limits = { connectionTimeoutMs: 600_000 };
+    const { clock, socket, ended, said } = await opened('', { limits });
+    for (let count = 0; count < 7 && !said().includes('421'); count++) {
+      socket.write('NOOP\r\n');
+      await clock.advance(100_000);
+    }
+    await ended;
+    expect(said()).toContain('421 4.4.2 time is up');
+  });
+
+  it('ends a connection whose handshake does not come', async () => {
+    const certificate = await makeTestCertificate();
+    const { clock, begun, said } = await opened('EHLO c.example\r\nSTARTTLS\r\n', { certificate });
+    await expect.poll(said).toMatch(/220 2\.0\.0 .*\r\n$/);
+    await clock.advance(58_000);
+    expect(begun.connections.closed).toBe(0);
+    await clock.advance(5_000);
+    await expect.poll(() => begun.connections.closed).toBe(1);
   });
 
   it('ends a transaction that never comes to its message', async () => {

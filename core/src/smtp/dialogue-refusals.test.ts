@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { playDialogue } from '../testing/dialogue.js';
 import { startTestReceiver, type TestReceiver, type TestReceiverOptions } from '../testing/test-receiver.js';
+import { reply } from '../values/reply.js';
 
 let receiver: TestReceiver | undefined;
 
@@ -58,7 +59,26 @@ describe('order', () => {
       S: 250 ...
       C: RCPT TO:<a@b.example>
       S: 503 5.5.1 ...
+      C: MAIL FROM:<a@b.example>
+      S: 250 ...
+      C: EHLO client.example
+      S: ...
+      S: 250 ...
+      C: RCPT TO:<a@b.example>
+      S: 503 5.5.1 MAIL first
     `);
+  });
+
+  it('takes no greeting that was refused for one', async () => {
+    await play(
+      `S: 220 ...
+      C: EHLO client.example
+      S: 550 5.7.1 not you
+      C: MAIL FROM:<a@b.example>
+      S: 503 5.5.1 say hello first
+    `,
+      { policy: { hello: () => ({ reply: reply(550, '7.1', 'not you') }) } },
+    );
   });
 
   it('closes after too many errors', async () => {
@@ -200,6 +220,10 @@ describe('MAIL and RCPT', () => {
       C: MAIL FROM:<a@b.example> SIZE=1
       S: 555 5.5.4 ...
       C: MAIL FROM:<a@b.example>
+      S: 250 ...
+      C: RCPT TO:<bob@example.org> NOTIFY=NEVER
+      S: 555 5.5.4 ...
+      C: RCPT TO:<bob@example.org>
       S: 250 ...
     `);
   });

@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { playDialogue } from '../testing/dialogue.js';
+import { testAuthenticator } from '../testing/test-authenticator.js';
 import { makeTestCertificate } from '../testing/test-certificate.js';
 import { startTestReceiver, type TestReceiver, type TestReceiverOptions } from '../testing/test-receiver.js';
 
@@ -38,6 +39,8 @@ describe('STARTTLS', () => {
       C: STARTTLS
       S: 220 ...
       C: <tls>
+      C: RCPT TO:<bob@example.org>
+      S: 503 5.5.1 MAIL first
       C: MAIL FROM:<a@b.example>
       S: 503 5.5.1 say hello first
       C: EHLO client.example
@@ -73,6 +76,7 @@ describe('STARTTLS', () => {
       `${hello}
       C: STARTTLS
       C: NOSUCHCOMMAND
+      C+ NOSUCH
       S: 220 ...
       C: <tls>
       C: NOOP
@@ -80,6 +84,35 @@ describe('STARTTLS', () => {
     `,
     ).catch(() => undefined);
     expect(opened.refusals).toEqual([]);
+  });
+
+  it('forgets who had logged in before it', async () => {
+    const login = `AUTH PLAIN ${Buffer.from('\0ute\0geheim').toString('base64')}`;
+    await play(
+      `${hello}
+      C: ${login}
+      S: 235 ...
+      C: STARTTLS
+      S: 220 ...
+      C: <tls>
+      C: EHLO client.example
+      S: ...
+      S: 250 AUTH ...
+      C: ${login}
+      S: 235 ...
+    `,
+      {
+        certificate,
+        hasAuth: true,
+        isPlaintextAuthAllowed: true,
+        policy: {
+          logins: testAuthenticator(async ({ mechanism }) => ({
+            status: 'granted',
+            identity: { accountId: 'ute', login: 'ute', mechanism },
+          })),
+        },
+      },
+    );
   });
 
   it('is needed for MAIL where it is required', async () => {

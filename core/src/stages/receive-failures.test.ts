@@ -29,9 +29,9 @@ const failures: Readonly<Record<string, () => never | Promise<never>>> = {
 };
 
 const decisions = ['connect', 'hello', 'reversePath', 'recipient', 'dataStart', 'message'] as const;
-const transforms = ['expand', 'header'] as const;
+const transforms = ['expand', 'content', 'header'] as const;
 const observers = ['accepted', 'enqueued', 'refused', 'closed'] as const;
-type Failing = (typeof decisions | typeof transforms | typeof observers)[number] | 'inspect';
+type Failing = (typeof decisions | typeof transforms | typeof observers)[number] | 'inspect' | 'credentials';
 
 function failing(hook: Failing, how: string): PluginUse {
   const fail = failures[how] as () => never;
@@ -63,6 +63,7 @@ const scripts: Readonly<Record<(typeof decisions | typeof transforms)[number], s
   dataStart: `${begun}C: DATA\n${deferred}${goesOn}`,
   message: `${begun}${data}${deferred}${goesOn}`,
   expand: `${begun}${data}${deferred}${goesOn}`,
+  content: `${begun}${data}${deferred}${goesOn}`,
   header: `${begun}${data}${deferred}${goesOn}`,
 };
 
@@ -71,6 +72,17 @@ describe.each(Object.keys(failures))('a tap that %s', (how) => {
     const { mta, logged } = await play([failing(hook, how)], scripts[hook]);
     expect(logged.filter(({ event }) => event === 'tap failed')).toHaveLength(1);
     expect(await mta.queue.count()).toMatchObject({ messages: 0 });
+  });
+
+  it('defers a login at credentials, whatever the directory would say', async () => {
+    const alice = { address: 'alice@here.test', password: 'wonderland' };
+    server = await startTestMta({
+      plugins: [directoryMemory({ accounts: [alice] }), failing('credentials', how)],
+      listeners: [{ name: 'in', host: '127.0.0.1', port: 0, role: 'submission', plaintextAuth: true }],
+    });
+    const login = Buffer.from('\0alice@here.test\0wonderland').toString('base64');
+    const script = `${hello}C: AUTH PLAIN ${login}\n${deferred}C: MAIL FROM:<>\nS: 530 ...\n${goesOn}`;
+    await playDialogue({ port: server.port('in') }, script);
   });
 
   it.each(observers)('changes nothing at %s', async (hook) => {
