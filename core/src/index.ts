@@ -123,7 +123,7 @@ export { queueMemory } from './memory/queue-memory.js';
 export { storeMemory } from './memory/store-memory.js';
 export type { StoreMemoryOptions } from './memory/store-memory-options.js';
 export { parseAddressList } from './mime/address-list.js';
-export { type Conversion, planConversion } from './mime/convert/conversion.js';
+export { type Conversion, type ConversionWish, planConversion } from './mime/convert/conversion.js';
 export { type ChunkDecoder, charsetDecoder, decodeHeaderValue, transferDecoder } from './mime/decode-text.js';
 export { createDkimBodyHash, type DkimBodyHash, type DkimCanonicalization } from './mime/dkim-body-hash.js';
 export {

@@ -106,6 +106,7 @@ function createSchedulerOf(house: House, generation: Generation): Scheduler {
     hooks: () => generation.hooks,
     store: () => find(container, MailboxStore),
     quotas: generation.quotas,
+    spool: container.get(Spool),
     hostname: generation.options.hostname,
     clock,
     random,

@@ -1,4 +1,5 @@
 /** The store stage: files a message for the local recipients of one delivery, stored once for all of them. */
+import type { Body } from '../body/body.js';
 import { messageOf } from '../errors.js';
 import type { CompiledHooks } from '../hooks/compile.js';
 import { failedDecision } from '../hooks/run-decide.js';
@@ -6,6 +7,7 @@ import type { FilingAnswer, FilingQuestion } from '../hooks/table.js';
 import type { Logger } from '../services/logger.js';
 import type { Filed, Filing, MailboxStore } from '../services/mailbox-store.js';
 import type { QueuedMessage, QueuedRecipient } from '../services/queue-store.js';
+import type { Spool } from '../services/spool.js';
 import { formatReversePath } from '../values/address.js';
 import { type HeaderSection, parseHeader } from '../values/header.js';
 import { type Reply, reply } from '../values/reply.js';
@@ -13,6 +15,7 @@ import type { DeliveryReport, RecipientOutcome } from '../values/report.js';
 import type { LocalRoute, Route } from '../values/route.js';
 import type { AccountQuotas } from './account-quota.js';
 import type { DeliveryRequest } from './queue/scheduler-policy.js';
+import { textualBody } from './textual-body.js';
 
 /** What the stage works with. */
 export interface StoreOptions {
@@ -20,6 +23,7 @@ export interface StoreOptions {
   /** Absent when no plugin provides one: local mail is then deferred, and the log says why. */
   readonly store: () => MailboxStore | undefined;
   readonly quotas: AccountQuotas;
+  readonly spool: Pick<Spool, 'store'>;
   readonly hostname: string;
   readonly log: Logger;
 }
@@ -83,15 +87,19 @@ async function file(
   await options.quotas.applyTo(new Set(planned.map(({ filing }) => filing.accountId)));
   // RFC 5321 section 4.4: the final delivery writes the reverse-path down.
   const prefix = `Return-Path: <${formatReversePath(message.reversePath)}>\r\n${message.headerPrefix}`;
+  let textual: Body | undefined;
   try {
+    textual = await textualBody(message, options.spool);
     const filed = await store.file(
-      { prefix, body: message.body, internalDateMs: message.receivedAtMs },
+      { prefix, body: textual ?? message.body, internalDateMs: message.receivedAtMs },
       planned.map((plan) => plan.filing),
     );
     return planned.map((plan, at) => settle(options, message, plan, filed[at]));
   } catch (error) {
     options.log.error('mailbox store failed', { message: message.id, reason: messageOf(error), error });
     return planned.map(({ recipient }) => outcomeOf(options, recipient, failedDecision.reply));
+  } finally {
+    await textual?.release();
   }
 }
 

@@ -1,5 +1,6 @@
 /** Clients that no one here wrote read: what they get is, below the added header fields, octet for octet what was sent. */
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Pop3Command from 'node-pop3';
@@ -234,3 +235,39 @@ async function onlyFileIn(...folders: readonly string[]): Promise<Buffer> {
   expect(files).toHaveLength(1);
   return readFile(files[0] ?? '');
 }
+
+/** Sends all of it behind the greeting; resolves with what comes until the server closes. */
+async function converse(name: PortName, octets: string): Promise<string> {
+  const socket = connect({ host, port: office.ports[name] });
+  let said = '';
+  socket.setEncoding('latin1');
+  socket.once('data', () => socket.write(octets, 'latin1'));
+  for await (const text of socket) said += text;
+  return said;
+}
+
+it('what comes as BINARYMIME (RFC 3030) is text over IMAP and POP3, and comes back by BINARY', async () => {
+  const octets = 'a\0\xffb\nc\rd.\r\n.\r\n';
+  const message =
+    'Subject: binary\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ntext\r\n' +
+    `--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: binary\r\n\r\n${octets}\r\n--b--\r\n`;
+  const envelope = `MAIL FROM:<> BODY=BINARYMIME\r\nRCPT TO:<${bob.login}>\r\n`;
+  const session = `EHLO client.test\r\n${envelope}BDAT ${message.length} LAST\r\n${message}QUIT\r\n`;
+  expect(await converse('smtp', session)).toMatch(/\r\n250 2\.\d\.\d [^\r]*\r\n221 /);
+  const client = await openImap(office.ports.imap, bob);
+  await poll('the message is in the inbox', async () => (await messagesOf(client)).length === 1);
+  await client.logout();
+  const encoded = message
+    .replace(octets, Buffer.from(octets, 'latin1').toString('base64'))
+    .replace('binary\r\n\r\n', 'base64\r\n\r\n');
+  const imap = await converse(
+    'imap',
+    `a LOGIN ${bob.login} ${bob.password}\r\nb SELECT INBOX\r\nc FETCH 1 (BODY.PEEK[] BODYSTRUCTURE)\r\nd FETCH 1 BINARY.PEEK[2]\r\ne LOGOUT\r\n`,
+  );
+  expect(imap).toContain(`BINARY[2] ~{${octets.length}}\r\n${octets})\r\nd OK`);
+  expect(imap.replace(octets, '')).not.toContain('\0');
+  expect(imap).toContain(encoded);
+  expect(imap).toContain('"IMAGE" "PNG" NIL NIL NIL "BASE64"');
+  const pop3 = await converse('pop3', `USER ${bob.login}\r\nPASS ${bob.password}\r\nRETR 1\r\nQUIT\r\n`);
+  expect(pop3).toContain(`${encoded}.\r\n+OK`);
+});

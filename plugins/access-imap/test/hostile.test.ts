@@ -156,7 +156,10 @@ test('octets of every kind are stored and come back', async () => {
   await client.read();
   expect(await client.read()).toMatch(/^A1 OK/);
   expect((await client.ok('FETCH 1 BODY.PEEK[]'))[0]).toBe(
-    `* 1 FETCH (BODY[] {${message.length}}\r\n${message})`,
+    `* 1 FETCH (BODY[] {${message.length}}\r\n${message.replaceAll('\0', '\x80')})`,
+  );
+  expect((await client.ok('FETCH 1 BINARY.PEEK[]'))[0]).toBe(
+    `* 1 FETCH (BINARY[] ~{${message.length}}\r\n${message})`,
   );
   for (const item of ['ENVELOPE', 'BODYSTRUCTURE', 'BODY', 'PREVIEW', 'BODY.PEEK[HEADER.FIELDS (SUBJECT)]']) {
     expect(await client.ok(`FETCH 1 ${item}`)).toHaveLength(2);

@@ -93,6 +93,20 @@ test('BINARY undoes the transfer encoding (RFC 3516)', async () => {
   expect((await client.ok('FETCH 1 BINARY[2]'))[0]).toContain('FLAGS (\\Seen)');
 });
 
+test('a NUL is sent in a literal8 only (RFC 9051 section 4.3.1)', async () => {
+  await using host = await startHost();
+  await host.deliver('Subject: a\0b\n\nc\0d\n');
+  const client = await logIn(host.port, 'INBOX');
+  const ask = async (items: string) => (await client.ok(`FETCH 1 ${items}`))[0];
+  const whole = 'Subject: a\x80b\r\n\r\nc\x80d\r\n';
+  expect(await ask('BODY.PEEK[]')).toBe(`* 1 FETCH (BODY[] {${whole.length}}\r\n${whole})`);
+  expect(await ask('BODY.PEEK[TEXT]<1.3>')).toBe('* 1 FETCH (BODY[TEXT]<1> {3}\r\n\x80d\r)');
+  const fields = whole.slice(0, 16);
+  expect(await ask('BODY.PEEK[HEADER.FIELDS (SUBJECT)]')).toContain(`{16}\r\n${fields})`);
+  expect(await ask('ENVELOPE')).not.toContain('\0');
+  expect(await ask('BINARY.PEEK[1]')).toBe('* 1 FETCH (BINARY[1] ~{5}\r\nc\0d\r\n)');
+});
+
 test('PREVIEW tells the first words (RFC 8970)', async () => {
   await using host = await startHost();
   await host.deliver(parts);

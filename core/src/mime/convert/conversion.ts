@@ -29,14 +29,20 @@ type Step =
 const lineOctetsMax = 998;
 const pieceOctetsMin = 32_768;
 
+/** For whom a message is converted. */
+export interface ConversionWish {
+  /** Octets above 127 may stay where nothing can say how they are encoded: in header fields, and around the parts. */
+  readonly allowsUtf8Headers?: boolean;
+}
+
 /** Plans it; `undefined` when the message can't be converted without touching what must not be touched. */
-export async function planConversion(body: Body): Promise<Conversion | undefined> {
+export async function planConversion(body: Body, wish: ConversionWish = {}): Promise<Conversion | undefined> {
   const { structure } = await parseStructure('', body);
   const regions = regionsOf(structure, body.sizeBytes);
   const facts = await surveyRegions(body, regions);
   const steps: Step[] = [];
   for (const [at, region] of regions.entries()) {
-    const step = stepOf(region, regions[at + 1], facts, at);
+    const step = stepOf(region, regions[at + 1], facts, at, wish);
     if (step === undefined) return undefined;
     steps.push(step);
   }
@@ -57,10 +63,11 @@ function stepOf(
   next: Region | undefined,
   facts: readonly RegionFacts[],
   at: number,
+  { allowsUtf8Headers = false }: ConversionWish,
 ): Step | undefined {
   const own = facts[at] as RegionFacts;
   if (region.is === 'leaf') return encoderStep(region, own);
-  if (!own.isPlain || own.octets8 > 0) return undefined;
+  if (!own.isPlain || (own.octets8 > 0 && !allowsUtf8Headers)) return undefined;
   if (region.is === 'fixed' || region.part === undefined) return { does: 'copy' };
   const { part, isMessage = false } = region;
   const isIdentity = part.encoding === '8bit' || part.encoding === 'binary';

@@ -25,6 +25,7 @@ export function isBodyItem(item: FetchItem): item is BodyItem {
 
 /** Most octets of a header section that fields are selected from. */
 const headerOctetsMax = 1_048_576;
+const nulReplacement = '\x80';
 
 /** Whether telling the item sets \Seen (RFC 9051 section 6.4.5, RFC 3516 section 4.2). */
 export function isReading(item: BodyItem): boolean {
@@ -68,7 +69,8 @@ async function writeSection(
     const header = await readSectionHeader(body, range);
     const selected = selectFields(header, range.fields.names, range.fields.isExcluded);
     const cut = cutRange({ start: 0, end: selected.length }, item.partial);
-    output.write(`${item.label} {${cut.end - cut.start}}\r\n${selected.slice(cut.start, cut.end)}`);
+    const text = selected.slice(cut.start, cut.end).replaceAll('\0', nulReplacement);
+    output.write(`${item.label} {${text.length}}\r\n${text}`);
     return;
   }
   await writeRange(session, item.label, body, cutRange(range, item.partial));
@@ -81,22 +83,32 @@ async function writeRange(session: Session, label: string, body: Body, range: By
   output.write(`${label} {${length}}\r\n`);
   if (length === 0) return;
   if (body.inline !== undefined) {
-    output.writeBytes(body.inline.subarray(range.start, range.end));
+    output.writeBytes(withoutNul(body.inline.subarray(range.start, range.end)));
     return;
   }
   if (range.end <= body.headerBytes.length) {
-    output.writeBytes(body.headerBytes.subarray(range.start, range.end));
+    output.writeBytes(withoutNul(body.headerBytes.subarray(range.start, range.end)));
     return;
   }
   let written = 0;
   for await (const chunk of body.open(range)) {
-    output.writeBytes(chunk);
+    output.writeBytes(withoutNul(chunk));
     written += chunk.length;
     if (output.isFull) await output.drain();
     if (session.wire.isEnded) return;
   }
   // The length has been said already: the only honest end of a literal that is too short is the connection's.
   if (written !== length) throw new Error('a stored message is shorter than its structure says');
+}
+
+/**
+ * RFC 9051 section 4.3.1: no NUL in a literal. What is filed and appended has none (see textual.ts), but what is signed
+ * must stay as it came, and other programs write Maildirs: they hear what Dovecot says in its place.
+ */
+function withoutNul(octets: Uint8Array): Uint8Array {
+  const same = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
+  if (!same.includes(0)) return octets;
+  return Buffer.from(same.toString('latin1').replaceAll('\0', nulReplacement), 'latin1');
 }
 
 /** The octets of a header section, cut off at a bound. */

@@ -7,7 +7,7 @@ import type { Session } from './session.js';
 
 /** The message without NUL, noted in `made`; the same one when it is signed, or says that it is encoded already. */
 export async function textual(session: Session, message: Body, made: Body[]): Promise<Body> {
-  const conversion = await planConversion(message);
+  const conversion = await planConversion(message, { allowsUtf8Headers: true });
   if (conversion === undefined) return message;
   const body = await session.server.spool.store(conversion.open());
   made.push(body);
