@@ -73,19 +73,6 @@ export const { DkimVerifier } = require('mailauth/lib/dkim/dkim-verifier') as {
   }) => Verifier;
 };
 
-/** `mailauth/lib/spf`. */
-export const { spf } = require('mailauth/lib/spf') as {
-  spf(options: {
-    readonly sender: string;
-    readonly ip: string;
-    readonly helo: string;
-    readonly mta: string;
-    readonly maxResolveCount: number;
-    readonly maxVoidCount: number;
-    readonly resolver: MailauthResolver;
-  }): Promise<{ readonly domain: string; readonly status: { result: string; comment?: string } }>;
-};
-
 /** `mailauth/lib/arc`. */
 export const { arc } = require('mailauth/lib/arc') as {
   arc(
