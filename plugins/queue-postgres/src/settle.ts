@@ -29,6 +29,13 @@ const columns: readonly Column<Settlement>[] = [
   ['hold_reason', 'text', (one) => other(one)?.holdReason ?? null],
 ];
 
+/**
+ * True of every settlement, and the planner takes it for rare, so that it looks up the row of each. It may believe the table to be
+ * empty, because it was when it was last analysed, and would then read all of it for each settlement: so ids stand in
+ * the statements a second time, as a list that every way through the primary key goes by.
+ */
+const isKnown = `s.target IN ('done', 'ready', 'waiting', 'held')`;
+
 /** Settles, and puts messages in with the same commit: those of which only ignored settlements tell are left out. */
 export async function settle(
   database: Postgres,
@@ -60,7 +67,7 @@ async function lockedAdditions(
   const rows = await connection.query<{ message_id: string; idx: number }>(
     `SELECT r.message_id, r.idx FROM postroad_queue_recipients r
      JOIN ${tableOf(parameters, 's', telling, columns)} USING (message_id, idx)
-     WHERE r.state = 'leased' AND r.owner = ${parameters.add(owner, 'text')}
+     WHERE ${isKnown} AND r.state = 'leased' AND r.owner = ${parameters.add(owner, 'text')}
        AND (s.token IS NULL OR r.token = s.token)
      ORDER BY message_id, idx FOR UPDATE OF r`,
     parameters.values,
@@ -77,7 +84,7 @@ async function settleRows(
   additions: readonly PreparedMessage[],
 ): Promise<readonly Settlement[]> {
   const parameters = createParameters();
-  const holds = `r.message_id = s.message_id AND r.idx = s.idx AND r.state = 'leased'
+  const holds = `r.message_id = s.message_id AND r.idx = s.idx AND r.state = 'leased' AND r.message_id = ANY (ARRAY(SELECT message_id FROM s))
     AND r.owner = ${parameters.add(owner, 'text')} AND (s.token IS NULL OR r.token = s.token) AND r.ordered IS NULL`;
   const text = `WITH s AS MATERIALIZED (SELECT * FROM ${tableOf(parameters, 's', settlements, columns)}),
     gone AS (
@@ -88,15 +95,17 @@ async function settleRows(
         is_delay_told = coalesce(s.is_delay_told, r.is_delay_told),
         last_reply = coalesce(s.last_reply, r.last_reply), last_remote = coalesce(s.last_remote, r.last_remote),
         hold_reason = CASE WHEN s.target = 'held' THEN coalesce(s.hold_reason, 'held') END
-      FROM s WHERE s.target <> 'done' AND ${holds} RETURNING r.message_id, r.idx
+      FROM s WHERE s.target <> 'done' AND ${isKnown} AND ${holds} RETURNING r.message_id, r.idx
     ), ended AS (SELECT message_id, count(*) AS number FROM gone GROUP BY message_id
     ), single AS (
-      DELETE FROM postroad_queue_messages m USING ended WHERE m.id = ended.message_id AND m.recipients = 1
-      RETURNING m.id
-    ), chunks AS (DELETE FROM postroad_queue_chunks c USING single WHERE c.message_id = single.id
+      DELETE FROM postroad_queue_messages m USING ended
+      WHERE m.id = ended.message_id AND m.id = ANY (ARRAY(SELECT message_id FROM ended)) AND m.recipients = 1 RETURNING m.id
+    ), chunks AS (
+      DELETE FROM postroad_queue_chunks c USING single WHERE c.message_id = single.id
+      AND c.message_id = ANY (ARRAY(SELECT id FROM single))
     ), several AS (
-      UPDATE postroad_queue_messages m SET remaining = m.remaining - ended.number
-      FROM ended WHERE m.id = ended.message_id AND m.recipients > 1 RETURNING m.id, m.remaining
+      UPDATE postroad_queue_messages m SET remaining = m.remaining - ended.number FROM ended
+      WHERE m.id = ended.message_id AND m.id = ANY (ARRAY(SELECT message_id FROM ended)) AND m.recipients > 1 RETURNING m.id, m.remaining
     )${additions.length === 0 ? '' : `, ${putParts(parameters, additions)}`}
     SELECT message_id, idx, NULL AS over FROM gone UNION ALL SELECT message_id, idx, NULL FROM moved
     UNION ALL SELECT id, -1, id FROM several WHERE remaining <= 0`;
@@ -121,7 +130,7 @@ async function settleOrdered(
   const rows = await connection.query<RecipientRow>(
     `SELECT ${recipientColumns('r')} FROM postroad_queue_recipients r
      JOIN ${tableOf(parameters, 's', settlements, columns)} USING (message_id, idx)
-     WHERE r.state = 'leased' AND r.owner = ${parameters.add(owner, 'text')}
+     WHERE ${isKnown} AND r.state = 'leased' AND r.owner = ${parameters.add(owner, 'text')}
        AND (s.token IS NULL OR r.token = s.token) AND r.ordered IS NOT NULL
      ORDER BY message_id, idx FOR UPDATE OF r`,
     parameters.values,
