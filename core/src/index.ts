@@ -6,6 +6,7 @@ export { readBody } from './body/body.js';
 export { bodyFromFile, type FileBodyOptions } from './body/file-body.js';
 export { bodyFromBytes } from './body/inline-body.js';
 export { prefixedBody } from './body/prefixed-body.js';
+export { createSlab, type Slab } from './body/slab.js';
 export { createSpool, type OwnedSpool, type SpoolOptions } from './body/spool.js';
 export { openStoredBody, type StoredBodyFacts } from './body/stored-body.js';
 export { withHeaderSection } from './body/with-header.js';
@@ -313,6 +314,7 @@ export { type TlsProfile, tlsProfileOptions } from './services/tls-profile.js';
 export { type FindPage, WellKnownPages } from './services/well-known-pages.js';
 export { Worker } from './services/worker.js';
 export { createReceiver } from './smtp/create-receiver.js';
+export { type ChunkTaker, createReadBuffer, readSocket } from './smtp/read-socket.js';
 export {
   type BeginAnswer,
   defaultReceiverLimits,

@@ -26,3 +26,10 @@ it('gives large pieces memory of their own', () => {
   expect(large.equals(Buffer.alloc(slabOctets / 2, 7))).toBe(true);
   expect(slab.copy(Buffer.alloc(0))).toHaveLength(0);
 });
+
+it('puts two pieces together', () => {
+  const slab = createSlab();
+  expect(slab.copy(Buffer.from('body'), Buffer.from('head')).toString()).toBe('headbody');
+  const large = slab.copy(Buffer.alloc(slabOctets, 1), Buffer.from([2]));
+  expect([large.length, large[0], large.at(-1)]).toEqual([slabOctets + 1, 2, 1]);
+});

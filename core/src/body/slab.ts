@@ -9,10 +9,12 @@ export const slabOctets = 65_536;
 /** Larger pieces have memory of their own: they would leave too much of a slab unused. */
 const pieceOctetsMax = slabOctets / 4;
 
+const nothing = Buffer.alloc(0);
+
 /** Gives copies. */
 export interface Slab {
-  /** The same octets in memory that nobody writes to again. */
-  copy(octets: Uint8Array): Buffer;
+  /** The same octets in memory that nobody writes to again, with those of `before` in front of them. */
+  copy(octets: Uint8Array, before?: Uint8Array): Buffer;
 }
 
 /** An empty slab, and a new one whenever it is full. */
@@ -20,15 +22,16 @@ export function createSlab(): Slab {
   let memory = Buffer.alloc(0);
   let end = 0;
   return {
-    copy(octets) {
-      const { length } = octets;
-      if (length > pieceOctetsMax) return Buffer.from(octets);
+    copy(octets, before = nothing) {
+      const length = before.length + octets.length;
+      if (length > pieceOctetsMax) return Buffer.concat([before, octets], length);
       if (end + length > memory.length) {
         memory = Buffer.allocUnsafeSlow(slabOctets);
         end = 0;
       }
       const start = end;
-      memory.set(octets, start);
+      if (before.length > 0) memory.set(before, start);
+      memory.set(octets, start + before.length);
       // Pieces begin at a multiple of eight, where reading is fastest.
       end += Math.ceil(length / 8) * 8;
       return memory.subarray(start, start + length);

@@ -4,6 +4,7 @@ import {
   Certificates,
   type ClientSocket,
   Clock,
+  createReadBuffer,
   definePlugin,
   Listeners,
   type ListenOptions,
@@ -49,9 +50,10 @@ export const accessPop3 = definePlugin({
         async () => {},
       );
       const scratch = new Scratch();
+      const readBuffer = createReadBuffer();
       const refusesUtf8Messages = config.utf8Messages === 'refuse';
       const shared = { authenticator, store, clock, log, limits, markSeen };
-      const server = { ...shared, locks, failures, refusesUtf8Messages, retrieved, scratch };
+      const server = { ...shared, locks, failures, refusesUtf8Messages, retrieved, scratch, readBuffer };
       for (const listen of listensOf(config)) {
         requireCertificate(listen, hasCertificate);
         const port = portOf(listen, hasCertificate);

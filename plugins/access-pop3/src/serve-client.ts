@@ -17,6 +17,7 @@ export async function serveClient(
     clock,
     lineOctetsMax: limits.lineOctetsMax,
     scratch: server.scratch,
+    readBuffer: server.readBuffer,
     silenceMs: Math.min(limits.loginTimeoutMs, limits.idleTimeoutMs),
   });
   const session: Session = {

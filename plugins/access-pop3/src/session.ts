@@ -28,6 +28,7 @@ export interface Pop3Server {
   readonly refusesUtf8Messages: boolean;
   readonly retrieved: Counter;
   readonly scratch: Scratch;
+  readonly readBuffer: Buffer | undefined;
 }
 
 /** What one port allows. */

@@ -1,6 +1,6 @@
 /** One client's socket as lines in and pieces out, with bounds on both and one deadline for silence. */
 import type { Socket } from 'node:net';
-import type { Clock, Timer } from '@postroad/core';
+import { type ChunkTaker, type Clock, readSocket, type Timer } from '@postroad/core';
 import { Scratch } from './scratch.js';
 
 /** Stands for a line that was longer than allowed; it has been skipped. */
@@ -14,6 +14,8 @@ export interface WireOptions {
   readonly silenceMs: number;
   /** Where answers are put together; the sessions of a server share it. */
   readonly scratch?: Scratch;
+  /** Where sockets are read into; the sessions of a server share it. */
+  readonly readBuffer?: Buffer | undefined;
 }
 
 const lf = 0x0a;
@@ -25,7 +27,7 @@ const inputOctetsMax = 65_536;
 const nothing = Buffer.alloc(0);
 
 /** Reads and writes for one session, one call after another. */
-export class Wire {
+export class Wire implements ChunkTaker {
   #socket: Socket | undefined;
   #input: Buffer = nothing;
   #isSkipping = false;
@@ -42,11 +44,14 @@ export class Wire {
   readonly #clock: Clock;
   readonly #lineOctetsMax: number;
   readonly #scratch: Scratch;
+  readonly #readBuffer: Buffer | undefined;
+  #stopReading: (() => void) | undefined;
 
   constructor(socket: Socket, options: WireOptions) {
     this.#clock = options.clock;
     this.#lineOctetsMax = options.lineOctetsMax;
     this.#scratch = options.scratch ?? new Scratch();
+    this.#readBuffer = options.readBuffer;
     this.#silenceMs = options.silenceMs;
     this.#lastProgressMs = this.#clock.monotonic();
     this.attach(socket);
@@ -65,7 +70,7 @@ export class Wire {
     this.#socket = socket;
     // Who says that nothing more comes still reads the answers to what came before.
     socket.allowHalfOpen = true;
-    socket.on('data', this.#onData);
+    this.#stopReading = readSocket(socket, this.#readBuffer, this);
     socket.on('drain', this.#onProgress);
     socket.on('end', this.#onEnd);
     socket.on('close', this.#onEnd);
@@ -78,11 +83,19 @@ export class Wire {
     if (socket === undefined) return;
     this.write(text);
     this.#push(socket);
-    socket.off('data', this.#onData);
+    this.#stopReading?.();
     socket.off('drain', this.#onProgress);
     socket.off('end', this.#onEnd);
     this.#input = nothing;
     this.#isSkipping = false;
+  }
+
+  /** Takes what the client has sent; a shared chunk is another one's in a moment. */
+  takeChunk(chunk: Buffer, isShared: boolean): void {
+    if (this.#input.length > 0) this.#input = Buffer.concat([this.#input, chunk]);
+    else this.#input = isShared ? Buffer.from(chunk) : chunk;
+    if (this.#input.length > inputOctetsMax) this.#socket?.pause();
+    this.#onProgress();
   }
 
   /** The next line without its end; `undefined` when none is there yet. */
@@ -109,7 +122,7 @@ export class Wire {
       if (this.#isStopped) return undefined;
       const line = this.line();
       if (line !== undefined) return line;
-      await this.flush();
+      if (this.#pieces.length > 0) await this.flush();
       if (this.#hasEnded) return undefined;
       // Something may have come while the client was taking its answers.
       if (this.#input.includes(lf) || this.#isStopped) continue;
@@ -215,12 +228,6 @@ export class Wire {
       else this.abort();
     });
   }
-
-  readonly #onData = (chunk: Buffer): void => {
-    this.#input = this.#input.length === 0 ? chunk : Buffer.concat([this.#input, chunk]);
-    if (this.#input.length > inputOctetsMax) this.#socket?.pause();
-    this.#onProgress();
-  };
 
   readonly #onProgress = (): void => {
     this.#lastProgressMs = this.#clock.monotonic();

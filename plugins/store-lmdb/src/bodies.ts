@@ -3,6 +3,7 @@ import {
   type Body,
   bodyFromBytes,
   bodyFromFile,
+  createSlab,
   type NewMessage,
   prefixedBody,
   readBody,
@@ -11,13 +12,14 @@ import { decodeBody, encodeBody } from './body-codec.js';
 import type { BodyFiles } from './body-files.js';
 import type { PreparedBody } from './message-changes.js';
 import type { MessageRecord } from './message-codec.js';
-import type { Tables } from './tables.js';
+import { type Tables, viewOf } from './tables.js';
 
 /** Reads and prepares bodies. */
 export class Bodies {
   readonly #tables: Tables;
   readonly #files: BodyFiles;
   readonly #inlineBytesMax: number;
+  readonly #slab = createSlab();
 
   constructor(tables: Tables, files: BodyFiles, inlineBytesMax: number) {
     this.#tables = tables;
@@ -45,16 +47,17 @@ export class Bodies {
 
   /** The whole content of a message; the caller releases it. */
   open(message: MessageRecord): Body | undefined {
-    const encoded = this.#tables.bodies.getBinary(message.body);
+    const encoded = viewOf(this.#tables.bodies, message.body);
     if (encoded === undefined) return undefined;
     const record = decodeBody(encoded);
-    if (record.file === '') return prefixedBody(message.prefix, bodyFromBytes(record.octets));
+    // Others read from the same buffer in a moment.
+    if (record.file === '') return bodyFromBytes(this.#slab.copy(record.octets, message.prefix));
     const body = bodyFromFile({
       file: this.#files.path(record.file),
       sizeBytes: record.sizeBytes,
       headerSizeBytes: record.headerSizeBytes,
       has8bit: record.has8bit,
-      headerBytes: record.octets,
+      headerBytes: Buffer.from(record.octets),
       sha256: message.body,
       isOwned: false,
     });
