@@ -74,7 +74,9 @@ export function isInternationalAddress(address: MailAddress): boolean {
 /** A bare address such as `alice@example.org` or `"a b"@example.org`; `undefined` when it is not one. */
 export function parseAddress(text: string): MailAddress | undefined {
   const path = parsePath(`<${text}>`, 0);
-  return path === undefined || path.address === null || path.address.domain === '' ? undefined : path.address;
+  // Nothing stands behind it: a bracket in the text ends no address.
+  if (path === undefined || path.end !== text.length + 2) return undefined;
+  return path.address === null || path.address.domain === '' ? undefined : path.address;
 }
 
 /** A domain name or address literal in its lower-case form; `undefined` when it breaks RFC 5321 section 4.1.2. */
