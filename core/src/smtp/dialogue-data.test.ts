@@ -174,8 +174,8 @@ describe('limits of a message', () => {
       C: DATA
       S: 550-5.7.1 not
       S: 550 5.7.1 today
-      C: NOOP
-      S: 250 ...
+      C: RCPT TO:<bob@example.org>
+      S: 503 5.5.1 MAIL first
     `,
       { policy: { dataStart: () => ({ reply: { code: 550, detail: '7.1', text: ['not', 'today'] } }) } },
     );

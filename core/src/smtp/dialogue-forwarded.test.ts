@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ConnectionState } from '../context/connection.js';
 import { playDialogue } from '../testing/dialogue.js';
+import { testAuthenticator } from '../testing/test-authenticator.js';
 import { startTestReceiver, type TestReceiver } from '../testing/test-receiver.js';
 import { forwardedKey } from './command-xclient.js';
 
@@ -62,6 +63,38 @@ describe('XCLIENT', () => {
       localPort: 587,
       identity: { login: 'alice@example.org', mechanism: 'XCLIENT' },
     });
+  });
+
+  it('forgets who had logged in before it', async () => {
+    receiver = await startTestReceiver({
+      isTrustedForwarder: () => true,
+      hasAuth: true,
+      isPlaintextAuthAllowed: true,
+      policy: {
+        connect(at) {
+          seen.push({ address: at.remoteAddress, connection: at });
+          return undefined;
+        },
+        logins: testAuthenticator(async ({ mechanism }) => ({
+          status: 'granted',
+          identity: { accountId: 'ute', login: 'ute', mechanism },
+        })),
+      },
+    });
+    await playDialogue(
+      { port: receiver.port },
+      `S: 220 ...
+      C: EHLO filter.example
+      S: ...
+      S: 250 XFORWARD ...
+      C: AUTH PLAIN ${Buffer.from('\0ute\0x').toString('base64')}
+      S: 235 ...
+      C: XCLIENT ADDR=192.0.2.1
+      S: 220 ...
+    `,
+    );
+    expect(seen.at(-1)?.connection.remoteAddress).toBe('192.0.2.1');
+    expect(seen.at(-1)?.connection.identity).toBeUndefined();
   });
 
   it.each([

@@ -45,6 +45,26 @@ describe('a client that does not wait for the answer to DATA', () => {
     expect(messages).toHaveLength(0);
   });
 
+  it('nor when it is a hook that refuses DATA', async () => {
+    const refusal = { reply: { code: 550, detail: '7.1', text: 'not today' } };
+    const { messages } = await play(
+      `${hello}
+      C: MAIL FROM:<a@b.example>
+      C: RCPT TO:<bob@example.org>
+      C: DATA
+      C: From: a
+      C: MAIL FROM:<evil@b.example>
+      S: 250 ...
+      S: 250 ...
+      S: 550 5.7.1 not today
+      S: 500 5.5.1 ...
+      S: <closed>
+    `,
+      { policy: { dataStart: () => refusal } },
+    );
+    expect(messages).toHaveLength(0);
+  });
+
   it('is refused: its message came before it was asked for', async () => {
     const { messages, refusals } = await play(`${hello}
       C: MAIL FROM:<a@b.example>

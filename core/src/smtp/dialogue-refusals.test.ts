@@ -148,6 +148,10 @@ describe('MAIL and RCPT', () => {
     ['MAIL FROM:<a@b.example> SMTPUTF8=1', '501 5.5.4'],
     ['MAIL FROM:<a@b.example> RET=SOME', '501 5.5.4'],
     ['MAIL FROM:<a@b.example> ENVID=a+0D+0Ab', '501 5.5.4'],
+    [`MAIL FROM:<a@b.example> ENVID=${'a'.repeat(101)}`, '501 5.5.4'],
+    [`MAIL FROM:<a@b.example>${Array.from({ length: 33 }, (_, at) => ` X${at}=1`).join('')}`, '501 5.5.4'],
+    [`MAIL FROM:<"${'a b'.repeat(22)}"@b.example>`, '501 5.1.7'],
+    ['MAIL FROM:<""@b.example>', '501 5.1.7'],
     ['MAIL FROM:<a@b.example> AUTH=<>', '555 5.5.4'],
     ['MAIL FROM:<a@b.example> REQUIRETLS', '555 5.5.4'],
     ['MAIL FROM:<a@b.example> HOLDFOR=60', '555 5.5.4'],
@@ -177,6 +181,7 @@ describe('MAIL and RCPT', () => {
     ['RCPT TO:<bob@example.org> NOTIFY', '501 5.5.4'],
     ['RCPT TO:<bob@example.org> ORCPT=bob', '501 5.5.4'],
     ['RCPT TO:<bob@example.org> ORCPT=rfc822;', '501 5.5.4'],
+    [`RCPT TO:<bob@example.org> ORCPT=rfc822;${'b'.repeat(494)}`, '501 5.5.4'],
     ['RCPT TO:<bob@example.org> SIZE=1', '555 5.5.4'],
     ['RCPT TO:<bøb@example.org>', '553 5.6.7'],
   ])('%s gets %s', async (command, code) => {

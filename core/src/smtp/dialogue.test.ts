@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { playDialogue } from '../testing/dialogue.js';
+import { testAuthenticator } from '../testing/test-authenticator.js';
 import { startTestReceiver, type TestReceiver, type TestReceiverOptions } from '../testing/test-receiver.js';
 import { createVirtualClock } from '../testing/virtual-clock.js';
 
@@ -146,6 +147,38 @@ describe('a whole transaction', () => {
       deliverBy: { mode: 'notify', trace: false },
     });
     expect(messages[1]?.envelope.recipients[0]?.orcpt).toBe('utf-8;b\\x{f8}b@example.org');
+  });
+
+  it('lets who has logged in raise the priority, wherever that was', async () => {
+    const { messages } = await play(
+      `
+      S: 220 ...
+      C: EHLO client.example
+      S: ...
+      S: 250 AUTH ...
+      C: AUTH PLAIN ${Buffer.from('\0ute\0x').toString('base64')}
+      S: 235 ...
+      C: MAIL FROM:<a@b.example> MT-PRIORITY=9
+      S: 250 ...
+      C: RCPT TO:<bob@example.org>
+      S: 250 ...
+      C: DATA
+      S: 354 ...
+      C: .
+      S: 250 ...
+    `,
+      {
+        hasAuth: true,
+        isPlaintextAuthAllowed: true,
+        policy: {
+          logins: testAuthenticator(async ({ mechanism }) => ({
+            status: 'granted',
+            identity: { accountId: 'ute', login: 'ute', mechanism },
+          })),
+        },
+      },
+    );
+    expect(messages[0]?.envelope.parameters.priority).toBe(9);
   });
 
   it('lets a stranger lower the priority, not raise it', async () => {
