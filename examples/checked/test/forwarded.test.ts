@@ -82,13 +82,14 @@ async function nextHop(trustedSealers: readonly string[]) {
   return { port: server.port('relay'), found };
 }
 
-it('passes where the forwarder is trusted, and not where it is not', { timeout: 120_000 }, async () => {
+it('passes where all forwarders are trusted, and not where one is not', { timeout: 120_000 }, async () => {
   await using directory = await temporaryDirectory();
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
   const keyFile = join(directory.path, 'arc.pem');
   await writeFile(keyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }));
   const spki = publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
-  texts['arc._domainkey.forwarder.example'] = `v=DKIM1; k=rsa; p=${spki}`;
+  for (const domain of ['forwarder.example', 'second.example'])
+    texts[`arc._domainkey.${domain}`] = `v=DKIM1; k=rsa; p=${spki}`;
 
   const trusting = await nextHop(['forwarder.example']);
   const strict = await nextHop([]);
@@ -104,13 +105,24 @@ it('passes where the forwarder is trusted, and not where it is not', { timeout: 
     },
   });
   const hostOf = (port: number): Route => ({ transport: 'smtp', host: '127.0.0.1', port });
+  // Forwards on to the hop that trusts the first forwarder, which does not know this one.
+  const second = await start(
+    (domain) =>
+      domain === 'twice.example' ? hostOf(trusting.port) : { transport: 'local', accountId: 'ann' },
+    [
+      signArc({ domain: 'second.example', selector: 'arc', keyFile }),
+      deliverSmtp({ allowPrivateAddresses: true }),
+    ],
+  );
   const forwarder = await start(
     (domain) =>
       domain === 'trusting.example'
         ? hostOf(trusting.port)
         : domain === 'strict.example'
           ? hostOf(strict.port)
-          : { transport: 'local', accountId: 'ann' },
+          : domain === 'twice.example'
+            ? hostOf(second.port('relay'))
+            : { transport: 'local', accountId: 'ann' },
     [
       checkDmarcPolicy(),
       routeSrs({ domain: 'forwarder.example', secrets: ['a secret of sixteen octets or more'] }),
@@ -122,12 +134,24 @@ it('passes where the forwarder is trusted, and not where it is not', { timeout: 
   const { outcome } = await sendMessage({
     port: forwarder.port('relay'),
     from: 'ann@sender.example',
-    to: ['bob@trusting.example', 'bob@strict.example'],
+    to: ['bob@trusting.example', 'bob@strict.example', 'bob@twice.example'],
     content: 'From: ann@sender.example\nDate: Mon, 1 Jan 2024 00:00:00 +0000\nSubject: x\n\nhello\n',
   });
   expect(outcome).toMatch(/^250 /);
-  await expect.poll(() => outcomes.length, { timeout: 60_000 }).toBe(2);
-  expect(outcomes.sort()).toEqual(['strict.example bounced 550', 'trusting.example delivered 250']);
+  await expect.poll(() => outcomes.length, { timeout: 60_000 }).toBe(3);
+  expect(outcomes.sort()).toEqual([
+    'strict.example bounced 550',
+    'trusting.example delivered 250',
+    'twice.example delivered 250',
+  ]);
+  await expect.poll(() => trusting.found.length, { timeout: 60_000 }).toBe(2);
+  const sealersOf = ([, said]: (typeof trusting.found)[number]) => said?.arc?.sealers.length;
+  trusting.found.sort((a, b) => (sealersOf(a) ?? 0) - (sealersOf(b) ?? 0));
+  expect(trusting.found[1]?.[1]?.arc).toMatchObject({ result: 'pass', isTrusted: false });
+  expect([...(trusting.found[1]?.[1]?.arc?.sealers ?? [])].sort()).toEqual([
+    'forwarder.example',
+    'second.example',
+  ]);
   for (const [isTrusted, { found }] of [
     [true, trusting],
     [false, strict],
