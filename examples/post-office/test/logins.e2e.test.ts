@@ -12,6 +12,7 @@ import { accept, BearerTokens, definePlugin } from '@postroad/core';
 import { startTestMta, type TestMta } from '@postroad/core/testing';
 import { ImapFlow } from 'imapflow';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type ClientCertificateFiles, makeClientCertificate } from '../../testing/client-certificate.js';
 import { missingPrograms, runTool, titleWith } from '../../testing/run-tool.js';
 
 // Each client is a process, which starts in its own time on a busy machine.
@@ -24,6 +25,8 @@ const token = 'a-token-of-alice';
 let folder: string;
 let mta: TestMta;
 let message: string;
+let client: ClientCertificateFiles | undefined;
+const noOpenssl = missingPrograms('openssl');
 const at = (name: string) => mta.port(name);
 
 const takesAll = definePlugin({
@@ -54,8 +57,10 @@ beforeAll(async () => {
     { port: 0, host: '127.0.0.1', tls: 'implicit' },
   ];
   const limits = { loginFailureDelayMs: 0 };
+  if (noOpenssl.length === 0) client = makeClientCertificate(folder, user);
   mta = await startTestMta({
     tls: { selfSignedDirectory: folder },
+    ...(client === undefined ? {} : { clientCertificates: { authoritiesFile: client.authority } }),
     listeners: [
       { name: 'submission', port: 0, host: '127.0.0.1', role: 'submission' },
       { name: 'submissions', port: 0, host: '127.0.0.1', role: 'submission', tls: 'implicit' },
@@ -95,8 +100,10 @@ describe.skipIf(noGsasl.length > 0)(titleWith('gsasl logs in', noGsasl), () => {
   const granted = { smtp: /^235 2\.7\.0/m, imap: /^\. OK \[CAPABILITY .*logged in/m } as const;
 
   it.each(['PLAIN', 'LOGIN', ...scram])('by %s, over SMTP and IMAP', async (mechanism) => {
-    for (const protocol of ['smtp', 'imap'] as const) {
-      const said = await logIn(protocol, mechanism, password);
+    const both = ['smtp', 'imap'] as const;
+    const told = await Promise.all(both.map((protocol) => logIn(protocol, mechanism, password)));
+    for (const [index, protocol] of both.entries()) {
+      const said = told[index] ?? '';
       expect(said, protocol).toMatch(granted[protocol]);
       // The server has shown that it knows the keys.
       if (mechanism.startsWith('SCRAM')) expect(said).toContain('server trusted');
@@ -119,7 +126,7 @@ const tokenMechanisms: readonly string[] = ['OAUTHBEARER', 'XOAUTH2'];
 
 const noCurl = missingPrograms('curl');
 describe.skipIf(noCurl.length > 0)(titleWith('curl logs in', noCurl), () => {
-  const logIn = async (protocol: string, mechanism: string, secret: string) => {
+  const logIn = async (protocol: string, mechanism: string, secret: string, more: readonly string[] = []) => {
     const isToken = tokenMechanisms.includes(mechanism);
     const port = at({ smtp: 'submission', smtps: 'submissions' }[protocol] ?? protocol);
     const mail = ['--mail-from', user, '--mail-rcpt', 'bob@example.org', '--upload-file', message];
@@ -128,19 +135,33 @@ describe.skipIf(noCurl.length > 0)(titleWith('curl logs in', noCurl), () => {
       ...['--login-options', `AUTH=${mechanism}`, '--sasl-ir'],
       ...(isToken ? ['--user', user, '--oauth2-bearer', secret] : ['--user', `${user}:${secret}`]),
       ...(protocol.startsWith('smtp') ? mail : protocol.startsWith('imap') ? ['--request', 'NOOP'] : []),
+      ...more,
     ]);
   };
+
+  async function expectAllIn(logInBy: (protocol: string) => ReturnType<typeof logIn>): Promise<void> {
+    const protocols = ['smtp', 'smtps', 'imap', 'imaps', 'pop3', 'pop3s'];
+    for (const protocol of protocols) {
+      const { status, stderr } = await logInBy(protocol);
+      expect({ protocol, status, stderr }).toMatchObject({ status: 0 });
+    }
+  }
 
   it.each(['PLAIN', 'LOGIN', 'OAUTHBEARER', 'XOAUTH2'])(
     'by %s, over all protocols, with STARTTLS and without',
     async (mechanism) => {
       const secret = tokenMechanisms.includes(mechanism) ? token : password;
-      for (const protocol of ['smtp', 'smtps', 'imap', 'imaps', 'pop3', 'pop3s']) {
-        const { status, stderr } = await logIn(protocol, mechanism, secret);
-        expect({ protocol, status, stderr }).toMatchObject({ status: 0 });
-      }
+      await expectAllIn((protocol) => logIn(protocol, mechanism, secret));
     },
   );
+
+  it.skipIf(noOpenssl.length > 0)('by EXTERNAL, over all protocols, and as nobody else', async () => {
+    const certificate = ['--cert', client?.certificate ?? '', '--key', client?.key ?? ''];
+    await expectAllIn((protocol) => logIn(protocol, 'EXTERNAL', '', certificate));
+    expect((await logIn('imap', 'EXTERNAL', '')).status, 'without a certificate').not.toBe(0);
+    const other = [...certificate, '--user', 'bob@example.org:'];
+    expect((await logIn('imap', 'EXTERNAL', '', other)).status).toBe(67);
+  });
 
   it.each(['PLAIN', 'OAUTHBEARER', 'XOAUTH2'])('not by %s with what is wrong', async (mechanism) => {
     for (const protocol of ['smtp', 'imap', 'pop3']) {
@@ -176,6 +197,8 @@ describe.skipIf(noMutt.length > 0)(titleWith('mutt logs in', noMutt), () => {
     ['imap', 'plain'],
     ['imap', 'login'],
     ['imap', 'scram-sha-256'],
+    ['imap', 'oauthbearer'],
+    ['imap', 'xoauth2'],
     ['pop', 'plain'],
     ['pop', 'scram-sha-1'],
     ['pop', 'user'],
@@ -187,6 +210,7 @@ describe.skipIf(noMutt.length > 0)(titleWith('mutt logs in', noMutt), () => {
         'set ssl_starttls=yes ssl_force_tls=yes ssl_verify_host=no ssl_verify_dates=no',
         `set certificate_file=${join(folder, 'certificate.pem')}`,
         `set ${protocol}_user="${user}" ${protocol}_pass="${password}" ${protocol}_authenticators="${mechanism}"`,
+        `set ${protocol}_oauth_refresh_command="echo ${token}"`,
         `set folder=${folder} header_cache="" sleep_time=0 timeout=5`,
         'push "<exit>"',
         '',
