@@ -6,7 +6,7 @@
  */
 import type { LeaseRequest, QueuedRecipient } from '@postroad/core';
 import { createParameters, type Postgres } from '@postroad/postgres';
-import { type RecipientRow, recipientColumns, recipientOf } from './rows.js';
+import { isNamedBy, type RecipientRow, recipientColumns, recipientOf } from './rows.js';
 
 /** Leases by one node; it remembers where it looked last. */
 export interface Leaser {
@@ -40,7 +40,7 @@ export function createLeaser(database: Postgres): Leaser {
         SELECT *, row_number() OVER (PARTITION BY site ORDER BY due_ms, message_id, idx) AS place
         FROM head WHERE site <> ALL (${except})
       ), picked AS MATERIALIZED (
-        SELECT message_id, idx, due_ms, 1 AS few FROM ranked WHERE place <= ${perSite}
+        SELECT message_id, idx, due_ms FROM ranked WHERE place <= ${perSite}
         ORDER BY due_ms, message_id, idx LIMIT ${parameters.add(request.limit, 'bigint')}
       )`;
     const rows = await database.query<RecipientRow & { readonly seen: number }>(
@@ -83,7 +83,7 @@ export function createLeaser(database: Postgres): Leaser {
     if (sites.length === 0) return [];
     const parameters = createParameters();
     const picked = `picked AS MATERIALIZED (
-        SELECT one.*, 1 AS few FROM unnest(${parameters.add(sites, 'text[]')}) AS s(site) CROSS JOIN LATERAL (
+        SELECT one.* FROM unnest(${parameters.add(sites, 'text[]')}) AS s(site) CROSS JOIN LATERAL (
           SELECT message_id, idx, due_ms FROM ${parked} r
           WHERE r.${isDue} AND r.site = s.site AND due_ms <= ${parameters.add(request.nowMs, 'bigint')}
           ORDER BY due_ms, message_id, idx LIMIT ${parameters.add(perSiteMax, 'bigint')} FOR UPDATE SKIP LOCKED
@@ -106,10 +106,8 @@ export function createLeaser(database: Postgres): Leaser {
 }
 
 /**
- * Takes what `picked` names and counts the attempts. The planner may believe the table to be empty, because it was when it was
- * last analysed, and would then read all of it for each row of `picked`. So the ids stand there a second time, as a list
- * that every way through the primary key goes by; states are named so that no index of what is due seems to do; and
- * `few` makes it expect few rows in `picked`, each to be looked up.
+ * Takes what `picked` names and counts the attempts; states are named so that no index of what is due seems to do for finding
+ * it again.
  */
 function leaseStatement(
   parameters: ReturnType<typeof createParameters>,
@@ -124,8 +122,7 @@ function leaseStatement(
       owner = ${parameters.add(lease.owner, 'text')}, token = ${parameters.add(lease.token ?? null, 'text')},
       lease_ends_ms = ${parameters.add(leaseEndsMs, 'bigint')}, attempts = attempts + 1, unsettled = unsettled + 1,
       last_attempt_ms = ${parameters.add(nowMs, 'bigint')}
-    FROM picked p WHERE p.few = 1 AND r.message_id = p.message_id AND r.idx = p.idx
-      AND r.message_id = ANY (ARRAY(SELECT message_id FROM picked)) AND r.state IN ('ready', 'waiting', 'held')
+    FROM picked p WHERE ${isNamedBy('picked', 'p')} AND r.state IN ('ready', 'waiting', 'held')
     RETURNING ${recipientColumns('r')}, p.due_ms AS was_due, ${seen} AS seen`;
 }
 

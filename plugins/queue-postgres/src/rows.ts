@@ -179,3 +179,15 @@ function parse(json: string, of: { readonly message_id: string; readonly idx?: n
     throw new MailError('E_QUEUE_RECORD', `a record of message ${of.message_id} can not be read`, { cause });
   }
 }
+
+/**
+ * Whether the recipient `r` is one of those in `list`, of which `one` is a row. The planner may believe the table to be empty,
+ * because it was when it was last analysed, and would then read all of it, or of its key, for each row of the list. So there is
+ * one way only: the ids, as a list of which it knows nothing, are looked up in the primary key once, and what is found
+ * is compared with the rows of the list by expressions that no index knows.
+ */
+export function isNamedBy(list: string, one: string): string {
+  return `r.message_id = ANY (ARRAY(SELECT message_id FROM ${list}))
+    AND r.idx BETWEEN (SELECT min(idx) FROM ${list}) AND (SELECT max(idx) FROM ${list})
+    AND r.message_id || '' = ${one}.message_id AND r.idx + 0 = ${one}.idx`;
+}

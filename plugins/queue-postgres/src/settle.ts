@@ -11,7 +11,7 @@ import {
 } from '@postroad/core';
 import { type Column, type Connection, createParameters, type Postgres, tableOf } from '@postroad/postgres';
 import { type PreparedMessage, putParts } from './put.js';
-import { orderedOf, type RecipientRow, recipientColumns, recipientOf } from './rows.js';
+import { isNamedBy, orderedOf, type RecipientRow, recipientColumns, recipientOf } from './rows.js';
 
 const other = (one: Settlement) => (one.to === 'done' ? undefined : one);
 
@@ -28,13 +28,6 @@ const columns: readonly Column<Settlement>[] = [
   ['last_remote', 'text', (one) => other(one)?.lastRemote ?? null],
   ['hold_reason', 'text', (one) => other(one)?.holdReason ?? null],
 ];
-
-/**
- * True of every settlement, and the planner takes it for rare, so that it looks up the row of each. It may believe the table to be
- * empty, because it was when it was last analysed, and would then read all of it for each settlement: so ids stand in
- * the statements a second time, as a list that every way through the primary key goes by.
- */
-const isKnown = `s.target IN ('done', 'ready', 'waiting', 'held')`;
 
 /** Settles, and puts messages in with the same commit: those of which only ignored settlements tell are left out. */
 export async function settle(
@@ -65,11 +58,11 @@ async function lockedAdditions(
   const telling = settlements.filter((one) => one.tells !== undefined);
   const parameters = createParameters();
   const rows = await connection.query<{ message_id: string; idx: number }>(
-    `SELECT r.message_id, r.idx FROM postroad_queue_recipients r
-     JOIN ${tableOf(parameters, 's', telling, columns)} USING (message_id, idx)
-     WHERE ${isKnown} AND r.state = 'leased' AND r.owner = ${parameters.add(owner, 'text')}
+    `WITH s AS MATERIALIZED (SELECT * FROM ${tableOf(parameters, 's', telling, columns)})
+     SELECT r.message_id, r.idx FROM postroad_queue_recipients r JOIN s ON ${isNamedBy('s', 's')}
+     WHERE r.state = 'leased' AND r.owner = ${parameters.add(owner, 'text')}
        AND (s.token IS NULL OR r.token = s.token)
-     ORDER BY message_id, idx FOR UPDATE OF r`,
+     ORDER BY r.message_id, r.idx FOR UPDATE OF r`,
     parameters.values,
   );
   const held = new Set(rows.map((row) => `${row.message_id}/${row.idx}`));
@@ -84,28 +77,29 @@ async function settleRows(
   additions: readonly PreparedMessage[],
 ): Promise<readonly Settlement[]> {
   const parameters = createParameters();
-  const holds = `r.message_id = s.message_id AND r.idx = s.idx AND r.state = 'leased' AND r.message_id = ANY (ARRAY(SELECT message_id FROM s))
+  const holds = `${isNamedBy('s', 's')} AND r.state = 'leased'
     AND r.owner = ${parameters.add(owner, 'text')} AND (s.token IS NULL OR r.token = s.token) AND r.ordered IS NULL`;
   const text = `WITH s AS MATERIALIZED (SELECT * FROM ${tableOf(parameters, 's', settlements, columns)}),
     gone AS (
-      DELETE FROM postroad_queue_recipients r USING s WHERE s.target = 'done' AND ${holds} RETURNING r.message_id, r.idx
+      DELETE FROM postroad_queue_recipients r USING s
+      WHERE s.target NOT IN ('ready', 'waiting', 'held') AND ${holds} RETURNING r.message_id, r.idx
     ), moved AS (
       UPDATE postroad_queue_recipients r SET state = s.target, due_ms = s.due_ms, owner = NULL, token = NULL,
         lease_ends_ms = NULL, attempts = r.attempts - s.is_untried, unsettled = 0, site = coalesce(s.site, r.site),
         is_delay_told = coalesce(s.is_delay_told, r.is_delay_told),
         last_reply = coalesce(s.last_reply, r.last_reply), last_remote = coalesce(s.last_remote, r.last_remote),
         hold_reason = CASE WHEN s.target = 'held' THEN coalesce(s.hold_reason, 'held') END
-      FROM s WHERE s.target <> 'done' AND ${isKnown} AND ${holds} RETURNING r.message_id, r.idx
+      FROM s WHERE s.target <> 'done' AND ${holds} RETURNING r.message_id, r.idx
     ), ended AS (SELECT message_id, count(*) AS number FROM gone GROUP BY message_id
     ), single AS (
-      DELETE FROM postroad_queue_messages m USING ended
-      WHERE m.id = ended.message_id AND m.id = ANY (ARRAY(SELECT message_id FROM ended)) AND m.recipients = 1 RETURNING m.id
+      DELETE FROM postroad_queue_messages WHERE id = ANY (ARRAY(SELECT message_id FROM ended)) AND recipients = 1
+      RETURNING id
     ), chunks AS (
-      DELETE FROM postroad_queue_chunks c USING single WHERE c.message_id = single.id
-      AND c.message_id = ANY (ARRAY(SELECT id FROM single))
+      DELETE FROM postroad_queue_chunks WHERE message_id = ANY (ARRAY(SELECT id FROM single))
     ), several AS (
       UPDATE postroad_queue_messages m SET remaining = m.remaining - ended.number FROM ended
-      WHERE m.id = ended.message_id AND m.id = ANY (ARRAY(SELECT message_id FROM ended)) AND m.recipients > 1 RETURNING m.id, m.remaining
+      WHERE m.id = ANY (ARRAY(SELECT message_id FROM ended)) AND m.id || '' = ended.message_id AND m.recipients > 1
+      RETURNING m.id, m.remaining
     )${additions.length === 0 ? '' : `, ${putParts(parameters, additions)}`}
     SELECT message_id, idx, NULL AS over FROM gone UNION ALL SELECT message_id, idx, NULL FROM moved
     UNION ALL SELECT id, -1, id FROM several WHERE remaining <= 0`;
@@ -128,11 +122,11 @@ async function settleOrdered(
 ): Promise<void> {
   const parameters = createParameters();
   const rows = await connection.query<RecipientRow>(
-    `SELECT ${recipientColumns('r')} FROM postroad_queue_recipients r
-     JOIN ${tableOf(parameters, 's', settlements, columns)} USING (message_id, idx)
-     WHERE ${isKnown} AND r.state = 'leased' AND r.owner = ${parameters.add(owner, 'text')}
+    `WITH s AS MATERIALIZED (SELECT * FROM ${tableOf(parameters, 's', settlements, columns)})
+     SELECT ${recipientColumns('r')} FROM postroad_queue_recipients r JOIN s ON ${isNamedBy('s', 's')}
+     WHERE r.state = 'leased' AND r.owner = ${parameters.add(owner, 'text')}
        AND (s.token IS NULL OR r.token = s.token) AND r.ordered IS NOT NULL
-     ORDER BY message_id, idx FOR UPDATE OF r`,
+     ORDER BY r.message_id, r.idx FOR UPDATE OF r`,
     parameters.values,
   );
   const byKey = new Map(settlements.map((one) => [`${one.messageId}/${one.index}`, one]));
