@@ -85,6 +85,19 @@ test('what was claimed stays claimed; where the claim was cut off messages are r
   expect((await inbox()).entries.map(({ uid }) => uid)).toEqual([1, 2]);
 });
 
+test('with an index of a version that knew nothing of it, what stands in `cur` is not recent', async () => {
+  await file('INBOX', ['\\Seen']);
+  await file();
+  await between(async (maildir) => {
+    const path = join(maildir, 'postroad-index');
+    const text = await readFile(path, 'utf8');
+    await writeFile(path, text.replaceAll(/"firstRecent":\d+,/g, ''));
+  });
+  const id = (await inbox()).mailbox?.id ?? '';
+  expect(await store.firstRecent?.(id, 2)).toBe(2);
+  expect(await readdir(join(directory, 'alice', 'new'))).toEqual([]);
+});
+
 test('a damaged index gives the mailbox a new UIDVALIDITY, never wrong UIDs', async () => {
   await file();
   const before = await inbox();

@@ -65,6 +65,8 @@ export class Folder {
   #forgottenUpTo = 0;
   /** The lowest UID that may be recent. */
   #firstRecent = 1;
+  /** False for an index of a version that kept no such number: what stands in `cur` then counts as seen. */
+  #knowsRecent = true;
 
   constructor(
     place: Pick<Folder, 'id' | 'accountId' | 'name' | 'path' | 'header'>,
@@ -128,7 +130,8 @@ export class Folder {
   foundFile(uid: number, file: MessageFile): void {
     const known = this.#known.get(uid);
     if (known === undefined) return;
-    known.isOld ||= known.file?.place === 'new' && file.place === 'cur';
+    const isMoved = known.file?.place === 'new' || (known.file === undefined && !this.#knowsRecent);
+    known.isOld ||= isMoved && file.place === 'cur';
     known.file = file;
   }
 
@@ -217,6 +220,7 @@ export class Folder {
       if (row.removed !== undefined) this.#remove(this.index.pick(row.removed));
     }
     this.rows = rows.length;
+    this.#knowsRecent = rows.at(-1)?.firstRecent !== undefined;
   }
 
   /** All that is known, for an index written anew: messages by their mod-sequences. */

@@ -63,6 +63,8 @@ describe.skipIf(postgresMissing !== undefined)('store-postgres', () => {
     store = open();
     return {
       store,
+      // Each is a row or two and a lock of its account's; lists are read in one piece whatever their length.
+      bigMailbox: 3_000,
       async reopen() {
         await store.close();
         store = open();
