@@ -18,9 +18,14 @@ export function subjectOf(claims: Claims, rules: TokenRules): Subject | undefine
   const name = claims[rules.claim];
   if (typeof name !== 'string' || name === '' || name.length > 320) return undefined;
   // OpenID Connect Core section 5.1: an address that nobody has verified may be anybody's.
-  if (rules.claim === 'email' && claims.email_verified === false) return undefined;
+  if (rules.claim === 'email' && !isVerified(claims.email_verified)) return undefined;
   const { exp } = claims;
   return { name, expiresAtS: typeof exp === 'number' ? exp : undefined };
+}
+
+/** Some servers say it in words; those that say nothing vouch for their addresses. */
+function isVerified(claim: unknown): boolean {
+  return claim === undefined || claim === true || claim === 'true';
 }
 
 function isForAudience(claim: unknown, wanted: readonly string[] | undefined): boolean {

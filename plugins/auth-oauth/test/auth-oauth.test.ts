@@ -102,6 +102,7 @@ describe('signed tokens', () => {
     ['for nobody', () => sign({ aud: undefined })],
     ['without a name', () => sign({ email: undefined })],
     ['with an address that is not verified', () => sign({ email_verified: false })],
+    ['with an address of which words say so', () => sign({ email_verified: 'false' })],
     ['of another issuer', () => sign({ iss: 'https://evil.example/' })],
     ['that are cut', async () => (await sign()).slice(0, -4)],
     ['that are changed', async () => changed(await sign())],
@@ -123,6 +124,9 @@ describe('signed tokens', () => {
       'alice@example.org',
     );
     expect(scoped.scope).toBe('imap');
+    for (const claims of [{}, { scope: 'openid' }, { scp: ['smtp'] }, { scope: 'imapx' }])
+      expect(await scoped.subjectOf(await sign(claims)), JSON.stringify(claims)).toBeUndefined();
+    expect(await tokens.subjectOf(await sign({ email_verified: 'true' }))).toBe('alice@example.org');
   });
 
   it('are checked with keys that are fetched, and put off while there are none', async () => {
@@ -186,7 +190,13 @@ describe('tokens that are asked about', () => {
 
   it.each<[string, (response: ServerResponse, request: IncomingMessage) => void]>([
     ['says no', (response) => void response.writeHead(401).end('{}')],
-    ['sends us elsewhere', (response) => void response.writeHead(302, { location: '/x' }).end()],
+    [
+      'sends us elsewhere',
+      (response, { url }) => {
+        if (url !== '/x') response.writeHead(307, { location: '/x' }).end();
+        else response.end('{"active":true,"scope":"mail","email":"bob@example.org"}');
+      },
+    ],
     ['tells no JSON', (response) => void response.end('active')],
     ['tells too much', (response) => void response.end(`"${'x'.repeat(100_000)}"`)],
     ['breaks off', (_response, request) => void request.socket.destroy()],
