@@ -2,84 +2,17 @@ import { access, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  addressQuestion,
   createPasswordVerifier,
-  Directory,
-  definePlugin,
   deriveScramKeys,
   formatScramKeys,
   hashPassword,
-  parseAddress,
   systemClock,
 } from '@postroad/core';
-import { type ContractAccount, directoryContract, startTestMta } from '@postroad/core/testing';
+import { directoryContract } from '@postroad/core/testing';
 import { postgresMissing, startTestPostgres, type TestPostgres } from '@postroad/postgres/testing';
-import Sqlite from 'libsql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { applicationPasswordCommands } from '../src/commands.js';
-import { type AuthSqlOptions, authSql } from '../src/index.js';
 import { compileQuery } from '../src/queries.js';
-
-const tables = [
-  `CREATE TABLE accounts (id TEXT PRIMARY KEY, login TEXT NOT NULL, password TEXT,
-    disabled BOOLEAN NOT NULL DEFAULT FALSE, quota BIGINT, protocols TEXT, scram TEXT)`,
-  'CREATE UNIQUE INDEX accounts_by_login ON accounts (lower(login))',
-  `CREATE TABLE addresses (key TEXT PRIMARY KEY, address TEXT NOT NULL,
-    account TEXT NOT NULL REFERENCES accounts, place INTEGER NOT NULL DEFAULT 0)`,
-  `CREATE TABLE app_passwords (account TEXT NOT NULL REFERENCES accounts, name TEXT NOT NULL,
-    sha256 TEXT NOT NULL, protocols TEXT, PRIMARY KEY (account, name))`,
-];
-
-/** The statements that put accounts into the tables. */
-async function insertsOf(accounts: readonly ContractAccount[]): Promise<readonly string[]> {
-  const statements: string[] = [];
-  const text = (value: string | undefined) =>
-    value === undefined ? 'NULL' : `'${value.replaceAll("'", "''")}'`;
-  for (const { id, login, password, addresses, isDisabled = false, quotaBytes, protocols } of accounts) {
-    const hash = await hashPassword(password);
-    statements.push(
-      `INSERT INTO accounts (id, login, password, disabled, quota, protocols) VALUES (${text(id)}, ${text(login)}, ${text(hash)}, ${isDisabled ? 'TRUE' : 'FALSE'}, ${quotaBytes ?? 'NULL'}, ${text(protocols?.join(','))})`,
-    );
-    for (const [place, address] of addresses.entries()) {
-      const parsed = parseAddress(address);
-      if (parsed === undefined) throw new Error(`not an address: ${address}`);
-      statements.push(
-        `INSERT INTO addresses VALUES (${text(addressQuestion(parsed))}, ${text(address)}, ${text(id)}, ${place})`,
-      );
-    }
-  }
-  return statements;
-}
-
-/** The plugin in a server. */
-async function open(options: AuthSqlOptions): Promise<{ directory: Directory; close(): Promise<void> }> {
-  let directory: Directory | undefined;
-  const probe = definePlugin({
-    name: 'probe',
-    needs: { directory: Directory },
-    setup({ services }) {
-      directory = services.directory;
-    },
-  });
-  const mta = await startTestMta({ listeners: [], plugins: [authSql(options), probe()] });
-  if (directory === undefined) throw new Error('there is no directory');
-  return { directory, close: () => mta.stop() };
-}
-
-async function sqliteFile(statements: readonly string[]) {
-  const folder = await mkdtemp(join(tmpdir(), 'postroad-auth-sql-'));
-  const file = join(folder, 'accounts.db');
-  const database = new Sqlite(file);
-  for (const statement of [...tables, ...statements]) database.exec(statement);
-  return {
-    file,
-    database,
-    async remove() {
-      database.close();
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
+import { insertsOf, open, runCommand, sqliteFile, tables } from './open-sql.js';
 
 directoryContract('auth-sql with SQLite', async (accounts) => {
   const made = await sqliteFile(await insertsOf(accounts));
@@ -106,6 +39,27 @@ describe.skipIf(postgresMissing !== undefined)(`with PostgreSQL ${postgresMissin
     const statements = [...tables, ...(await insertsOf(accounts))];
     await server.query([`SET search_path TO ${schema ?? 'public'}`, ...statements].join(';\n'));
     return open({ postgres: { url } });
+  });
+
+  it('takes application passwords for what they are for, made and removed by commands', async () => {
+    const url = await server.url();
+    const schema = /search_path(?:%3D|=)([\w-]+)/i.exec(url)?.[1];
+    const account = `INSERT INTO accounts (id, login, password, protocols)
+      VALUES ('a', 'a@example.org', '${await hashPassword('secret')}', 'imap,pop3')`;
+    await server.query([`SET search_path TO ${schema ?? 'public'}`, ...tables, account].join(';\n'));
+    const { directory, close } = await open({ postgres: { url } });
+    const [phone] = await runCommand({ postgres: { url } }, 'app-password add', {
+      name: 'phone',
+      protocols: 'imap,smtp',
+    });
+    const logIn = () => directory.verifyPassword('A@example.org', String(phone?.password));
+    expect(await logIn()).toMatchObject({ id: 'a', protocols: ['imap'] });
+    expect(await directory.verifyPassword('a@example.org', 'secret')).toMatchObject({
+      protocols: ['imap', 'pop3'],
+    });
+    await runCommand({ postgres: { url } }, 'app-password remove', { name: 'phone' });
+    expect(await logIn()).toBeUndefined();
+    await close();
   });
 });
 
@@ -170,15 +124,9 @@ describe('auth-sql', () => {
     ]);
     const opened = await open({ sqlite: { file: made.file } });
     const { directory } = opened;
-    const run = async (name: string, args: Record<string, string>) => {
-      const rows: Record<string, unknown>[] = [];
-      const command = applicationPasswordCommands.find((one) => one.name === name);
-      const config = { sqlite: { file: made.file }, queries: {}, waitingMax: 10 };
-      const terminal = { result: (found: typeof rows) => void rows.push(...found) };
-      await command?.run({ config, args: { login: 'A@example.org', ...args }, terminal } as never);
-      return rows;
-    };
-    const [phone] = await run('app-password add', { name: 'phone', protocols: 'imap,submission' });
+    const run = (name: string, args: Record<string, string>) =>
+      runCommand({ sqlite: { file: made.file } }, name, args);
+    const [phone] = await run('app-password add', { name: 'phone', protocols: 'IMAP,smtp' });
     const password = String(phone?.password);
     expect(await directory.verifyPassword('a@example.org', password)).toMatchObject({ protocols: ['imap'] });
     expect(await directory.verifyPassword('a@example.org', 'secret')).toMatchObject({
@@ -189,7 +137,7 @@ describe('auth-sql', () => {
     await run('app-password add', { name: 'desk' });
     expect(await run('app-password list', {})).toEqual([
       { name: 'desk', protocols: 'all' },
-      { name: 'phone', protocols: 'imap,submission' },
+      { name: 'phone', protocols: 'imap,smtp' },
     ]);
     made.database.exec("UPDATE accounts SET disabled = TRUE WHERE id = 'a'");
     expect(await directory.verifyPassword('a@example.org', password)).toBeUndefined();
