@@ -58,10 +58,10 @@ test('a record that includes itself, and two that redirect to each other', async
   expect(asked.length).toBeLessThanOrEqual(12);
 });
 
-test('a record of a megabyte is read once and judged', { timeout: 60_000 }, async () => {
+test('a record as long as DNS can have is read once and judged', async () => {
   const long: MailauthResolver = async (name, type) => {
     if (name !== 'example.org' || type !== 'TXT') throw dnsError('ENOTFOUND');
-    return [[`v=spf1 ${'ip4:198.51.100.1 '.repeat(60_000)}-all`]];
+    return [[`v=spf1 ${'ip4:198.51.100.1 '.repeat(3_800)}-all`]];
   };
   const { result, asked } = await spfOf(long);
   expect(['fail', 'permerror']).toContain(result);

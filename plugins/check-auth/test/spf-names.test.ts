@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { checkSpf } from '../src/worker/check-spf.js';
 import type { MailauthResolver } from '../src/worker/mailauth.js';
+import { isWithin } from '../src/worker/spf/addresses.js';
 import { parseSpfRecord } from '../src/worker/spf/parse-record.js';
 import { dnsError } from './fixed-resolver.js';
 
@@ -127,4 +128,25 @@ test('a record is refused in no time, however it is made', () => {
     `x${'-'.repeat(60_000)}`,
   ])
     expect(parseSpfRecord(`v=spf1 ${term} -all`)).toMatch(/^not a mechanism: .{1,60}$/);
+});
+
+test.each([
+  ['192.0.2.1', '192.0.2.1', 32, true],
+  ['192.0.2.1', '192.0.2.0', 31, true],
+  ['192.0.2.2', '192.0.2.1', 31, false],
+  ['192.0.2.200', '192.0.2.128', 25, true],
+  ['192.0.2.127', '192.0.2.128', 25, false],
+  ['255.255.255.255', '0.0.0.0', 0, true],
+  ['128.0.0.1', '127.0.0.1', 1, false],
+  ['2001:db8::1', '2001:0DB8:0:0:0:0:0:1', 128, true],
+  ['2001:db8::2', '2001:db8::1', 127, false],
+  ['2001:db8::3', '2001:db8::2', 127, true],
+  ['2001:dbf::1', '2001:db8::', 29, true],
+  ['2001:dc0::1', '2001:db8::', 29, false],
+  ['::ffff:0:1', '::ffff:0.0.0.1', 128, true],
+  ['fe80::1', '::', 0, true],
+  ['192.0.2.1', '::ffff:192.0.2.1', 128, false],
+  ['2001:db8::1', '192.0.2.1', 0, false],
+] as const)('%s and %s/%d', (client, address, bits, isIn) => {
+  expect(isWithin(client, [address], { prefix4: bits, prefix6: bits })).toBe(isIn);
 });

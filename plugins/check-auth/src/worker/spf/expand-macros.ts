@@ -1,5 +1,6 @@
 /** Macros of SPF (RFC 7208 section 7). */
 import { isIPv6 } from 'node:net';
+import { nibblesOf } from './addresses.js';
 
 /** What macros stand for. */
 export interface MacroValues {
@@ -65,28 +66,6 @@ function transformed(value: string, digits: string, isReversed: boolean, marks: 
   }
   if (isReversed) parts.reverse();
   return (digits === '' ? parts : parts.slice(-Math.min(Number(digits), parts.length))).join('.');
-}
-
-/** The 32 half octets of an IPv6 address. */
-export function nibblesOf(address: string): readonly string[] {
-  const [head = '', tail] = withoutDots(address).split('::');
-  const groups = (text: string | undefined) => (text ?? '').split(':').filter((group) => group !== '');
-  const [left, right] = [groups(head), groups(tail)];
-  const zeros = Array.from({ length: 8 - left.length - right.length }, () => '0');
-  return [
-    ...[...left, ...zeros, ...right]
-      .map((group) => group.padStart(4, '0'))
-      .join('')
-      .toLowerCase(),
-  ];
-}
-
-/** An IPv4 address at the end of one of IPv6, in groups as the rest. */
-function withoutDots(address: string): string {
-  return address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_all, ...octets) => {
-    const [a = 0, b = 0, c = 0, d = 0] = octets.slice(0, 4).map(Number);
-    return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
-  });
 }
 
 function escaped(value: string): string {

@@ -3,7 +3,7 @@ import { isIPv6 } from 'node:net';
 import type { SpfResult } from '@postroad/core';
 import type { MailauthResolver } from '../mailauth.js';
 import type { QuestionType } from '../protocol.js';
-import { nibblesOf } from './expand-macros.js';
+import { nibblesOf } from './addresses.js';
 
 /** The questions of one evaluation. Whatever exceeds a limit, or is not answered for now, ends it. */
 export interface SpfLookups {
