@@ -32,9 +32,9 @@ async function lookUp(
     case 'TXT':
       return (await resolver.txt(name, signal)).map((text) => [text]);
     case 'A':
-      return (await resolver.addresses(name, signal)).filter((address) => isIPv4(address));
+      return (await resolver.addresses(name, signal, 4)).filter((address) => isIPv4(address));
     case 'AAAA':
-      return (await resolver.addresses(name, signal)).filter((address) => !isIPv4(address));
+      return (await resolver.addresses(name, signal, 6)).filter((address) => !isIPv4(address));
     case 'MX':
       return (await resolver.mx(name, signal)).map(({ preference, exchange }) => ({
         priority: preference,

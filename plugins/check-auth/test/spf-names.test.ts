@@ -97,6 +97,26 @@ test('a capital letter asks for what a URL can have, and delimiters and digits c
   }
 });
 
+test('an address is no name that exists, and a name that can be none is not asked for', async () => {
+  for (const [record, helloName] of [
+    ['v=spf1 exists:%{i} -all', 'client.test'],
+    ['v=spf1 a:%{h} -all', '192.0.2.1'],
+    ['v=spf1 a:%{h} -all', '[192.0.2.1]'],
+    ['v=spf1 mx:%{h} -all', 'one'],
+    ['v=spf1 a:%{h} -all', 'a..example'],
+    [`v=spf1 a:%{h} -all`, `${'x'.repeat(64)}.example`],
+  ] as const) {
+    const all = { 'A 192.0.2.1': ['192.0.2.1'], 'A one': ['192.0.2.1'] };
+    const { result, asked } = await spfOf(record, all, { helloName });
+    expect(`${record} ${helloName} ${result}`).toMatch(/ fail$/);
+    expect(asked).toEqual(['TXT example.org']);
+  }
+  const long = `${'a.'.repeat(120)}b.c.example.org`;
+  const { asked } = await spfOf(`v=spf1 exists:%{l}.x.example -all`, {}, { sender: `${long}@example.org` });
+  expect(asked[1]).toMatch(/^A (?:a\.)+b\.c\.example\.org\.x\.example$/);
+  expect(asked[1]?.length).toBeLessThanOrEqual(2 + 253);
+});
+
 test('a host with an address of the other kind alone is no look-up for nothing', async () => {
   const record = 'v=spf1 a:a.example a:b.example a:c.example ip4:192.0.2.1 -all';
   const six = { 'AAAA a.example': ['2001:db8::1'], 'AAAA b.example': ['2001:db8::1'] };
