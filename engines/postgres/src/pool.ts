@@ -7,6 +7,7 @@ import type { Clock, Logger } from '@postroad/core';
 import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient, types } from 'pg';
 import type { PostgresOptions } from './config.js';
 import { isLost, isRetryable } from './faults.js';
+import { createNames, type StatementNames } from './statement-names.js';
 
 /** A row as the server gave it; the caller knows its columns. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -15,6 +16,11 @@ export type Row = Readonly<Record<string, unknown>>;
 export interface Connection {
   /** The rows of one statement. Throws what `pg` throws; see `faults.ts`. */
   query<T = Row>(text: string, values?: readonly unknown[]): Promise<readonly T[]>;
+  /**
+   * As `query`, for a statement that comes again and again with the same text: the server parses it once for each connection, and
+   * may plan it once. Only for what has one good plan, whatever the values.
+   */
+  repeat<T = Row>(text: string, values: readonly unknown[]): Promise<readonly T[]>;
   /** How many rows the statement touched. */
   run(text: string, values?: readonly unknown[]): Promise<number>;
 }
@@ -48,6 +54,7 @@ export function openPostgres(options: PostgresOptions, { log }: PostgresServices
   const urls = typeof options.url === 'string' ? [options.url] : options.url;
   const pools = urls.map((url) => createPool(options, url, log));
   let current = 0;
+  const names = createNames(log);
 
   /** A connection to the first server that takes writes, beginning with the one that last did. */
   async function take(): Promise<PoolClient> {
@@ -83,7 +90,7 @@ export function openPostgres(options: PostgresOptions, { log }: PostgresServices
     return await withClient(async (client) => {
       await client.query('BEGIN');
       try {
-        const result = await work(connectionOf(client));
+        const result = await work(connectionOf(client, names));
         await client.query('COMMIT');
         return result;
       } catch (error) {
@@ -98,14 +105,17 @@ export function openPostgres(options: PostgresOptions, { log }: PostgresServices
       try {
         return await work();
       } catch (error) {
+        if (attempt <= attemptsMax && names.isForgotten(error)) continue;
         if (attempt >= attempts || !isRetryable(error)) throw error;
       }
     }
   };
 
   return {
-    query: (text, values) => retried(() => withClient((client) => connectionOf(client).query(text, values))),
-    run: (text, values) => retried(() => withClient((client) => connectionOf(client).run(text, values))),
+    query: (text, values) => retried(() => withClient((one) => connectionOf(one, names).query(text, values))),
+    repeat: (text, values) =>
+      retried(() => withClient((one) => connectionOf(one, names).repeat(text, values))),
+    run: (text, values) => retried(() => withClient((one) => connectionOf(one, names).run(text, values))),
     transaction: (work, attempts) => retried(() => once(work), attempts),
     async connect({ hasTimeLimit = true } = {}) {
       const config = clientConfig(options, urls[current] as string);
@@ -128,8 +138,13 @@ export function openPostgres(options: PostgresOptions, { log }: PostgresServices
 }
 
 /** A connection over a client of `pg`. */
-function connectionOf(client: Client | PoolClient): Connection {
+function connectionOf(client: Client | PoolClient, names: StatementNames): Connection {
   return {
+    repeat: async <T>(text: string, values: readonly unknown[]) => {
+      const name = names.nameOf(text);
+      const statement = { text, values: [...values], ...(name === undefined ? {} : { name }) };
+      return (await client.query(statement)).rows as readonly T[];
+    },
     query: async <T>(text: string, values: readonly unknown[] = []) =>
       (await client.query(text, [...values])).rows as readonly T[],
     run: async (text, values = []) => (await client.query(text, [...values])).rowCount ?? 0,

@@ -65,6 +65,27 @@ describe.skipIf(postgresMissing !== undefined)('a PostgreSQL', () => {
     expect(await database.query('SELECT v FROM t')).toEqual([{ v: 2 }, { v: 2 }]);
   });
 
+  it('keeps statements that come again, and does without where a pooler loses them', async () => {
+    const url = await server.url();
+    const text = 'SELECT $1::int + 1 AS n';
+    const database = openPostgres({ ...limits, url, name: 'test', connectionsMax: 1 }, services);
+    opened.push(database);
+    const kept = 'SELECT name FROM pg_prepared_statements WHERE statement = $1';
+    expect(await database.repeat(text, [1])).toEqual([{ n: 2 }]);
+    const [statement] = await database.query<{ name: string }>(kept, [text]);
+    expect(statement?.name).toMatch(/^postroad_[0-9a-f]{32}$/);
+    // As if another connection answered now, in a transaction too; and as if another node had been there before.
+    await database.query('DEALLOCATE ALL');
+    const inside = database.transaction((connection) => connection.repeat(text, [2]));
+    expect(await inside).toEqual([{ n: 3 }]);
+    expect(await database.repeat(text, [3])).toEqual([{ n: 4 }]);
+    expect(await database.query(kept, [text])).toEqual([]);
+    const another = openPostgres({ ...limits, url, name: 'test', connectionsMax: 1 }, services);
+    opened.push(another);
+    await another.query(`PREPARE ${statement?.name} AS SELECT 7 AS n`);
+    expect(await another.repeat(text, [4])).toEqual([{ n: 5 }]);
+  });
+
   it('hears notices, and of the gap when its connection was cut', async () => {
     const database = open(await server.url());
     const heard: string[] = [];

@@ -203,7 +203,7 @@ function readsOf({
 async function commit(database: Postgres, items: readonly PreparedMessage[]): Promise<void> {
   const { text, values } = putStatement(items);
   try {
-    await database.query(text, values);
+    await database.repeat(text, values);
   } catch (error) {
     if (!isLost(error)) throw error;
     await commitAgain(database, items, error);

@@ -59,6 +59,10 @@ describe.skipIf(postgresMissing !== undefined)('a queue with many rows', () => {
       await explain(of, text, values);
       return await of.query(text, values);
     },
+    async repeat(text, values) {
+      await explain(of, text, values);
+      return await of.repeat(text, values);
+    },
     async run(text, values = []) {
       await explain(of, text, values);
       return await of.run(text, values);
