@@ -50,7 +50,8 @@ export async function withPatience<T>(
 async function oldestTransaction(database: Postgres): Promise<string> {
   const [row] = await database.query<{ pid: number; name: string; seconds: number }>(
     `SELECT pid, application_name AS name, extract(epoch FROM now() - xact_start)::int AS seconds
-     FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
+     FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'
+       AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
      ORDER BY xact_start LIMIT 1`,
   );
   if (row === undefined) return '';
