@@ -7,8 +7,8 @@ export { filterContract, type OpenFilter } from './contracts/filter.js';
 export {
   type MailboxStoreWish,
   mailboxStoreContract,
-  type OpenMailboxStore,
 } from './contracts/mailbox-store.js';
+export type { OpenMailboxStore } from './contracts/open-mailbox-store.js';
 export { type OpenQueueStore, queueStoreContract } from './contracts/queue-store.js';
 export { type DialogueTarget, playDialogue } from './dialogue.js';
 export {

@@ -8,8 +8,9 @@ import {
 } from '@postroad/core';
 import type { Change } from './change.js';
 import type { Engine } from './engine.js';
-import { openAccount, requireMailbox } from './mailbox-changes.js';
+import { openAccount } from './mailbox-changes.js';
 import { accountKey } from './records.js';
+import { requireMailbox } from './require-mailbox.js';
 import { pair, type Tables } from './tables.js';
 
 type Values = ReadonlyMap<string, Uint8Array>;

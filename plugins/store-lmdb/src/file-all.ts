@@ -7,8 +7,8 @@ import {
   requireMailboxName,
 } from '@postroad/core';
 import type { Engine } from './engine.js';
+import { fileMessage } from './file-message.js';
 import type { PreparedBody } from './message-changes.js';
-import { fileMessage } from './message-operations.js';
 
 type FileAll = NonNullable<MailboxStore['fileAll']>;
 type Given = Parameters<FileAll>[1];

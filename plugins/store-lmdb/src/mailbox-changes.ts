@@ -10,7 +10,8 @@ import {
   withoutLostSubscription,
 } from '@postroad/core';
 import type { Change } from './change.js';
-import { type AccountRecord, type MailboxRecord, parseId } from './records.js';
+import { type AccountRecord, type MailboxRecord } from './records.js';
+import { requireMailbox } from './require-mailbox.js';
 import { dropShares } from './share-operations.js';
 import type { Tables } from './tables.js';
 
@@ -26,15 +27,6 @@ export function openAccount(change: Change, accountId: string): AccountRecord {
     addMailbox(change, accountId, account, name, { specialUse, isSubscribed: true });
   }
   return account;
-}
-
-/** A mailbox by its id; throws `E_NOT_FOUND`. */
-export function requireMailbox(change: Change, mailboxId: string): MailboxRecord {
-  const number = parseId('F', mailboxId);
-  const record = number === undefined ? undefined : change.mailboxRecord(number);
-  if (record === undefined || record.isRemoved)
-    throw new MailError('E_NOT_FOUND', 'there is no such mailbox');
-  return record;
 }
 
 /** Two mailboxes of one account; throws `E_NOT_FOUND`. */

@@ -3,15 +3,10 @@ import type { MailboxStore } from '@postroad/core';
 import type { Change } from './change.js';
 import { clearRemoved } from './clear-removed.js';
 import type { Engine } from './engine.js';
-import {
-  createMailbox,
-  openAccount,
-  removeMailbox,
-  renameMailbox,
-  requireMailbox,
-} from './mailbox-changes.js';
+import { createMailbox, openAccount, removeMailbox, renameMailbox } from './mailbox-changes.js';
 import { moveEntries } from './message-operations.js';
 import { type MailboxRecord, mailboxFacts } from './records.js';
+import { requireMailbox } from './require-mailbox.js';
 import { pair } from './tables.js';
 
 type MailboxOperations = Pick<

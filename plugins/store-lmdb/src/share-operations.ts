@@ -9,8 +9,8 @@ import {
 } from '@postroad/core';
 import type { Change } from './change.js';
 import type { Engine } from './engine.js';
-import { requireMailbox } from './mailbox-changes.js';
 import { accountKey, type MailboxRecord, mailboxFacts } from './records.js';
+import { requireMailbox } from './require-mailbox.js';
 import type { Tables } from './tables.js';
 
 /** Reading and giving rights. */

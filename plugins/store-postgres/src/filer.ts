@@ -11,8 +11,8 @@ import {
 } from '@postroad/core';
 import { createGroupCommit, isLost } from '@postroad/postgres';
 import { BodyMissing, prepareBody } from './bodies.js';
+import { type Engine, guarded } from './engine.js';
 import { type FiledMessage, fileAll, type MessageToFile } from './filing.js';
-import { type Engine, guarded } from './mailbox-store-postgres.js';
 import { gramsOfTexts } from './text-grams.js';
 
 type FileAll = NonNullable<MailboxStore['fileAll']>;

@@ -1,7 +1,7 @@
 /** The operations of the store that change mailboxes themselves. */
 import { compareMailboxNames, type Mailbox, type MailboxStore, MailError } from '@postroad/core';
 import { createMailbox, gone, lockAccounts, lockMailboxes, renameMailbox, type Work } from './accounts.js';
-import type { Engine } from './mailbox-store-postgres.js';
+import type { Engine } from './engine.js';
 import { dropMailbox, moveEntries } from './message-changes.js';
 import { type AccountRow, type EntryRow, type MailboxRow, mailboxOf } from './rows.js';
 

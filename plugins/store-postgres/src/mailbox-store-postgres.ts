@@ -1,57 +1,18 @@
 /** Mailboxes in PostgreSQL, for as many nodes as like. */
-import {
-  annotationNotices,
-  type Bodies,
-  type Changes,
-  type Clock,
-  isMailError,
-  type Logger,
-  type MailboxStore,
-  MailError,
-  messageOf,
-  normaliseMailboxName,
-} from '@postroad/core';
-import type { Postgres } from '@postroad/postgres';
-import type { Work } from './accounts.js';
+import { annotationNotices, type MailboxStore, messageOf, normaliseMailboxName } from '@postroad/core';
 import { annotate, annotationsOf } from './annotations.js';
+import { type Engine, guarded, type PostgresStoreOptions } from './engine.js';
 import { createFiler, fileTogether } from './filer.js';
 import { createIds } from './ids.js';
 import { mailboxOperations } from './mailbox-operations.js';
 import { messageOperations } from './message-operations.js';
-import { createSharedNotices, type SharedNotices } from './notices.js';
+import { createSharedNotices } from './notices.js';
 import { changes, createEntryLists, entriesIn, mailboxById, messages, openMessage } from './reads.js';
 import { firstRecent } from './recent.js';
 import { type MailboxRow, mailboxOf } from './rows.js';
 import { textCandidates } from './search.js';
 import { shareOperations } from './shares.js';
 import { subscriptionOperations } from './subscriptions.js';
-
-/** How to open it. The store closes the database. */
-export interface PostgresStoreOptions {
-  readonly database: Postgres;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** What keeps large bodies at the moment; without it they are in the database. */
-  readonly bodies?: () => Bodies | undefined;
-  /** Unique to this process run. */
-  readonly node: string;
-  readonly hasTextIndex: boolean;
-  /** How other nodes hear of changes; without it by NOTIFY. */
-  readonly changes?: Changes;
-  /** How many removed UIDs a mailbox remembers at least. */
-  readonly vanishedMax: number;
-  /** Mailboxes whose lists of messages are kept in memory. */
-  readonly cachedMailboxesMax: number;
-}
-
-/** What the operations share. */
-export interface Engine extends PostgresStoreOptions {
-  readonly notices: SharedNotices;
-  /** Runs a change in a transaction; its errors become `E_MAILBOX_STORE`. */
-  run<T>(change: (work: Work) => Promise<T>): Promise<T>;
-  /** A name that nobody else gives. */
-  uniqueName(): string;
-}
 
 /** Opens the store; its tables must be there. */
 export function openPostgresStore(options: PostgresStoreOptions): MailboxStore {
@@ -122,14 +83,4 @@ async function isMadeNow(engine: Engine, accountId: string): Promise<boolean> {
   if (known.length > 0) return false;
   await mailboxOperations(engine).mailboxes(accountId);
   return true;
-}
-
-/** Whatever the database says becomes `E_MAILBOX_STORE`. */
-export async function guarded<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    if (isMailError(cause)) throw cause;
-    throw new MailError('E_MAILBOX_STORE', `the mailboxes' database: ${messageOf(cause)}`, { cause });
-  }
 }

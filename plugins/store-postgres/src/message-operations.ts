@@ -1,6 +1,6 @@
 /** The operations of the store that change messages. */
 import type { MailboxStore } from '@postroad/core';
-import type { Engine } from './mailbox-store-postgres.js';
+import type { Engine } from './engine.js';
 import { changeFlags, copy, expunge, learnKeywords, move } from './message-changes.js';
 
 type MessageOperations = Pick<MailboxStore, 'changeFlags' | 'copy' | 'move' | 'expunge'>;

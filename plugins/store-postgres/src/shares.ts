@@ -2,7 +2,7 @@
 import { anyone, joinedRights, type MailboxStore, MailError, sharesMax } from '@postroad/core';
 import type { Connection, Postgres } from '@postroad/postgres';
 import { gone, lockMailboxes } from './accounts.js';
-import { type Engine, guarded } from './mailbox-store-postgres.js';
+import { type Engine, guarded } from './engine.js';
 import { type MailboxRow, mailboxOf, parseId } from './rows.js';
 
 interface ShareRow {

@@ -10,7 +10,7 @@ import {
 } from '@postroad/core';
 import type { Connection } from '@postroad/postgres';
 import { lockAccounts } from './accounts.js';
-import { type Engine, guarded } from './mailbox-store-postgres.js';
+import { type Engine, guarded } from './engine.js';
 import type { MailboxRow } from './rows.js';
 
 const withoutMailbox = `NOT EXISTS (

@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { annotationLimits } from '../../mailbox/annotations.js';
 import type { AnnotationPlace, MailboxStore } from '../../services/mailbox-store.js';
-import type { OpenMailboxStore } from './mailbox-store.js';
 import { alice, bob, expectCode, mailboxNamed, noticesOf } from './mailbox-store-kit.js';
+import type { OpenMailboxStore } from './open-mailbox-store.js';
 
 const octets = (text: string) => new Uint8Array(Buffer.from(text, 'latin1'));
 

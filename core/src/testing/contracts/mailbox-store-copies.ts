@@ -1,7 +1,6 @@
 /** The contract of copies and moves, quota and threads. */
 import { describe, expect, it } from 'vitest';
 import type { Filing } from '../../services/mailbox-store.js';
-import type { OpenMailboxStore } from './mailbox-store.js';
 import {
   alice,
   bob,
@@ -12,6 +11,7 @@ import {
   messageOf,
   textOf,
 } from './mailbox-store-kit.js';
+import type { OpenMailboxStore } from './open-mailbox-store.js';
 
 /** Tests of copies, moves, quota and threads. */
 export function copyTests(use: () => OpenMailboxStore): void {

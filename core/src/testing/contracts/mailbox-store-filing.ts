@@ -9,8 +9,8 @@ import type { Body } from '../../body/body.js';
 import { bodyFromFile } from '../../body/file-body.js';
 import { bodyFromBytes } from '../../body/inline-body.js';
 import type { Filing } from '../../services/mailbox-store.js';
-import type { OpenMailboxStore } from './mailbox-store.js';
 import { alice, bob, fileMany, fileOne, mailboxNamed, messageOf, textOf } from './mailbox-store-kit.js';
+import type { OpenMailboxStore } from './open-mailbox-store.js';
 
 /** Tests of filing. */
 export function filingTests(use: () => OpenMailboxStore): void {

@@ -1,7 +1,7 @@
 /** The contract of flags and of removing messages. */
 import { describe, expect, it } from 'vitest';
-import type { OpenMailboxStore } from './mailbox-store.js';
 import { alice, fileMany, fileOne, mailboxNamed, noticesOf } from './mailbox-store-kit.js';
+import type { OpenMailboxStore } from './open-mailbox-store.js';
 
 /** Tests of flags. */
 export function flagTests(use: () => OpenMailboxStore): void {

@@ -1,7 +1,7 @@
 /** The contract of mailboxes themselves: names, making, renaming, removing, subscribing. */
 import { describe, expect, it } from 'vitest';
-import type { OpenMailboxStore } from './mailbox-store.js';
 import { alice, bob, expectCode, fileMany, fileOne, mailboxNamed, noticesOf } from './mailbox-store-kit.js';
+import type { OpenMailboxStore } from './open-mailbox-store.js';
 
 /** Tests of mailboxes. */
 export function mailboxTests(use: () => OpenMailboxStore): void {

@@ -1,8 +1,8 @@
 /** The contract of shared mailboxes (RFC 4314), for stores that share them. */
 import { describe, expect, it } from 'vitest';
 import type { MailboxStore } from '../../services/mailbox-store.js';
-import type { OpenMailboxStore } from './mailbox-store.js';
 import { alice, bob, expectCode, mailboxNamed, noticesOf } from './mailbox-store-kit.js';
+import type { OpenMailboxStore } from './open-mailbox-store.js';
 
 const carol = 'carol';
 

@@ -1,8 +1,8 @@
 /** The contract of subscriptions whose mailbox is gone (RFC 9051 section 6.3.7), for stores that keep them. */
 import { describe, expect, it } from 'vitest';
 import type { MailboxStore } from '../../services/mailbox-store.js';
-import type { OpenMailboxStore } from './mailbox-store.js';
 import { alice, bob, mailboxNamed, noticesOf } from './mailbox-store-kit.js';
+import type { OpenMailboxStore } from './open-mailbox-store.js';
 
 /** Tests of them; passed over by a store that forgets a subscription with its mailbox. */
 export function lostSubscriptionTests(use: () => OpenMailboxStore): void {

@@ -1,7 +1,6 @@
 /** The contract of the change log, of notices, and of what lasts. */
 import { describe, expect, it } from 'vitest';
 import type { MailboxStore } from '../../services/mailbox-store.js';
-import type { OpenMailboxStore } from './mailbox-store.js';
 import {
   alice,
   bob,
@@ -12,6 +11,7 @@ import {
   noticesOf,
   textOf,
 } from './mailbox-store-kit.js';
+import type { OpenMailboxStore } from './open-mailbox-store.js';
 
 /** Tests of synchronisation. */
 export function syncTests(use: () => OpenMailboxStore): void {

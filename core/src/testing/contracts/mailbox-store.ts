@@ -1,6 +1,5 @@
 /** The contract suite that every `MailboxStore` passes. A store's own test is a call of it. */
 import { afterEach, beforeEach, describe } from 'vitest';
-import type { MailboxStore } from '../../services/mailbox-store.js';
 import { annotationTests } from './mailbox-store-annotations.js';
 import { copyTests } from './mailbox-store-copies.js';
 import { filingTests } from './mailbox-store-filing.js';
@@ -9,17 +8,7 @@ import { mailboxTests } from './mailbox-store-mailboxes.js';
 import { shareTests } from './mailbox-store-shares.js';
 import { lostSubscriptionTests } from './mailbox-store-subscriptions.js';
 import { syncTests } from './mailbox-store-sync.js';
-
-/** A store opened for one test. */
-export interface OpenMailboxStore {
-  readonly store: MailboxStore;
-  /** How many messages the test of a big mailbox files: a multiple of 10, and 10,000 when it is left out. */
-  readonly bigMailbox?: number;
-  /** Closes the store and opens it again with what it holds; left out by stores that forget. */
-  reopen?(): Promise<MailboxStore>;
-  /** Closes the store, the reopened one if there is one, and removes what it holds. */
-  close(): Promise<void>;
-}
+import type { OpenMailboxStore } from './open-mailbox-store.js';
 
 /** How the suite wants a store. */
 export interface MailboxStoreWish {
