@@ -35,6 +35,7 @@ export { type SentAnswers, type SentMessage, sendMessage } from './send-message.
 export { BrokenPromise } from './simulation/ledger.js';
 export { type SimulationOptions, type SimulationResult, simulateQueue } from './simulation/simulate-queue.js';
 export type { SimulatedProcess, SimulatedStorage } from './simulation/storage.js';
+export { startTestDirectory, type TestDirectory } from './start-test-directory.js';
 export {
   type LoggedLine,
   startTestMta,

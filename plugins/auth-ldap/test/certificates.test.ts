@@ -1,8 +1,7 @@
 /** No password is told to an LDAP server whose certificate can't be believed, and nobody's login is refused for it. */
 import { createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer, TLSSocket } from 'node:tls';
-import { Directory, definePlugin } from '@postroad/core';
-import { makeTestCertificate, startTestMta } from '@postroad/core/testing';
+import { makeTestCertificate, startTestDirectory } from '@postroad/core/testing';
 import { afterEach, expect, test } from 'vitest';
 import { authLdap } from '../src/index.js';
 
@@ -65,14 +64,6 @@ test.each(['ldaps', 'StartTLS'] as const)('over %s', async (kind) => {
   };
   for (const [name, pair] of Object.entries(cases)) {
     const { url, heard } = await serve(kind, pair, name === 'for another name' ? '127.0.0.2' : '127.0.0.1');
-    let directory: Directory | undefined;
-    const probe = definePlugin({
-      name: 'probe',
-      needs: { directory: Directory },
-      setup({ services }) {
-        directory = services.directory;
-      },
-    });
     // The certificate is its own authority; the last one's is another.
     const tlsCa = pair === good ? cases.expired.cert : pair.cert;
     const options = {
@@ -82,12 +73,10 @@ test.each(['ldaps', 'StartTLS'] as const)('over %s', async (kind) => {
       bindDn: 'cn=manager',
       bindPassword: 'deep secret',
     };
-    const mta = await startTestMta({
-      listeners: [],
-      plugins: [authLdap({ ...options, startTls: kind !== 'ldaps' }), probe()],
-    });
-    closing.push(() => mta.stop());
-    const login = directory?.verifyPassword('alice@example.org', 'secret');
+    const plugin = authLdap({ ...options, startTls: kind !== 'ldaps' });
+    const { directory, close } = await startTestDirectory(plugin);
+    closing.push(close);
+    const login = directory.verifyPassword('alice@example.org', 'secret');
     await expect(login, name).rejects.toMatchObject({ code: 'E_DIRECTORY' });
     await expect(login, name).rejects.toThrow(reasons[name]);
     expect(Buffer.concat(heard).toString('latin1'), name).toBe('');

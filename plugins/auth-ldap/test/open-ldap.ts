@@ -1,6 +1,6 @@
 /** The directory over a slapd of its own, and how its entries say what an account is. */
-import { addressQuestion, Directory, definePlugin, parseAddress } from '@postroad/core';
-import { type ContractAccount, startTestMta, type TestMta } from '@postroad/core/testing';
+import { addressQuestion, parseAddress } from '@postroad/core';
+import { type ContractAccount, startTestDirectory, type TestDirectory } from '@postroad/core/testing';
 import { type AuthLdapOptions, authLdap } from '../src/index.js';
 import { manager, type Slapd } from './slapd.js';
 
@@ -50,21 +50,8 @@ export const mapping = {
 } as const;
 
 /** The directory of the plugin in a server. */
-export async function open(
-  options: AuthLdapOptions,
-): Promise<{ readonly directory: Directory; readonly mta: TestMta; close(): Promise<void> }> {
-  let directory: Directory | undefined;
-  const probe = definePlugin({
-    name: 'probe',
-    needs: { directory: Directory },
-    setup({ services }) {
-      directory = services.directory;
-    },
-  });
-  const mta = await startTestMta({ listeners: [], plugins: [authLdap(options), probe()] });
-  if (directory === undefined) throw new Error('there is no directory');
-  return { directory, mta, close: () => mta.stop() };
-}
+export const open = (options: AuthLdapOptions): Promise<TestDirectory> =>
+  startTestDirectory(authLdap(options));
 
 /** For that server, with other options where they are given. */
 export function optionsFor(slapd: Slapd, more: Partial<AuthLdapOptions> = {}): AuthLdapOptions {

@@ -1,14 +1,8 @@
 /** Accounts in a real PostgreSQL, seen by two nodes. */
 
 import { authPostgres, createAccounts } from '@postroad/auth-postgres';
-import {
-  type AccountEditor,
-  type CommandTerminal,
-  Directory,
-  definePlugin,
-  systemClock,
-} from '@postroad/core';
-import { directoryContract, startTestMta } from '@postroad/core/testing';
+import { type AccountEditor, type CommandTerminal, type Directory, systemClock } from '@postroad/core';
+import { directoryContract, startTestDirectory } from '@postroad/core/testing';
 import { openPostgres, type Postgres } from '@postroad/postgres';
 import { postgresMissing, startTestPostgres, type TestPostgres } from '@postroad/postgres/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -25,14 +19,6 @@ describe.skipIf(postgresMissing !== undefined)('auth-postgres', () => {
   const stops: (() => Promise<unknown>)[] = [];
 
   async function open(to: string, scram: readonly ('SHA-256' | 'SHA-1')[] = []): Promise<Directory> {
-    let directory: Directory | undefined;
-    const probe = definePlugin({
-      name: 'probe',
-      needs: { directory: Directory },
-      setup({ services }) {
-        directory = services.directory;
-      },
-    });
     const plugin = authPostgres({
       url: to,
       migrates: true,
@@ -40,9 +26,9 @@ describe.skipIf(postgresMissing !== undefined)('auth-postgres', () => {
       scram: [...scram],
       scramIterations: 4_096,
     });
-    const mta = await startTestMta({ listeners: [], plugins: [plugin, probe()] });
-    stops.push(() => mta.stop());
-    return directory as unknown as Directory;
+    const { directory, close } = await startTestDirectory(plugin);
+    stops.push(close);
+    return directory;
   }
   const connect = (to: string): Postgres =>
     openPostgres(

@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { addressQuestion, Directory, definePlugin, hashPassword, parseAddress } from '@postroad/core';
-import { type ContractAccount, startTestMta } from '@postroad/core/testing';
+import { addressQuestion, hashPassword, parseAddress } from '@postroad/core';
+import { type ContractAccount, startTestDirectory, type TestDirectory } from '@postroad/core/testing';
 import Sqlite from 'libsql';
 import { applicationPasswordCommands } from '../src/commands.js';
 import { type AuthSqlOptions, authSql } from '../src/index.js';
@@ -40,22 +40,8 @@ export async function insertsOf(accounts: readonly ContractAccount[]): Promise<r
   return statements;
 }
 
-/** The plugin in a server. */
-export async function open(
-  options: AuthSqlOptions,
-): Promise<{ directory: Directory; close(): Promise<void> }> {
-  let directory: Directory | undefined;
-  const probe = definePlugin({
-    name: 'probe',
-    needs: { directory: Directory },
-    setup({ services }) {
-      directory = services.directory;
-    },
-  });
-  const mta = await startTestMta({ listeners: [], plugins: [authSql(options), probe()] });
-  if (directory === undefined) throw new Error('there is no directory');
-  return { directory, close: () => mta.stop() };
-}
+/** The directory of the plugin in a server. */
+export const open = (options: AuthSqlOptions): Promise<TestDirectory> => startTestDirectory(authSql(options));
 
 /** A file with the tables and what the statements put into them. */
 export async function sqliteFile(statements: readonly string[]) {
