@@ -40,6 +40,7 @@ export interface LiveUsersOptions {
 
 const lookAgainMs = 1_000;
 const fileOctetsMax = 268_435_456;
+const never = () => false;
 
 /** Follows a users file: told by the file system, and by looking at it on use for where nobody tells. */
 export function createLiveUsers(options: LiveUsersOptions): LiveUsers {
@@ -61,30 +62,33 @@ class FollowedUsers implements LiveUsers {
   async start(): Promise<void> {
     const { file, log } = this.#options;
     this.#watcher = this.#watch();
-    await this.#lookOnce(false);
+    await this.#lookOnce(never);
     const { mode } = await stat(file);
     if ((mode & 0o077) !== 0) log.warn('users file can be read by others, its mode should be 0600', { file });
   }
 
   current(): MaybePromise<UsersState> {
-    const isRecent = this.#options.clock.monotonic() - this.#lookedAtMs < lookAgainMs;
-    if (this.#state !== undefined && isRecent) return this.#state;
-    return this.#lookOnce(false);
+    if (this.#state !== undefined && this.#isRecent()) return this.#state;
+    return this.#lookOnce(() => this.#isRecent());
   }
 
   fresh(): Promise<UsersState> {
-    return this.#lookOnce(true);
+    return this.#lookOnce(never);
   }
 
   stop(): void {
     this.#watcher?.close();
   }
 
-  /** One look at a time. A look under way may have missed a change that came after it began, so `fresh` starts anew. */
-  async #lookOnce(mustStartNow: boolean): Promise<UsersState> {
+  #isRecent(): boolean {
+    return this.#options.clock.monotonic() - this.#lookedAtMs < lookAgainMs;
+  }
+
+  /** One look at a time. A look under way may have missed a change that came after it began: who asks says whether it will do. */
+  async #lookOnce(willDo: () => boolean): Promise<UsersState> {
     if (this.#looking !== undefined) {
       await this.#looking;
-      if (!mustStartNow) return this.#known();
+      if (willDo()) return this.#known();
     }
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined;
@@ -95,8 +99,9 @@ class FollowedUsers implements LiveUsers {
 
   async #look(): Promise<void> {
     const { file, clock, log, cacheEntriesMax, cacheMs } = this.#options;
+    const beganMs = clock.monotonic();
     const now = await stampOf(file);
-    this.#lookedAtMs = clock.monotonic();
+    this.#lookedAtMs = beganMs;
     if (now === this.#stamp) return;
     const isFirst = this.#state === undefined;
     try {
@@ -125,7 +130,7 @@ class FollowedUsers implements LiveUsers {
     try {
       const watcher = watch(dirname(file), { persistent: false }, (_event, name) => {
         if (name !== null && name !== basename(file)) return;
-        this.#lookOnce(true).catch((error) => log.error('users file can not be read', { file, error }));
+        this.#lookOnce(never).catch((error) => log.error('users file can not be read', { file, error }));
       });
       watcher.on('error', (error) => log.warn('users file is not watched any more', { file, error }));
       return watcher;

@@ -1,3 +1,4 @@
+import { renameSync } from 'node:fs';
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { directoryContract } from '@postroad/core/testing';
@@ -91,6 +92,21 @@ describe('auth-file while it runs', () => {
     clock.move(1_000);
     expect(await directory.byAddress({ localPart: 'bob', domain: 'example.org' })).toBeUndefined();
     expect(await directory.byId('bea@example.org')).toBeDefined();
+    close();
+  });
+
+  it('looks again when the look under way began before the second was over', async () => {
+    const clock = handClock();
+    const { directory, close } = await openDirectory(file, { clock });
+    await writeFile(`${file}.new`, '{"login":"bea@example.org"}\n');
+    const underWay = directory.byLogin?.('bea@example.org');
+    // Time for its question to the file system to be answered, while nobody hears the answer yet.
+    const until = performance.now() + 20;
+    while (performance.now() < until);
+    renameSync(`${file}.new`, file);
+    clock.move(1_000);
+    expect(await directory.byAddress({ localPart: 'bea', domain: 'example.org' })).toBeDefined();
+    await underWay;
     close();
   });
 
