@@ -1,27 +1,10 @@
 import { afterEach, describe, it } from 'vitest';
-import { playDialogue } from '../testing/dialogue.js';
-import { startTestReceiver, type TestReceiver, type TestReceiverOptions } from '../testing/test-receiver.js';
+import { createPlayedReceivers, hello } from '../testing/played-receivers.js';
 import { reply } from '../values/reply.js';
 
-let receiver: TestReceiver | undefined;
+const { play, close } = createPlayedReceivers();
 
-const hello = `
-  S: 220 ...
-  C: EHLO client.example
-  S: ...
-  S: 250 ...
-`;
-
-async function play(script: string, options: TestReceiverOptions = {}): Promise<TestReceiver> {
-  receiver = await startTestReceiver(options);
-  await playDialogue({ port: receiver.port }, script);
-  return receiver;
-}
-
-afterEach(async () => {
-  await receiver?.close();
-  receiver = undefined;
-});
+afterEach(close);
 
 describe('LMTP', () => {
   it('answers once for each recipient', async () => {

@@ -1,24 +1,11 @@
 import { afterEach, beforeAll, describe, it } from 'vitest';
-import { playDialogue } from '../testing/dialogue.js';
+import { createPlayedReceivers, hello } from '../testing/played-receivers.js';
 import { testAuthenticator } from '../testing/test-authenticator.js';
 import { makeTestCertificate } from '../testing/test-certificate.js';
-import { startTestReceiver, type TestReceiver, type TestReceiverOptions } from '../testing/test-receiver.js';
+import type { TestReceiverOptions } from '../testing/test-receiver.js';
 import { reply } from '../values/reply.js';
 
-let receiver: TestReceiver | undefined;
-
-const hello = `
-  S: 220 ...
-  C: EHLO client.example
-  S: ...
-  S: 250 ...
-`;
-
-async function play(script: string, options: TestReceiverOptions = {}): Promise<TestReceiver> {
-  receiver = await startTestReceiver(options);
-  await playDialogue({ port: receiver.port }, script);
-  return receiver;
-}
+const { play, close } = createPlayedReceivers();
 
 let certificate: { readonly key: string; readonly cert: string };
 
@@ -26,10 +13,7 @@ beforeAll(async () => {
   certificate = await makeTestCertificate();
 });
 
-afterEach(async () => {
-  await receiver?.close();
-  receiver = undefined;
-});
+afterEach(close);
 
 describe('AUTH', () => {
   const granting: TestReceiverOptions = {
@@ -134,7 +118,6 @@ describe('AUTH', () => {
       C: AUTH PLAIN ${plain}
       S: 502 ...
     `);
-    await receiver?.close();
     await play(
       `S: 220 ...
       C: AUTH PLAIN ${plain}

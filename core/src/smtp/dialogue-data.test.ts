@@ -1,9 +1,9 @@
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { playDialogue } from '../testing/dialogue.js';
-import { startTestReceiver, type TestReceiver, type TestReceiverOptions } from '../testing/test-receiver.js';
+import { createPlayedReceivers } from '../testing/played-receivers.js';
 
-let receiver: TestReceiver | undefined;
+const { start, play, close } = createPlayedReceivers();
 
 const begun = `
   S: 220 ...
@@ -16,16 +16,7 @@ const begun = `
   S: 250 ...
 `;
 
-async function play(script: string, options: TestReceiverOptions = {}): Promise<TestReceiver> {
-  receiver = await startTestReceiver(options);
-  await playDialogue({ port: receiver.port }, script);
-  return receiver;
-}
-
-afterEach(async () => {
-  await receiver?.close();
-  receiver = undefined;
-});
+afterEach(close);
 
 /** Everything known that some server takes for the end of data (CVE-2023-51764 and its like). */
 const smugglers = [
@@ -112,7 +103,7 @@ describe('limits of a message', () => {
       finish: () => Promise.reject(new Error('it must not come so far')),
       abort: async () => void aborted++,
     };
-    receiver = await startTestReceiver({ policy: { body: () => writer } });
+    const receiver = await start({ policy: { body: () => writer } });
     const client = connect(receiver.port, '127.0.0.1');
     let said = '';
     client.on('data', (chunk) => (said += chunk.toString()));
@@ -127,8 +118,7 @@ describe('limits of a message', () => {
   });
 
   it('does not wait for the end of one that is far too large', async () => {
-    const opened = await startTestReceiver({ limits: { sizeBytesMax: 1_000 } });
-    receiver = opened;
+    const opened = await start({ limits: { sizeBytesMax: 1_000 } });
     await playDialogue(
       { port: opened.port },
       `${begun}

@@ -1,34 +1,18 @@
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { playDialogue } from '../testing/dialogue.js';
+import { createPlayedReceivers, hello } from '../testing/played-receivers.js';
 import { makeTestCertificate } from '../testing/test-certificate.js';
-import { startTestReceiver, type TestReceiver, type TestReceiverOptions } from '../testing/test-receiver.js';
+import type { TestReceiverOptions } from '../testing/test-receiver.js';
 import { createVirtualClock } from '../testing/virtual-clock.js';
 
-let receiver: TestReceiver | undefined;
+const { start, play, close } = createPlayedReceivers();
 
-const hello = `
-  S: 220 ...
-  C: EHLO client.example
-  S: ...
-  S: 250 ...
-`;
-
-async function play(script: string, options: TestReceiverOptions = {}): Promise<TestReceiver> {
-  receiver = await startTestReceiver(options);
-  await playDialogue({ port: receiver.port }, script);
-  return receiver;
-}
-
-afterEach(async () => {
-  await receiver?.close();
-  receiver = undefined;
-});
+afterEach(close);
 
 describe('limits', () => {
   it('turns away connections above the limit with 421', async () => {
-    const opened = await startTestReceiver({ limits: { connectionsPerAddressMax: 1 } });
-    receiver = opened;
+    const opened = await start({ limits: { connectionsPerAddressMax: 1 } });
     const first = connect(opened.port, '127.0.0.1');
     await new Promise((resolve) => first.once('data', resolve));
     await playDialogue(
@@ -64,8 +48,7 @@ describe('limits', () => {
 
   it('turns away who talks before the greeting, when asked to look', async () => {
     const clock = createVirtualClock();
-    const opened = await startTestReceiver({ clock, greetingDelayMs: 1_000 });
-    receiver = opened;
+    const opened = await start({ clock, greetingDelayMs: 1_000 });
     const early = playDialogue(
       { port: opened.port },
       `C+ EHLO client.example\\r\\n
@@ -86,8 +69,7 @@ describe('limits', () => {
 describe('deadlines', () => {
   async function opened(script: string, options: TestReceiverOptions = {}) {
     const clock = createVirtualClock();
-    const begun = await startTestReceiver({ clock, ...options });
-    receiver = begun;
+    const begun = await start({ clock, ...options });
     const socket = connect(begun.port, '127.0.0.1');
     let text = '';
     socket.on('data', (chunk) => {
@@ -136,12 +118,12 @@ describe('deadlines', () => {
   });
 
   it('ends a transfer that was fast and goes silent', async () => {
-    const { clock, socket, ended, said } = await opened(`${envelope}DATA\r\n`);
+    const { clock, begun, socket, ended, said } = await opened(`${envelope}DATA\r\n`);
     await expect.poll(said).toContain('354');
     const sent = new Promise((resolve) => socket.write(`${'x'.repeat(500_000)}\r\n`, resolve));
     await sent;
     // What another client is answered was read behind it.
-    await playDialogue({ port: (receiver as TestReceiver).port }, 'S: 220 ...\nC: NOOP\nS: 250 ...');
+    await playDialogue({ port: begun.port }, 'S: 220 ...\nC: NOOP\nS: 250 ...');
     await clock.advance(178_000);
     expect(said()).not.toContain('421');
     await clock.advance(5_000);
@@ -241,8 +223,7 @@ describe('deadlines', () => {
 
 describe('shutdown', () => {
   it('says 421 to idle connections, and lets running data finish first', async () => {
-    const opened = await startTestReceiver();
-    receiver = opened;
+    const opened = await start();
     const idle = playDialogue(
       { port: opened.port },
       `${hello}

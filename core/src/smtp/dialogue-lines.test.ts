@@ -2,27 +2,11 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { playDialogue } from '../testing/dialogue.js';
-import { startTestReceiver, type TestReceiver, type TestReceiverOptions } from '../testing/test-receiver.js';
+import { createPlayedReceivers, hello } from '../testing/played-receivers.js';
 
-let receiver: TestReceiver | undefined;
+const { start, play, close } = createPlayedReceivers();
 
-const hello = `
-  S: 220 ...
-  C: EHLO client.example
-  S: ...
-  S: 250 ...
-`;
-
-async function play(script: string, options: TestReceiverOptions = {}): Promise<TestReceiver> {
-  receiver = await startTestReceiver(options);
-  await playDialogue({ port: receiver.port }, script);
-  return receiver;
-}
-
-afterEach(async () => {
-  await receiver?.close();
-  receiver = undefined;
-});
+afterEach(close);
 
 describe('a client that does not wait for the answer to DATA', () => {
   it('never has the lines of its message run as commands', async () => {
@@ -85,7 +69,7 @@ describe('a client that does not wait for the answer to DATA', () => {
   it('is refused too when it sent on while a hook was asked', async () => {
     let decide = (_answer: undefined): void => undefined;
     const dataStart = () => new Promise<undefined>((resolve) => (decide = resolve));
-    receiver = await startTestReceiver({ policy: { dataStart } });
+    const receiver = await start({ policy: { dataStart } });
     const client = connect(receiver.port, '127.0.0.1');
     let text = '';
     client.on('data', (chunk) => (text += chunk.toString()));

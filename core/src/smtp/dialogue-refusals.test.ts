@@ -1,16 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { playDialogue } from '../testing/dialogue.js';
-import { startTestReceiver, type TestReceiver, type TestReceiverOptions } from '../testing/test-receiver.js';
+import { createPlayedReceivers, hello } from '../testing/played-receivers.js';
 import { reply } from '../values/reply.js';
 
-let receiver: TestReceiver | undefined;
+const { play, close } = createPlayedReceivers();
 
-const hello = `
-  S: 220 ...
-  C: EHLO client.example
-  S: ...
-  S: 250 ...
-`;
 const envelope = `
   C: MAIL FROM:<a@b.example>
   S: 250 ...
@@ -18,16 +11,7 @@ const envelope = `
   S: 250 ...
 `;
 
-async function play(script: string, options: TestReceiverOptions = {}): Promise<TestReceiver> {
-  receiver = await startTestReceiver(options);
-  await playDialogue({ port: receiver.port }, script);
-  return receiver;
-}
-
-afterEach(async () => {
-  await receiver?.close();
-  receiver = undefined;
-});
+afterEach(close);
 
 describe('order', () => {
   it('refuses what comes at the wrong time with 503', async () => {

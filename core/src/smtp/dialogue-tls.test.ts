@@ -1,23 +1,10 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { playDialogue } from '../testing/dialogue.js';
+import { createPlayedReceivers, hello } from '../testing/played-receivers.js';
 import { testAuthenticator } from '../testing/test-authenticator.js';
 import { makeTestCertificate } from '../testing/test-certificate.js';
-import { startTestReceiver, type TestReceiver, type TestReceiverOptions } from '../testing/test-receiver.js';
 
-let receiver: TestReceiver | undefined;
-
-const hello = `
-  S: 220 ...
-  C: EHLO client.example
-  S: ...
-  S: 250 ...
-`;
-
-async function play(script: string, options: TestReceiverOptions = {}): Promise<TestReceiver> {
-  receiver = await startTestReceiver(options);
-  await playDialogue({ port: receiver.port }, script);
-  return receiver;
-}
+const { start, play, close } = createPlayedReceivers();
 
 let certificate: { readonly key: string; readonly cert: string };
 
@@ -25,10 +12,7 @@ beforeAll(async () => {
   certificate = await makeTestCertificate();
 });
 
-afterEach(async () => {
-  await receiver?.close();
-  receiver = undefined;
-});
+afterEach(close);
 
 describe('STARTTLS', () => {
   it('forgets everything, and what was sent behind it in clear', async () => {
@@ -68,8 +52,7 @@ describe('STARTTLS', () => {
   });
 
   it('runs no command that came with it (injection)', async () => {
-    const opened = await startTestReceiver({ certificate });
-    receiver = opened;
+    const opened = await start({ certificate });
     // The handshake fails or goes on without the commands, as the packets fall; they never run.
     await playDialogue(
       { port: opened.port },

@@ -1,21 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { playDialogue } from '../testing/dialogue.js';
+import { createPlayedReceivers } from '../testing/played-receivers.js';
 import { testAuthenticator } from '../testing/test-authenticator.js';
-import { startTestReceiver, type TestReceiver, type TestReceiverOptions } from '../testing/test-receiver.js';
 import { createVirtualClock } from '../testing/virtual-clock.js';
 
-let receiver: TestReceiver | undefined;
+const { play, close } = createPlayedReceivers();
 
-async function play(script: string, options: TestReceiverOptions = {}): Promise<TestReceiver> {
-  receiver = await startTestReceiver(options);
-  await playDialogue({ port: receiver.port }, script);
-  return receiver;
-}
-
-afterEach(async () => {
-  await receiver?.close();
-  receiver = undefined;
-});
+afterEach(close);
 
 describe('a whole transaction', () => {
   it('takes a message, dots taken off, and says what it offers', async () => {
