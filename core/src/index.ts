@@ -3,6 +3,7 @@ import 'reflect-metadata';
 
 export type { Body, BodyFacts, ByteRange } from './body/body.js';
 export { readBody } from './body/body.js';
+export { cutInto } from './body/cut-into.js';
 export { bodyFromFile, type FileBodyOptions } from './body/file-body.js';
 export { bodyFromBytes } from './body/inline-body.js';
 export { prefixedBody } from './body/prefixed-body.js';

@@ -2,8 +2,8 @@
  * Objects in parts. Each part is held in memory once while it is sent. When the answer to the last request got lost, the
  * object itself tells whether it is there.
  */
-import { isMailError, MailError } from '@postroad/core';
-import { cutInto, type S3Content } from './parts.js';
+import { cutInto, isMailError, MailError } from '@postroad/core';
+import type { S3Content } from './content.js';
 import type { S3Sender } from './request.js';
 
 const uploadsPerPage = 1_000;

@@ -1,8 +1,8 @@
 /** The objects of a bucket: written whole or in parts, read in ranges, removed with what unfinished writes left. */
-import { type ByteRange, isMailError, MailError } from '@postroad/core';
+import { type ByteRange, cutInto, isMailError, MailError } from '@postroad/core';
 import type { S3Options } from './config.js';
+import type { S3Content } from './content.js';
 import { abortUploads, writeInParts } from './multipart.js';
-import { cutInto, type S3Content } from './parts.js';
 import { createSender, type S3Services } from './request.js';
 
 /** A bucket. Its failures are `E_BODIES`. May be used concurrently. */

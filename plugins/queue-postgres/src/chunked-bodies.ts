@@ -1,5 +1,5 @@
 /** Bodies that are too large for memory: rows of a size that a statement carries with ease, read as they are asked for. */
-import { type Body, type ByteRange, MailError, parseHeader } from '@postroad/core';
+import { type Body, type ByteRange, cutInto, MailError, parseHeader } from '@postroad/core';
 import type { Postgres } from '@postroad/postgres';
 import type { ChunkedFacts } from './rows.js';
 
@@ -8,28 +8,14 @@ const chunkBytes = 1_048_576;
 /** Writes the body before its message: what is left of it without one is swept away later. */
 export async function writeChunks(database: Postgres, messageId: string, body: Body): Promise<void> {
   let part = 0;
-  let waiting: Uint8Array[] = [];
-  let waitingBytes = 0;
-  const write = async (): Promise<void> => {
+  // A part is a copy: the stream's views belong to whoever reads the file.
+  for await (const octets of cutInto(body.open(), chunkBytes)) {
     await database.run('INSERT INTO postroad_queue_chunks (message_id, part, octets) VALUES ($1, $2, $3)', [
       messageId,
       part++,
-      Buffer.concat(waiting),
+      octets,
     ]);
-    waiting = [];
-    waitingBytes = 0;
-  };
-  for await (const piece of body.open()) {
-    for (let at = 0; at < piece.length; ) {
-      const taken = piece.subarray(at, at + chunkBytes - waitingBytes);
-      // The view belongs to whoever reads the file: it may be filled again before we write.
-      waiting.push(Uint8Array.from(taken));
-      waitingBytes += taken.length;
-      at += taken.length;
-      if (waitingBytes === chunkBytes) await write();
-    }
   }
-  if (waitingBytes > 0) await write();
 }
 
 /** The body of a message in chunks; its header section is read at once. */

@@ -8,6 +8,7 @@ import {
   type Body,
   type ByteRange,
   bodyFromBytes,
+  cutInto,
   MailError,
   openStoredBody,
 } from '@postroad/core';
@@ -59,27 +60,13 @@ export async function prepareBody(
 
 async function writeParts(database: Postgres, blob: string, body: Body): Promise<void> {
   let part = 0;
-  let waiting: Uint8Array[] = [];
-  let waitingBytes = 0;
-  const write = async (): Promise<void> => {
+  for await (const octets of cutInto(body.open(), partBytes)) {
     await database.run('INSERT INTO postroad_store_parts (blob, part, octets) VALUES ($1, $2, $3)', [
       blob,
       part++,
-      Buffer.concat(waiting),
+      octets,
     ]);
-    waiting = [];
-    waitingBytes = 0;
-  };
-  for await (const piece of body.open()) {
-    for (let at = 0; at < piece.length; ) {
-      const taken = piece.subarray(at, at + partBytes - waitingBytes);
-      waiting.push(Uint8Array.from(taken));
-      waitingBytes += taken.length;
-      at += taken.length;
-      if (waitingBytes === partBytes) await write();
-    }
   }
-  if (waitingBytes > 0) await write();
 }
 
 /** Refers to bodies so many times. Throws `BodyMissing` when one is not there and has no octets with it. */

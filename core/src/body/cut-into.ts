@@ -1,10 +1,4 @@
-/** Cutting a stream into parts of one size. */
-
-/** What is written. */
-export interface S3Content {
-  readonly sizeBytes: number;
-  open(): AsyncIterable<Uint8Array>;
-}
+/** A stream in parts of one size, for what is kept or sent part by part. */
 
 /** The stream in parts of `partBytes`, the last one shorter. Each is a copy: the stream's views may be filled again. */
 export async function* cutInto(
