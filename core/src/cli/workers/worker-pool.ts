@@ -93,7 +93,11 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
         // A worker may end at the same moment: its `exit` is what counts.
         if (child.isConnected()) child.send(message, () => undefined);
       },
-      onMessage: (listener: (message: unknown) => void) => void child.on('message', listener),
+      onMessage: (listener: (message: unknown) => void) =>
+        void child.on('message', (message) => {
+          // What is heard after its end the others would count for a worker that nobody tells them of any more.
+          if (members.get(index)?.pid === pid) listener(message);
+        }),
     };
     const calls = createCalls(wire, handlersFor(index, pid));
     const member = { index, pid, child, calls, startedAtMs: clock.monotonic() };
@@ -175,7 +179,11 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       if (isStopping) return;
       isStopping = true;
       if (members.size === 0) tellEnded();
-      for (const one of members.values()) one.calls.tell('stop', { drainMs });
+      for (const one of members.values()) {
+        one.calls.tell('stop', { drainMs });
+        // It serves nothing yet, and may not have come so far as to hear this.
+        if (!one.isReady) one.child.process.kill('SIGTERM');
+      }
       clock.after(drainMs + graceMs, () => {
         for (const one of members.values()) one.child.process.kill('SIGKILL');
       });
