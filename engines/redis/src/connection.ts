@@ -38,7 +38,10 @@ export interface Redis {
   command(name: string, ...args: readonly (string | number)[]): Promise<unknown>;
   /** Runs a script in Lua, which Redis remembers by its digest. */
   script(text: string, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
-  /** Hears a channel; such a connection can do nothing else. `again` is told when it was away meanwhile. */
+  /**
+   * Hears a channel; such a connection can do nothing else. `again` is told when it hears and may have missed something:
+   * it was away, or Redis refused to let it hear, or did not answer in time.
+   */
   subscribe(channel: string, heard: { message(text: string): void; again(): void }): void;
   /** Calls when the connection comes or goes; returns how to stop. */
   onChange(listener: (isReady: boolean) => void): () => void;
@@ -58,6 +61,8 @@ export function openRedis(options: RedisOptions, log: Logger): Redis {
     commandTimeout: options.commandTimeoutMs,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
+    // It would leave a refusal to nobody, which ends a process; `subscribe` does it itself.
+    autoResubscribe: false,
     maxRetriesPerRequest: 0,
     enableReadyCheck: true,
     retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), retryDelayMsMax),
@@ -80,19 +85,27 @@ export function openRedis(options: RedisOptions, log: Logger): Redis {
     command: (name, ...args) => client.call(name, ...args.map(String)),
     script: (text, keys, args) => client.eval(text, keys.length, ...keys, ...args.map(String)),
     subscribe(channel, heard) {
-      let isFirst = true;
+      let mayHaveMissed = false;
+      let isTold = false;
       client.on('message', (from: string, text: string) => {
         if (from === channel) heard.message(text);
       });
-      const begin = (): void => {
-        client.subscribe(channel).then(
-          () => {
-            if (!isFirst) heard.again();
-            isFirst = false;
-          },
-          (error: unknown) => log.debug('Redis subscription failed', { error }),
-        );
+      const failed = (error: unknown): void => {
+        if (!isTold) log.warn('Redis subscription failed, trying again', { channel, error });
+        isTold = true;
+        // A connection that stayed would never hear again; who closed it is not to open it anew.
+        if (client.status === 'ready') client.disconnect(true);
       };
+      const begin = (): void => {
+        client.subscribe(channel).then(() => {
+          isTold = false;
+          if (mayHaveMissed) heard.again();
+          mayHaveMissed = false;
+        }, failed);
+      };
+      client.on('close', () => {
+        mayHaveMissed = true;
+      });
       client.on('ready', begin);
       if (isReady) begin();
     },

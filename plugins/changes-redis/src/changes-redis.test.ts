@@ -1,8 +1,11 @@
-import { type ChangeNotice, Changes, definePlugin, queueMemory } from '@postroad/core';
+import { type ChangeNotice, Changes, definePlugin, type Logger, queueMemory } from '@postroad/core';
 import { startTestMta, type TestMta } from '@postroad/core/testing';
+import { openRedis } from '@postroad/redis';
 import { redisMissing, startTestRedis, type TestRedis } from '@postroad/redis/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { changesRedis } from './changes-redis.js';
+
+const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
 
 if (redisMissing !== undefined) console.warn(`SKIPPED: ${redisMissing}`);
 
@@ -50,5 +53,29 @@ describe.skipIf(redisMissing !== undefined)('changes-redis', () => {
     await expect.poll(() => heard[1]?.includes('gap')).toBe(true);
     const before = heard[1]?.length ?? 0;
     await expect.poll(tell).toBeGreaterThan(before);
+  });
+
+  it('hears again when Redis did not let it for a while', async () => {
+    const heard: (ChangeNotice | 'gap')[] = [];
+    await node(heard);
+    const admin = openRedis({ url: server.url, commandTimeoutMs: 10_000, name: 'test' }, quiet);
+    await admin.whenReady(10_000);
+    const hearers = async () => {
+      const [, count] = (await admin.command('PUBSUB', 'NUMSUB', 'postroad:changes')) as [string, number];
+      return count;
+    };
+    await expect.poll(hearers).toBe(nodes.length);
+    // Redis closes the connections of those that hear what they may not hear any more, and refuses them.
+    await admin.command('ACL', 'SETUSER', 'default', 'resetchannels');
+    await expect.poll(refused, { timeout: 15_000 }).toBeGreaterThan(0);
+    await admin.command('ACL', 'SETUSER', 'default', 'allchannels');
+    await expect.poll(hearers).toBe(nodes.length);
+    await expect.poll(() => heard.includes('gap')).toBe(true);
+    admin.close();
+
+    async function refused(): Promise<number> {
+      const log = (await admin.command('ACL', 'LOG')) as unknown[];
+      return log.filter((entry) => Array.isArray(entry) && entry.includes('postroad:changes')).length;
+    }
   });
 });

@@ -16,8 +16,13 @@ describe.skipIf(redisMissing !== undefined)('counters-redis', () => {
   let server: TestRedis;
   const opened: Redis[] = [];
   const metrics = createTestMetrics();
-  async function open(onAway: 'local' | 'fail' = 'local', prefix = 'test:'): Promise<Counters> {
-    const redis = openRedis({ url: server.url, name: 'test', commandTimeoutMs: 500 }, log);
+  // A Redis on a busy machine takes its time: who wants to see what a slow one does asks for less.
+  async function open(
+    onAway: 'local' | 'fail' = 'local',
+    prefix = 'test:',
+    commandTimeoutMs = 20_000,
+  ): Promise<Counters> {
+    const redis = openRedis({ url: server.url, name: 'test', commandTimeoutMs }, log);
     opened.push(redis);
     expect(await redis.whenReady(20_000)).toBe(true);
     return createRedisCounters({ redis, clock: systemClock, log, metrics, prefix, onAway });
@@ -70,7 +75,7 @@ describe.skipIf(redisMissing !== undefined)('counters-redis', () => {
   });
 
   it('waits for a Redis that stands still no longer than it may', async () => {
-    const a = await open('local', 'still:');
+    const a = await open('local', 'still:', 500);
     server.pause(true);
     expect(await a.add('n', 1, 60_000)).toBe(1);
     server.pause(false);
