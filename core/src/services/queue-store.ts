@@ -259,6 +259,11 @@ export interface QueueStore {
   remember(name: string, fact: string | undefined): Promise<void>;
   /** A fact that was remembered. */
   recall(name: string): Promise<string | undefined>;
+  /**
+   * Left out by stores that one process has for itself. Keeps a fact as `remember` does, if it is still the one that was
+   * read last; `false` when somebody else has changed it meanwhile, and nothing is kept.
+   */
+  exchange?(name: string, was: string | undefined, fact: string | undefined): Promise<boolean>;
   /** Whether all processes of the server see the same queue; left out by stores that one process has for itself. */
   readonly isShared?: boolean;
   /**

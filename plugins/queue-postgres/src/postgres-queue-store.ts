@@ -112,6 +112,7 @@ export function openPostgresQueueStore(options: PostgresQueueOptions): QueueStor
         return changed;
       }),
     remember: (name, fact) => guarded(() => remember(database, name, fact)),
+    exchange: (name, was, fact) => guarded(() => exchange(database, name, was, fact)),
     isShared: true,
     isHeld: (recipients) => nodes.isHeld(recipients),
     sharers: () => nodes.count,
@@ -241,6 +242,27 @@ async function remember(database: Postgres, name: string, fact: string | undefin
       [name, fact],
     );
   }
+}
+
+/** One statement each: of two who change it at once the second finds it changed. */
+async function exchange(
+  database: Postgres,
+  name: string,
+  was: string | undefined,
+  fact: string | undefined,
+): Promise<boolean> {
+  if (was === undefined && fact === undefined) return (await recall(database, name)) === undefined;
+  const [statement, values] =
+    was === undefined
+      ? [
+          'INSERT INTO postroad_queue_facts (name, fact) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING',
+          [fact],
+        ]
+      : fact === undefined
+        ? ['DELETE FROM postroad_queue_facts WHERE name = $1 AND fact = $2', [was]]
+        : ['UPDATE postroad_queue_facts SET fact = $2 WHERE name = $1 AND fact = $3', [fact, was]];
+  const changed = await database.query<{ name: string }>(`${statement} RETURNING name`, [name, ...values]);
+  return changed.length === 1;
 }
 
 async function recall(database: Postgres, name: string): Promise<string | undefined> {

@@ -83,7 +83,7 @@ export function createDispatcher(
     nextOpenAtMs: (nowMs) => sites.nextOpenAtMs(nowMs),
     suspensions: hands.suspensions,
     timeline: hands.timeline,
-    suspend: hands.suspend,
+    suspend: (suspension) => hands.suspensions.add(suspension),
     resolve: (address, reversePath) => resolveAddress(hands, address, reversePath),
     announce: (events) => announce(hands, events),
     async drain(deadlineMs) {
@@ -129,7 +129,11 @@ function createHands(
   };
   const ruleOf = createSiteRules(options.sites);
   const replyRules = createReplyRules(options.replies);
-  const suspensions = createSuspensions(parts.store, () => clock.now());
+  const suspensions = createSuspensions(
+    parts.store,
+    () => clock.now(),
+    (suspension) => giveBackConcerned(hands, suspension),
+  );
   const hands: Hands = {
     parts,
     messages: createActiveMessages(),
@@ -157,10 +161,6 @@ function createHands(
     },
     suspensions,
     replyRules,
-    async suspend(suspension) {
-      await suspensions.add(suspension);
-      giveBackConcerned(hands, suspension);
-    },
     timeline: createTimeline(() => clock.now(), parts.history),
     stopping,
     deliveries,

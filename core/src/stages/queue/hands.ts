@@ -3,7 +3,6 @@ import type { Clock } from '../../services/clock.js';
 import type { Logger } from '../../services/logger.js';
 import type { MessageHistory } from '../../services/message-history.js';
 import type { Metrics } from '../../services/metrics.js';
-import type { Suspension } from '../../services/queue.js';
 import type { QueueStore } from '../../services/queue-store.js';
 import type { Random } from '../../services/random.js';
 import type { ActiveMessages } from './active-messages.js';
@@ -46,8 +45,6 @@ export interface Hands {
   readonly suspensions: Suspensions;
   readonly timeline: Timeline;
   readonly replyRules: ReplyRules;
-  /** Suspends durably, and gives back what waits in memory for it. */
-  suspend(suspension: Suspension): Promise<void>;
   /** Aborts when the server can't wait any longer. */
   readonly stopping: AbortSignal;
   /** How each delivery that is under way is given up. */

@@ -88,6 +88,27 @@ describe('what a server answers', () => {
     expect(it.settled).toHaveLength(3);
   });
 
+  it('pauses its site also when others get through that began before', async () => {
+    const first = gate();
+    const slower = { status: 'deferred', reply: reply(450, '7.1', 'slower please') } as const;
+    const it = setUp(
+      ({ message, recipients }) => {
+        if (message.id === 'm1') return first.promise;
+        return message.id === 'm2' && recipients[0]?.attempts === 1 ? slower : {};
+      },
+      { replies: [{ match: '*slower*', pauseSiteMs: 30 * minute }] },
+    );
+    await it.scheduler.start();
+    for (const id of ['m1', 'm2']) await it.put(sampleMessage(id, [{ to: 'u@b.test' }]));
+    first.resolve({});
+    await it.clock.settle();
+    await it.put(sampleMessage('m3', [{ to: 'u@b.test' }]));
+    await it.clock.advance(29 * minute);
+    expect(it.deliveries.map((one) => one.message.id)).toEqual(['m1', 'm2']);
+    await it.clock.advance(5 * minute);
+    expect(it.settled).toHaveLength(3);
+  });
+
   it('lowers the number of deliveries at once', async () => {
     const never = gate();
     let isFirst = true;

@@ -2,6 +2,18 @@
 import { MailError } from '../../errors.js';
 import type { QueueStore } from '../../services/queue-store.js';
 
+/** One process alone has nobody who changes a fact meanwhile. */
+async function exchange(
+  store: QueueStore,
+  name: string,
+  was: string | undefined,
+  fact: string | undefined,
+): Promise<boolean> {
+  if (store.exchange !== undefined) return await store.exchange(name, was, fact);
+  await store.remember(name, fact);
+  return true;
+}
+
 /** Hands every call to the store that `opened` gives; before it gives one, calls reject with `E_QUEUE_STORE`. */
 export function openedQueueStore(opened: () => QueueStore | undefined): QueueStore {
   function on<T>(call: (store: QueueStore) => Promise<T>): Promise<T> {
@@ -27,6 +39,7 @@ export function openedQueueStore(opened: () => QueueStore | undefined): QueueSto
     count: (filter) => on((store) => store.count(filter)),
     remember: (name, fact) => on((store) => store.remember(name, fact)),
     recall: (name) => on((store) => store.recall(name)),
+    exchange: (name, was, fact) => on((store) => exchange(store, name, was, fact)),
     // `keep` closes it when the last generation lets go.
     close: async () => {},
   };

@@ -92,7 +92,7 @@ function learn(hands: Hands, job: DeliveryJob, report: DeliveryReport): void {
   const nowMs = hands.parts.clock.now();
   const outcome = report.outcomes[0] ?? { index: 0, status: 'deferred', reply: noOutcomeReply };
   const judged = judgeReport(report);
-  if (judged === 'good') sites.good(job.site);
+  if (judged === 'good') sites.good(job.site, nowMs);
   if (judged === 'trouble') sites.trouble(job.site, nowMs, hands.parts.random.number(), outcome);
   if (report.siteRetryAtMs !== undefined) sites.leaveAlone(job.site, report.siteRetryAtMs, outcome);
   obeyRules(hands, job, report, nowMs);
@@ -117,7 +117,7 @@ function obeyRules(hands: Hands, job: DeliveryJob, report: DeliveryReport, nowMs
     if (suspendTenantMs !== undefined && tenant !== '') {
       const reason = `a server answered: ${formatReply(outcome.reply)}`.slice(0, 300);
       const untilMs = nowMs + suspendTenantMs;
-      hands.track(hands.suspend({ kind: 'tenant', value: tenant, reason, sinceMs: nowMs, untilMs }));
+      hands.track(hands.suspensions.add({ kind: 'tenant', value: tenant, reason, sinceMs: nowMs, untilMs }));
     }
   }
 }

@@ -25,6 +25,7 @@ import type { OwnedOutbox } from './outbox-messages.js';
 import { createQueueService } from './queue-service.js';
 import type { SchedulerOptions } from './scheduler-options.js';
 import type { SchedulerPolicy } from './scheduler-policy.js';
+import { watchSuspensions } from './watch-suspensions.js';
 
 /** What a scheduler is made of. */
 export interface SchedulerParts {
@@ -80,6 +81,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
   const series = `${owner}/${clock.now().toString(36)}`;
   let leases = 0;
   let stopListening: (() => void) | undefined;
+  let stopWatching: (() => void) | undefined;
   const lease = (): Lease => ({
     owner,
     untilMs: clock.now() + options.leaseMs,
@@ -109,6 +111,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
       for (const record of recovery.quarantined) parts.log.error('queue record set aside', { record });
       await dispatcher.suspensions.load();
       isRunning = true;
+      if (store.isShared === true) stopWatching = watchSuspensions(parts, dispatcher.suspensions);
       stopListening = store.onWork?.(() => fetcher.changed({ isMore: true }));
       fetcher.changed({ isMore: true });
       return recovery;
@@ -130,6 +133,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     async drain(deadlineMs) {
       isRunning = false;
       stopListening?.();
+      stopWatching?.();
       fetcher.stop();
       await dispatcher.drain(deadlineMs);
     },

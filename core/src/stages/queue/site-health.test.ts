@@ -12,13 +12,13 @@ describe('the health of a site', () => {
   it('widens the window with successes, up to the limit, and halves it at trouble', () => {
     const health = createSiteHealth(8, waits);
     expect(health.window(0)).toBe(5);
-    for (let at = 0; at < 10; at++) health.good();
+    for (let at = 0; at < 10; at++) health.good(0);
     expect(health.window(0)).toBe(8);
     health.trouble(0, 0, away);
     expect(health.window(0)).toBe(4);
-    health.good();
+    health.good(0);
     expect(health.window(0)).toBe(4);
-    for (let at = 0; at < 4; at++) health.good();
+    for (let at = 0; at < 4; at++) health.good(0);
     expect(health.window(0)).toBe(5);
   });
 
@@ -33,7 +33,7 @@ describe('the health of a site', () => {
     expect(health.window(minute)).toBe(1);
     health.trouble(minute, 0, away);
     expect(health.dead(minute)).toMatchObject({ untilMs: 3 * minute });
-    health.good();
+    health.good(minute);
     expect(health.dead(minute)).toBeUndefined();
     expect(health.window(minute)).toBe(2);
   });
@@ -63,6 +63,31 @@ describe('the health of a site', () => {
     health.leaveAlone(10 * minute, away);
     health.leaveAlone(5 * minute, away);
     expect(health.dead(9 * minute)).toMatchObject({ untilMs: 10 * minute, isAppointed: true });
+    // Nor does a delivery end it that began before.
+    health.good(9 * minute);
+    expect(health.dead(9 * minute)).toMatchObject({ untilMs: 10 * minute });
+    expect(health.window(10 * minute)).toBe(1);
+    health.good(10 * minute);
+    expect(health.window(10 * minute)).toBe(2);
+  });
+
+  it('pauses briefly again once it has done well', () => {
+    const health = createSiteHealth(20, waits);
+    const failTo = (nowMs: number) => {
+      for (let at = 0; at < 3; at++) health.trouble(nowMs, 0, away);
+      return (health.dead(nowMs)?.untilMs ?? 0) - nowMs;
+    };
+    expect(failTo(0)).toBe(minute);
+    health.trouble(minute, 0, away);
+    health.good(9 * minute);
+    expect(failTo(10 * minute)).toBe(minute);
+  });
+
+  it('lets fewer deliveries begin at once for as long as it was told to', () => {
+    const health = createSiteHealth(20, waits);
+    health.slowDown(2, 10 * minute);
+    expect(health.window(10 * minute - 1)).toBe(2);
+    expect(health.window(10 * minute)).toBe(5);
   });
 });
 
@@ -72,6 +97,7 @@ describe('what a report says about the site', () => {
     expect(outcomes(away)).toBe('trouble');
     expect(outcomes()).toBe('trouble');
     expect(outcomes({ ...away, reply: reply(421, '7.0', 'later') })).toBe('trouble');
+    expect(outcomes({ ...away, reply: reply(452, '3.2', 'no mail for now') })).toBe('trouble');
     expect(outcomes({ ...away, reply: reply(451, '7.1', 'greylisted') })).toBe('neither');
     expect(outcomes(away, { ...away, reply: reply(452, '2.2', 'full') })).toBe('neither');
     expect(outcomes(away, { ...away, status: 'delivered', reply: reply(250, '0.0', 'ok') })).toBe('good');

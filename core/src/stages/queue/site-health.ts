@@ -13,8 +13,8 @@ export interface SiteHealth {
   dead(nowMs: number): DeadSite | undefined;
   /** Whether its last try made trouble. */
   readonly isTroubled: boolean;
-  /** Something went through. */
-  good(): void;
+  /** Something went through. A moment that was appointed stays: a delivery that began before it tells nothing new. */
+  good(nowMs: number): void;
   /** The site made trouble; `random` is from 0 up to, not including, 1. */
   trouble(nowMs: number, random: number, outcome: RecipientOutcome): void;
   /** At most so many deliveries at once until then. */
@@ -62,12 +62,13 @@ export function createSiteHealth(windowMax: number, retryDelaysMs: readonly numb
     get isTroubled() {
       return dead !== undefined || troubles > 0 || slowed !== undefined;
     },
-    good() {
+    good(nowMs) {
+      troubles = 0;
+      pauses = 0;
+      if (dead?.isAppointed === true && nowMs < dead.untilMs) return;
       if (dead !== undefined) window = Math.min(2, windowMax);
       else window = Math.min(windowMax, window + (hasHadTrouble ? 1 / window : 1));
       dead = undefined;
-      troubles = 0;
-      pauses = 0;
     },
     trouble(nowMs, random, outcome) {
       troubles++;

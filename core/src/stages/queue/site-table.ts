@@ -24,7 +24,7 @@ export interface SiteTable {
   /** Its recipients are settled: they need no memory any more. `true` when a site that was full has room again. */
   forget(job: DeliveryJob): boolean;
   /** The site does well. */
-  good(site: string): void;
+  good(site: string, nowMs: number): void;
   /** The site makes trouble. */
   trouble(site: string, nowMs: number, random: number, outcome: RecipientOutcome): void;
   /** The site wants to be tried at this moment and not before. */
@@ -174,7 +174,7 @@ export function createSiteTable(options: SchedulerOptions, sharers: () => number
       if (isIdle(site, false)) sites.delete(site.name);
       return isOpened;
     },
-    good: (name) => siteOf(name).health.good(),
+    good: (name, nowMs) => siteOf(name).health.good(nowMs),
     trouble: (name, nowMs, random, outcome) => siteOf(name).health.trouble(nowMs, random, outcome),
     leaveAlone: (name, untilMs, outcome) => siteOf(name).health.leaveAlone(untilMs, outcome),
     dead: (name, nowMs) => sites.get(name)?.health.dead(nowMs),

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createMemoryQueueStore } from '../../memory/memory-queue-store.js';
+import type { QueueStore } from '../../services/queue-store.js';
 import { sampleMessage } from '../../testing/sample-message.js';
-import { deferred, minute, setUp, startMs } from '../../testing/scheduler-harness.js';
+import { deferred, gate, minute, setUp, startMs } from '../../testing/scheduler-harness.js';
 
 describe('suspended deliveries', () => {
   it('begin neither for a domain nor for a site nor for an account, and go on when resumed', async () => {
@@ -45,6 +46,88 @@ describe('suspended deliveries', () => {
     await it.clock.advance(minute);
     expect(it.settled).toHaveLength(1);
     expect(await it.scheduler.queue.suspensions()).toEqual([]);
+  });
+});
+
+describe('suspensions that several change', () => {
+  it('are all kept when they come at once', async () => {
+    const store = createMemoryQueueStore();
+    const it = setUp(() => ({}), {}, {}, store);
+    await it.scheduler.start();
+    const { queue } = it.scheduler;
+    const suspend = (value: string) => queue.suspend({ kind: 'tenant', value }, { reason: 'asked' });
+    await Promise.all(['a', 'b'].map(suspend));
+    const target = { kind: 'tenant', value: 'a' } as const;
+    const [isResumed] = await Promise.all([queue.resume(target), suspend('c'), suspend('d'), suspend('d')]);
+    expect(isResumed).toBe(true);
+    const again = setUp(() => ({}), {}, {}, store);
+    await again.scheduler.start();
+    for (const of of [queue, again.scheduler.queue]) {
+      expect((await of.suspensions()).map((one) => one.value)).toEqual(['b', 'c', 'd']);
+    }
+  });
+
+  it('take out of memory what they are about, and leave the rest of the line', async () => {
+    const first = gate();
+    const it = setUp((request) => (request.message.id === 'm1' ? first.promise : {}), {
+      deliveriesPerSiteMax: 1,
+    });
+    await it.scheduler.start();
+    for (const id of ['m1', 'm2', 'm4']) await it.put(sampleMessage(id, [{ to: 'u@b.test' }]));
+    const { origin } = sampleMessage('x', []);
+    await it.put(sampleMessage('m3', [{ to: 'u@b.test' }], { origin: { ...origin, campaign: 'may' } }));
+    await it.scheduler.queue.suspend({ kind: 'campaign', value: 'may' }, { reason: 'asked' });
+    first.resolve({});
+    await it.clock.settle();
+    expect(it.settled.map((one) => one.message.id)).toEqual(['m1', 'm2', 'm4']);
+    expect((await it.store.count()).byState).toMatchObject({ waiting: 1, leased: 0 });
+  });
+
+  it('hold for all processes of a shared queue, whoever made them', async () => {
+    const kept = createMemoryQueueStore();
+    let isDown = false;
+    const exchange = async (name: string, was: string | undefined, fact: string | undefined) => {
+      if ((await kept.recall(name)) !== was) return false;
+      await kept.remember(name, fact);
+      return true;
+    };
+    const recall = async (name: string) => {
+      if (isDown) throw new Error('no connection');
+      return await kept.recall(name);
+    };
+    const store: QueueStore = { ...kept, isShared: true, exchange, recall };
+    const first = gate();
+    const one = setUp(
+      (request) => (request.message.id === 'm1' ? first.promise : {}),
+      { deliveriesPerSiteMax: 1 },
+      {},
+      store,
+    );
+    const other = setUp(() => ({}), {}, {}, store);
+    await one.scheduler.start();
+    await other.scheduler.start();
+    await one.put(sampleMessage('m1', [{ to: 'u@b.test' }]));
+    await one.put(sampleMessage('m2', [{ to: 'u@b.test' }]));
+    // Neither has seen yet what the other did.
+    await other.scheduler.queue.suspend({ kind: 'domain', value: 'b.test' }, { reason: 'asked' });
+    await one.scheduler.queue.suspend({ kind: 'domain', value: 'c.test' }, { reason: 'asked' });
+    isDown = true;
+    await one.clock.advance(5_000);
+    isDown = false;
+    await one.clock.advance(5_000);
+    first.resolve({});
+    await one.clock.settle();
+    // What waited in memory is not begun.
+    expect(one.deliveries.map(({ message }) => message.id)).toEqual(['m1']);
+    await other.clock.advance(5_000);
+    for (const { scheduler } of [one, other]) {
+      expect((await scheduler.queue.suspensions()).map(({ value }) => value)).toEqual(['b.test', 'c.test']);
+    }
+    expect(await one.scheduler.queue.resume({ kind: 'domain', value: 'b.test' })).toBe(true);
+    await other.clock.advance(5_000);
+    expect(await other.scheduler.queue.suspensions()).toHaveLength(1);
+    await Promise.all([one.scheduler.drain(0), other.scheduler.drain(0)]);
+    expect([one.clock.timers, other.clock.timers]).toEqual([0, 0]);
   });
 });
 

@@ -167,6 +167,24 @@ export function recovering(fresh: Fresh): void {
     expect(await again.nextDueAtMs()).toBe(nowMs + 5000);
   });
 
+  it('exchanges a fact only with what was read last, where several may change it', async () => {
+    const { store } = await fresh();
+    if (store.exchange === undefined) return;
+    const exchange = (was: string | undefined, fact: string | undefined) => store.exchange?.('f', was, fact);
+    expect(await exchange('[0]', '[1]')).toBe(false);
+    expect(await exchange(undefined, '[1]')).toBe(true);
+    expect(await exchange(undefined, '[2]')).toBe(false);
+    // Of all who have read the same, one.
+    const all = await Promise.all([2, 3, 4].map((to) => exchange('[1]', `[${to}]`)));
+    expect(all.filter((is) => is)).toHaveLength(1);
+    const now = await store.recall('f');
+    expect(now).toBe(`[${all.indexOf(true) + 2}]`);
+    expect(await exchange('[1]', undefined)).toBe(false);
+    expect(await exchange(now, undefined)).toBe(true);
+    expect(await store.recall('f')).toBeUndefined();
+    expect(await exchange(undefined, undefined)).toBe(true);
+  });
+
   it('leaves the leases of the one that starts again alone: a reload', async () => {
     const { store } = await fresh();
     await store.put(sampleMessage('m1', [{ to: 'bob@b.test' }]), lease);
