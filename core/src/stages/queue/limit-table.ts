@@ -62,7 +62,8 @@ export function createLimitTable(rules: readonly LimitRule[], sharers: () => num
   const compiled = rules.map(compile);
   const buckets = new Map<string, Bucket>();
 
-  function bucketsOf(job: DeliveryJob, nowMs: number): readonly Bucket[] {
+  /** Without a moment they are not used anew. */
+  function bucketsOf(job: DeliveryJob, nowMs?: number): readonly Bucket[] {
     const found: Bucket[] = [];
     compiled.forEach((one, at) => {
       if (!isFitting(one, job)) return;
@@ -70,11 +71,11 @@ export function createLimitTable(rules: readonly LimitRule[], sharers: () => num
       const key = `${at} ${JSON.stringify((rule.per ?? []).map((dimension) => dimensionOf(job, dimension)))}`;
       let bucket = buckets.get(key);
       if (bucket === undefined) {
-        if (buckets.size >= bucketsMax) forget(buckets, nowMs);
-        bucket = createBucket(rule, nowMs);
+        if (buckets.size >= bucketsMax) forget(buckets, nowMs ?? 0);
+        bucket = createBucket(rule, nowMs ?? 0);
         buckets.set(key, bucket);
       }
-      bucket.usedAtMs = nowMs;
+      bucket.usedAtMs = nowMs ?? bucket.usedAtMs;
       found.push(bucket);
     });
     return found;
@@ -115,7 +116,7 @@ export function createLimitTable(rules: readonly LimitRule[], sharers: () => num
       }
     },
     ended(job) {
-      for (const bucket of bucketsOf(job, 0)) bucket.active = Math.max(0, bucket.active - 1);
+      for (const bucket of bucketsOf(job)) bucket.active = Math.max(0, bucket.active - 1);
     },
   };
 }

@@ -52,10 +52,11 @@ export function schedulerOptions(options: QueueOptions = {}): SchedulerOptions {
 export function shareOf(options: SchedulerOptions, processes: number): SchedulerOptions {
   if (processes === 1) return options;
   const part = (count: number): number => Math.max(1, Math.ceil(count / processes));
-  const rate = <R extends { readonly perMs: number; readonly burst?: number }>(of: R): R => ({
+  const rate = <R extends { readonly perMs: number; readonly burst?: number }>(of: R, units: number): R => ({
     ...of,
     perMs: of.perMs * processes,
-    ...(of.burst === undefined ? {} : { burst: part(of.burst) }),
+    // What may come at once is for all of them too.
+    burst: part(of.burst ?? units),
   });
   return {
     ...options,
@@ -64,14 +65,16 @@ export function shareOf(options: SchedulerOptions, processes: number): Scheduler
     sites: options.sites.map((site) => ({
       ...site,
       ...(site.deliveriesMax === undefined ? {} : { deliveriesMax: part(site.deliveriesMax) }),
-      ...(site.rate === undefined ? {} : { rate: rate(site.rate) }),
+      ...(site.rate === undefined ? {} : { rate: rate(site.rate, site.rate.recipients) }),
     })),
     limits: options.limits.map((limit) => ({
       ...limit,
       ...(limit.deliveriesMax === undefined ? {} : { deliveriesMax: part(limit.deliveriesMax) }),
-      ...(limit.messages === undefined ? {} : { messages: rate(limit.messages) }),
-      ...(limit.recipients === undefined ? {} : { recipients: rate(limit.recipients) }),
-      ...(limit.octets === undefined ? {} : { octets: rate(limit.octets) }),
+      ...(limit.messages === undefined ? {} : { messages: rate(limit.messages, limit.messages.count) }),
+      ...(limit.recipients === undefined
+        ? {}
+        : { recipients: rate(limit.recipients, limit.recipients.count) }),
+      ...(limit.octets === undefined ? {} : { octets: rate(limit.octets, limit.octets.count) }),
     })),
   };
 }

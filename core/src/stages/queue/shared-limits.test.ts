@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { sampleMessage } from '../../testing/sample-message.js';
 import type { DeliveryJob } from './delivery-job.js';
 import { createLimitTable } from './limit-table.js';
-import { schedulerOptions } from './scheduler-options.js';
+import { schedulerOptions, shareOf } from './scheduler-options.js';
 import { createSiteTable } from './site-table.js';
 
 let number = 0;
@@ -79,5 +79,62 @@ describe('limits that several processes keep together', () => {
     expect(table.blocked(job(), 3_000)).toBeUndefined();
     table.begin(job(), 3_000);
     expect(table.blocked(job(), 60_000)).toEqual({});
+  });
+});
+
+describe('the part of one of several processes', () => {
+  it('divides what is for the whole server, also what may come at once', () => {
+    const rate = { count: 100, perMs: 3_600_000 };
+    const part = shareOf(
+      schedulerOptions({
+        deliveriesMax: 100,
+        deliveriesPerSiteMax: 10,
+        sites: [{ match: 'mx:*', deliveriesMax: 2, rate: { recipients: 60, perMs: 60_000 } }],
+        limits: [
+          {
+            per: ['tenant'],
+            deliveriesMax: 9,
+            messages: rate,
+            recipients: { ...rate, burst: 8 },
+            octets: rate,
+          },
+        ],
+      }),
+      4,
+    );
+    const own = { count: 100, perMs: 4 * 3_600_000 };
+    expect(part).toMatchObject({
+      deliveriesMax: 25,
+      deliveriesPerSiteMax: 3,
+      sites: [{ deliveriesMax: 1, rate: { recipients: 60, perMs: 240_000, burst: 15 } }],
+      limits: [
+        {
+          deliveriesMax: 3,
+          messages: { ...own, burst: 25 },
+          recipients: { ...own, burst: 2 },
+          octets: { ...own, burst: 25 },
+        },
+      ],
+    });
+  });
+});
+
+describe('a limit of many values', () => {
+  it('is not forgotten for a value that has used it up', () => {
+    const table = createLimitTable([{ per: ['domain'], messages: { count: 1, perMs: 3_600_000 } }]);
+    const to = (domain: string) => {
+      const one = job();
+      return {
+        ...one,
+        recipients: one.recipients.map((of) => ({ ...of, address: { localPart: 'bob', domain } })),
+      };
+    };
+    const send = (domain: string, nowMs: number) => {
+      table.begin(to(domain), nowMs);
+      table.ended(to(domain));
+    };
+    send('first.test', 1_000);
+    for (let at = 0; at < 20_000; at++) table.blocked(to(`d${at}.test`), 2_000);
+    expect(table.blocked(to('first.test'), 3_000)).toEqual({ untilMs: 3_601_000 });
   });
 });
