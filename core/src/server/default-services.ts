@@ -101,7 +101,9 @@ export function bindDefaults(
       return submit(house, house.submitPolicy, envelope, content);
     },
   });
-  const outbox = createOutbox();
+  const outbox = createOutbox((name, error) =>
+    log.error('a subscriber of the outbox failed when it was asked', { name, error }),
+  );
   bind(Outbox, outbox);
   bind(Reports, { tell: async (event) => await hooks().reported?.(event) });
   if (!declared.has(Resolver.id)) container.bind(Resolver, house.resolver ?? systemResolver(house, options));

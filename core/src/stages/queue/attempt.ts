@@ -70,12 +70,34 @@ function deliver(request: DeliveryRequest, deadlineMs: number, of: Attempt): Pro
       of.failed('deliver', error);
       end(nothing);
     };
+    const reported = (report: DeliveryReport): void => {
+      const sound = soundReport(report);
+      if (sound !== report) of.failed('deliver', new TypeError('what came back is no report'));
+      end(sound ?? nothing);
+    };
     try {
-      of.policy.deliver(request, abort.signal).then(end, failed);
+      of.policy.deliver(request, abort.signal).then(reported, failed);
     } catch (error) {
       failed(error);
     }
   });
+}
+
+/**
+ * Reports come from plugins, and not all of them are checked by a compiler: one that is none must not cost its slot, and
+ * an outcome that is none counts as missing. `undefined` when nothing of it can be used.
+ */
+function soundReport(report: DeliveryReport | undefined): DeliveryReport | undefined {
+  if (typeof report !== 'object' || report === null || !Array.isArray(report.outcomes)) return undefined;
+  const { postponedUntilMs, siteRetryAtMs, outcomes } = report;
+  if (!Number.isFinite(postponedUntilMs ?? 0) || !Number.isFinite(siteRetryAtMs ?? 0)) return undefined;
+  return outcomes.every(isOutcome) ? report : { ...report, outcomes: outcomes.filter(isOutcome) };
+}
+
+function isOutcome(outcome: Partial<RecipientOutcome> | undefined): boolean {
+  const { status, reply: said } = outcome ?? {};
+  if (status !== 'delivered' && status !== 'deferred' && status !== 'failed') return false;
+  return Number.isInteger(said?.code) && (typeof said?.text === 'string' || Array.isArray(said?.text));
 }
 
 function endedOf(job: DeliveryJob, report: DeliveryReport): Ended {

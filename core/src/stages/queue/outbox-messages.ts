@@ -28,10 +28,25 @@ export const outboxListener = 'outbox';
 /** Most events in one message. */
 const eventsMax = 500;
 
-/** Nobody wants anything yet. */
-export function createOutbox(): OwnedOutbox {
+/**
+ * Nobody wants anything yet. A subscriber that throws when it is asked must stop no settlement, and miss nothing: it gets the
+ * event. `failed` is told of it.
+ */
+export function createOutbox(failed: (name: string, error: unknown) => void): OwnedOutbox {
   const subscriptions: OutboxSubscription[] = [];
-  return { subscriptions, subscribe: (one) => void subscriptions.push(one) };
+  const asked = ({ name, target, wants }: OutboxSubscription): OutboxSubscription => ({
+    name,
+    target,
+    wants(event) {
+      try {
+        return wants(event);
+      } catch (error) {
+        failed(name, error);
+        return true;
+      }
+    },
+  });
+  return { subscriptions, subscribe: (one) => void subscriptions.push(asked(one)) };
 }
 
 /** What happened to a recipient in a try that has ended. */
