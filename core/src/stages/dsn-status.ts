@@ -5,6 +5,7 @@ import { formatDate } from '../values/date.js';
 import { enhancedStatus, formatReply } from '../values/reply.js';
 import type { RecipientOutcome } from '../values/report.js';
 import { statusField } from './dsn-encoding.js';
+import { giveUpAtMs } from './queue/retry-schedule.js';
 
 /** What the part tells. */
 export interface DeliveryStatusOptions {
@@ -51,7 +52,7 @@ function recipientFields(
   }
   text += field('Last-Attempt-Date', formatDate(recipient.lastAttemptAtMs ?? options.nowMs));
   if (options.kind === 'delay')
-    text += field('Will-Retry-Until', formatDate(options.subject.message.expiresAtMs));
+    text += field('Will-Retry-Until', formatDate(giveUpAtMs(options.subject.message)));
   return text;
 }
 

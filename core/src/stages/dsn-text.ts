@@ -2,7 +2,8 @@
 import type { DsnDraft, DsnSubject } from '../hooks/table.js';
 import { formatAddress } from '../values/address.js';
 import { formatDate } from '../values/date.js';
-import { formatReply } from '../values/reply.js';
+import { formatReply, isTransient } from '../values/reply.js';
+import { giveUpAtMs } from './queue/retry-schedule.js';
 
 const subjects = {
   failure: 'Your message could not be delivered',
@@ -34,15 +35,16 @@ export function dsnText(
   kind: DsnDraft['kind'],
   { message, recipients }: DsnSubject,
 ): string {
-  const until = kind === 'delay' ? ` until ${formatDate(message.expiresAtMs)}.` : '';
+  const until = kind === 'delay' ? ` until ${formatDate(giveUpAtMs(message))}.` : '';
   const lines = [`This is the mail server ${hostname}.`, '', `${openings[kind]}${until}`, ''];
   for (const { recipient, outcome } of recipients.slice(0, recipientsMax)) {
     lines.push(`  <${formatAddress(recipient.address)}>`);
     if (kind === 'failure' || kind === 'delay') {
       const speaker = outcome.remote === undefined ? 'Reason' : `The server ${outcome.remote.name} said`;
       lines.push(...wrap(`${speaker}: ${formatReply(outcome.reply)}`, '      '));
-      if (kind === 'failure' && outcome.status === 'deferred')
-        lines.push('      It was tried until its time was over.');
+      // Its time is over, or a rule says that it is enough.
+      if (kind === 'failure' && isTransient(outcome.reply))
+        lines.push('      That was no refusal for good, but it is not tried any longer.');
     }
     lines.push('');
   }

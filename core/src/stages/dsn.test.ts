@@ -127,13 +127,15 @@ describe('a failure', () => {
   });
 
   test('tells of an expired recipient with its last temporary status', async () => {
-    const outcome: RecipientOutcome = { index: 0, status: 'deferred', reply: reply(451, '4.1', 'no answer') };
+    // As the queue hands it over: what is given up has failed.
+    const outcome: RecipientOutcome = { index: 0, status: 'failed', reply: reply(451, '4.1', 'no answer') };
     const subject = about(message());
     const recipients = subject.recipients.map(({ recipient }) => ({ recipient, outcome }));
     const text = await textOf(await build({ message: message(), recipients }));
     expect(text).toContain('\r\nStatus: 4.4.1\r\n');
     expect(text).toContain('\r\nDiagnostic-Code: x-postroad; 451 4.4.1 no answer\r\n');
-    expect(text).toContain('tried until its time was over');
+    expect(text).toContain('no refusal for good, but it is not tried any longer');
+    expect(await textOf(await build(subject))).not.toContain('not tried any longer');
   });
 
   test('returns only the header of a large message, or when asked to', async () => {
@@ -191,6 +193,13 @@ describe('other kinds', () => {
     expect(text).toContain('\r\nAction: delayed\r\n');
     expect(text).toContain('\r\nWill-Retry-Until: Fri, 2 Jan 2026 04:04:05 +0000\r\n');
     expect(text).toContain('text/rfc822-headers');
+    // The end of its time may come before the end of the usual lifetime (RFC 2852).
+    const deliverBy = { atMs: nowMs + 600_000, mode: 'return', trace: false } as const;
+    const urgent = about(message(parameters({ deliverBy })), {}, { status: 'deferred' });
+    const until = 'Fri, 2 Jan 2026 03:14:05 +0000';
+    const told = await textOf(await build(urgent, 'delay'));
+    expect(told).toContain(`\r\nWill-Retry-Until: ${until}\r\n`);
+    expect(told).toContain(`again until ${until}.`);
   });
 
   test('success and relay are told only to those who asked', async () => {
