@@ -1,11 +1,11 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { accept, definePlugin, type SettledEvent } from '@postroad/core';
+import { join, relative } from 'node:path';
+import { accept, bodyFromBytes, definePlugin, type SettledEvent } from '@postroad/core';
 import { startTestMta } from '@postroad/core/testing';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { deliverMaildir } from './deliver-maildir.js';
-import { maildirFor } from './maildir.js';
+import { deliverToMaildir, maildirFor } from './maildir.js';
 
 let directory = '';
 beforeEach(async () => {
@@ -49,6 +49,33 @@ test('puts the message unchanged into the directory of each recipient', async ()
     expect(text.startsWith(`Return-Path: <carol@example.net>\r\nDelivered-To: ${address}\r\n`)).toBe(true);
     expect(text.endsWith(content)).toBe(true);
     expect(await readdir(join(maildir, 'tmp'))).toEqual([]);
+  }
+});
+
+test.runIf(process.platform === 'linux')('syncs what it makes, up to what was there', async () => {
+  const handle = await open(directory);
+  const prototype = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  const synced: string[] = [];
+  const sync = vi.spyOn(prototype, 'sync').mockImplementation(async function (this: FileHandle) {
+    synced.push(relative(directory, await readlink(`/proc/self/fd/${this.fd}`)));
+  });
+  try {
+    const at = { localPart: 'bob', domain: 'example.org' };
+    const message = { reversePath: at, headerPrefix: '', body: bodyFromBytes(Buffer.from(content)) };
+    const delivery = { directory: join(directory, 'org', 'bob'), recipient: at, name: 'n1' };
+    const put = () =>
+      deliverToMaildir({ ...delivery, message: message as never }, new AbortController().signal);
+    await put();
+    // The file before it has its name, and every directory that got a new entry.
+    expect(new Set(synced)).toEqual(new Set(['', 'org', 'org/bob', 'org/bob/tmp/n1', 'org/bob/new']));
+    expect(synced.slice(-2)).toEqual(['org/bob/tmp/n1', 'org/bob/new']);
+    await rm(join(directory, 'org/bob/new/n1'));
+    synced.length = 0;
+    await put();
+    expect(synced).toEqual(['org/bob/tmp/n1', 'org/bob/new']);
+  } finally {
+    sync.mockRestore();
   }
 });
 

@@ -3,7 +3,7 @@
  * sees half a message, and what was answered with 250 survives a power cut.
  */
 import { mkdir, open, rename, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { formatAddress, formatReversePath, type MailAddress, type QueuedMessage } from '@postroad/core';
 
 /** What is delivered. */
@@ -19,8 +19,7 @@ export interface MaildirDelivery {
 /** Delivers; rejects with what the file system says, and leaves nothing behind then. */
 export async function deliverToMaildir(delivery: MaildirDelivery, signal: AbortSignal): Promise<void> {
   const { directory, name } = delivery;
-  for (const part of ['tmp', 'new', 'cur'])
-    await mkdir(join(directory, part), { recursive: true, mode: 0o700 });
+  for (const part of ['tmp', 'new', 'cur']) await makeDirectory(join(directory, part));
   const temporary = join(directory, 'tmp', name);
   try {
     await writeMessage(temporary, delivery, signal);
@@ -46,6 +45,14 @@ function safeName(text: string): string {
   });
   const name = lower.replace(/^\.+/, (dots) => '%2e'.repeat(dots.length));
   return name === '' ? '%' : name;
+}
+
+/** Makes it with those above it; the entry of each one that was missing is synced, so that none is lost with its mail. */
+async function makeDirectory(directory: string): Promise<void> {
+  const topmost = await mkdir(directory, { recursive: true, mode: 0o700 });
+  if (topmost === undefined) return;
+  for (let made = directory; made.length >= topmost.length; made = dirname(made))
+    await syncDirectory(dirname(made));
 }
 
 async function writeMessage(file: string, delivery: MaildirDelivery, signal: AbortSignal): Promise<void> {

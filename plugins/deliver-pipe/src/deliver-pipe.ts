@@ -49,6 +49,8 @@ export const deliverPipe = definePlugin({
         return { index, status: 'failed', reply: unsafe };
       const leave = await enter();
       try {
+        // Others may have it by now.
+        signal.throwIfAborted();
         const args = command.args.map((arg) =>
           arg.replace(/\{(\w+)\}/g, (all, key: string) => values[key] ?? all),
         );

@@ -32,9 +32,9 @@ export class ConnectionLimits {
     if (max === undefined) return { leave: () => {} };
     const seats = this.#seats.get(key) ?? { taken: 0, waiting: new Set() };
     this.#seats.set(key, seats);
-    if (seats.taken >= max && !(await this.#waitForSeat(seats, signal)))
+    if (seats.taken < max) seats.taken++;
+    else if (!(await this.#waitForSeat(seats, signal)))
       return { postponedUntilMs: this.#clock.now() + putOffMs };
-    seats.taken++;
     return { leave: () => this.#leave(key, seats) };
   }
 
@@ -55,7 +55,7 @@ export class ConnectionLimits {
     return undefined;
   }
 
-  /** Whether a seat was left in time. */
+  /** Whether a seat was left in time: it is then the waiter's already, so that nobody else can take it first. */
   #waitForSeat(seats: Seats, signal: AbortSignal): Promise<boolean> {
     return new Promise((resolve) => {
       const end = (isFree: boolean) => {
@@ -73,9 +73,12 @@ export class ConnectionLimits {
   }
 
   #leave(key: string, seats: Seats): void {
-    seats.taken--;
     const [next] = seats.waiting;
-    if (next !== undefined) next();
-    else if (seats.taken === 0) this.#seats.delete(key);
+    if (next !== undefined) {
+      next();
+      return;
+    }
+    seats.taken--;
+    if (seats.taken === 0) this.#seats.delete(key);
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { ConnectionLimits } from '../src/connection-limits.js';
 import { harness, serve, smtp, told } from './scene.js';
 import { polite } from './scripted-server.js';
 
@@ -33,6 +34,23 @@ describe('limits of connections', () => {
     expect(told(await other)).toEqual(['delivered 250 2.0.0 taken']);
     // One connection for the first and second, one from the other source.
     expect(server.connections).toBe(2);
+  });
+
+  test('hand a place on to who waits for it, whoever asks at the same moment', async () => {
+    const { clock } = harness();
+    const limits = new ConnectionLimits(clock);
+    const { signal } = new AbortController();
+    const enter = () => limits.enter('site', 1, signal);
+    const first = await enter();
+    const second = enter();
+    if ('leave' in first) first.leave();
+    const third = enter();
+    const turn = await second;
+    expect(turn).toHaveProperty('leave');
+    await clock.advance(5_000);
+    expect(await third).toHaveProperty('postponedUntilMs');
+    if ('leave' in turn) turn.leave();
+    expect(await enter()).toHaveProperty('leave');
   });
 
   test('of new connections in time postpone what would come too early', async () => {
