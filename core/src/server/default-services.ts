@@ -101,9 +101,7 @@ export function bindDefaults(
       return submit(house, house.submitPolicy, envelope, content);
     },
   });
-  const outbox = createOutbox((name, error) =>
-    log.error('a subscriber of the outbox failed when it was asked', { name, error }),
-  );
+  const outbox = createOutbox(log);
   bind(Outbox, outbox);
   bind(Reports, { tell: async (event) => await hooks().reported?.(event) });
   if (!declared.has(Resolver.id)) container.bind(Resolver, house.resolver ?? systemResolver(house, options));

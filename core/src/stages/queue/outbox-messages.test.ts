@@ -11,7 +11,7 @@ const target = { name: 'webhook', target: 'app' };
 
 describe('messages of the outbox', () => {
   it('tell each subscriber of what it wants, so many events in one', async () => {
-    const outbox = createOutbox(() => undefined);
+    const outbox = createOutbox({ error() {} });
     outbox.subscribe({ ...target, wants: ({ recipient }) => recipient !== 'u0@b.test' });
     outbox.subscribe({ ...target, target: 'other', wants: () => false });
     const to = Array.from({ length: 1_101 }, (_, at) => ({ to: `u${at}@b.test` }));
@@ -38,7 +38,7 @@ describe('messages of the outbox', () => {
 
   it('go to a subscriber that fails when it is asked, and to the others', () => {
     const failures: unknown[] = [];
-    const outbox = createOutbox((name, error) => failures.push([name, error]));
+    const outbox = createOutbox({ error: (_, fields) => failures.push(fields) });
     const bug = new Error('bug');
     const wants = (): boolean => {
       throw bug;
@@ -47,7 +47,7 @@ describe('messages of the outbox', () => {
     outbox.subscribe({ ...target, target: 'other', wants: () => true });
     const events = acceptedEvents(sampleMessage('m1', [{ to: 'u@b.test' }]), 5);
     expect(outboxMessages(events, outbox.subscriptions, options)).toHaveLength(2);
-    expect(failures).toEqual([['webhook', bug]]);
+    expect(failures).toEqual([{ name: 'webhook', error: bug }]);
   });
 
   it('say what kind of refusal it was, and nothing of the kind about what went well', () => {

@@ -1,6 +1,7 @@
 /** From what became of recipients to the messages that tell subscribers of it. */
 import { bodyFromBytes } from '../../body/inline-body.js';
 import type { RefusedEvent } from '../../hooks/table.js';
+import type { Logger } from '../../services/logger.js';
 import type { Outbox, OutboxEvent, OutboxSubscription } from '../../services/outbox.js';
 import type { NewQueuedMessage, QueuedMessage } from '../../services/queue-store.js';
 import { formatAddress, formatReversePath } from '../../values/address.js';
@@ -30,9 +31,9 @@ const eventsMax = 500;
 
 /**
  * Nobody wants anything yet. A subscriber that throws when it is asked must stop no settlement, and miss nothing: it gets the
- * event. `failed` is told of it.
+ * event.
  */
-export function createOutbox(failed: (name: string, error: unknown) => void): OwnedOutbox {
+export function createOutbox(log: Pick<Logger, 'error'>): OwnedOutbox {
   const subscriptions: OutboxSubscription[] = [];
   const asked = ({ name, target, wants }: OutboxSubscription): OutboxSubscription => ({
     name,
@@ -41,7 +42,7 @@ export function createOutbox(failed: (name: string, error: unknown) => void): Ow
       try {
         return wants(event);
       } catch (error) {
-        failed(name, error);
+        log.error('a subscriber of the outbox failed when it was asked', { name, error });
         return true;
       }
     },
