@@ -337,6 +337,7 @@ export {
   recoveredRecipient,
   settledRecipient,
 } from './stages/queue/recipient-transitions.js';
+export { textualBody } from './stages/textual-body.js';
 export { type AccountRecord, addressQuestion, readAccountRecord } from './values/account-record.js';
 export {
   accountIdPattern,

@@ -5,8 +5,8 @@ const systemFlags: ReadonlyMap<string, string> = new Map(
   ['\\Answered', '\\Deleted', '\\Draft', '\\Flagged', '\\Seen'].map((flag) => [flag.toLowerCase(), flag]),
 );
 
-/** Most flags of one message and most characters of a keyword; what is beyond is dropped. */
-const flagsMax = 200;
+/** Most keywords of one message and most characters of one; what is beyond is dropped. */
+const keywordsMax = 200;
 const keywordLengthMax = 255;
 
 /** Remembers how keywords were first spelt. Bounded: beyond its limit a keyword keeps the spelling it comes with. */
@@ -50,7 +50,8 @@ export function normaliseFlags(flags: readonly string[], spelling: KeywordSpelli
   for (const flag of flags) {
     const key = flag.toLowerCase();
     // \Recent is a property of sessions, not of messages (RFC 3501 section 2.3.2).
-    if (key === '\\recent' || flag.length > keywordLengthMax || kept.size >= flagsMax) continue;
+    if (key === '\\recent' || flag.length > keywordLengthMax) continue;
+    if (kept.size >= keywordsMax && !systemFlags.has(key)) continue;
     if (!/^[^\u0000-\u0020\u007f]+$/.test(flag)) continue;
     if (!kept.has(key)) kept.set(key, systemFlags.get(key) ?? spelling.spell(flag));
   }
@@ -66,14 +67,21 @@ export function changedFlags(
     case 'replace':
       return isSameList(flags, change.flags) ? undefined : change.flags;
     case 'add': {
-      const added = change.flags.filter((flag) => !flags.includes(flag));
-      return added.length === 0 ? undefined : [...flags, ...added].sort().slice(0, flagsMax);
+      const all = bounded([...flags, ...change.flags.filter((flag) => !flags.includes(flag))]);
+      return all.length === flags.length ? undefined : [...all].sort();
     }
     case 'remove': {
       const kept = flags.filter((flag) => !change.flags.includes(flag));
       return kept.length === flags.length ? undefined : kept;
     }
   }
+}
+
+/** Without the keywords that came last, when there are too many. System flags are never lost to keywords. */
+function bounded(flags: readonly string[]): readonly string[] {
+  if (flags.length <= keywordsMax) return flags;
+  let keywords = 0;
+  return flags.filter((flag) => flag.startsWith('\\') || ++keywords <= keywordsMax);
 }
 
 function isSameList(a: readonly string[], b: readonly string[]): boolean {

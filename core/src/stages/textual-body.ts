@@ -11,8 +11,8 @@ import type { QueuedMessage } from '../services/queue-store.js';
 import type { Spool } from '../services/spool.js';
 
 /**
- * What to file in place of the message's body; the caller releases it. `undefined` when the body is text as it is, or is
- * signed or said to be encoded where it is not: that is filed as it came. Rejects with `E_SPOOL`.
+ * What whoever files a message should file in place of its body; the caller releases it. `undefined` when the body is
+ * text as it is, or is signed or said to be encoded where it is not: that is filed as it came. Rejects with `E_SPOOL`.
  */
 export async function textualBody(
   { parameters, body }: Pick<QueuedMessage, 'parameters' | 'body'>,

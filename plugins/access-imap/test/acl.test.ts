@@ -92,11 +92,47 @@ test('each right allows what it is for', async () => {
   await bob.ok('STORE 1 +FLAGS (\\Deleted)');
   expect(await bob.ok('EXPUNGE')).toEqual(['* 1 EXPUNGE', 'OK expunged']);
   await bob.ok('UNSELECT');
+  await alice.ok('SETACL Work bob lrti');
+  await bob.ok(`SELECT ${shared}`);
+  await bob.ok('STORE 1 +FLAGS (\\Deleted)');
+  for (const command of ['EXPUNGE', 'MOVE 1 INBOX', `REPLACE 1 ${shared} {6+}\r\na: b\r\n`]) {
+    expect(await last(bob, command), command).toMatch(/^NO \[NOPERM\]/);
+  }
+  await bob.ok('CLOSE');
+  expect((await alice.ok('STATUS Work (MESSAGES)'))[0]).toBe('* STATUS Work (MESSAGES 1)');
   await alice.ok('SETACL Work bob lkx');
   await bob.ok('CREATE "Other Users/alice/Work/below"');
   expect((await alice.ok('GETACL Work/below'))[0]).toBe('* ACL Work/below alice lrswipkxteacd bob lkxc');
   await bob.ok('DELETE "Other Users/alice/Work/below"');
   expect(await last(alice, 'STATUS Work/below (MESSAGES)')).toMatch(/^NO \[NONEXISTENT\]/);
+});
+
+test('a COPY or MOVE to a mailbox of another is whole or not at all', async () => {
+  await using host = await startHost();
+  const { bob } = await share(host, 'lrswite');
+  for (let at = 0; at < 3; at++) await bob.ok('APPEND INBOX {22+}\r\nSubject: one\r\n\r\nbody\r\n');
+  await bob.ok('SELECT INBOX');
+  // There is room for one and a half.
+  await host.store.setQuota('alice', 35);
+  for (const command of ['COPY', 'MOVE']) {
+    expect(await last(bob, `${command} 1:3 ${shared}`), command).toBe('NO [OVERQUOTA] the quota is exceeded');
+    expect((await bob.ok(`STATUS ${shared} (MESSAGES)`))[0], command).toContain('MESSAGES 0');
+    expect((await bob.ok('STATUS INBOX (MESSAGES)'))[0], command).toContain('MESSAGES 3');
+  }
+  await host.store.setQuota('alice', undefined);
+  expect(await last(bob, `MOVE 1:2 ${shared}`)).toBe('OK moved');
+  expect((await bob.ok(`STATUS ${shared} (MESSAGES)`))[0]).toContain('MESSAGES 2');
+});
+
+test('who may not read the selected mailbox any more is shown out, though it may still list it', async () => {
+  await using host = await startHost();
+  const { alice, bob } = await share(host, 'lr');
+  await host.deliver(letter('one'), 'Work');
+  await bob.ok(`SELECT ${shared}`);
+  await alice.ok('SETACL Work bob l');
+  bob.send('A FETCH 1 BODY[]\r\n');
+  expect(await bob.read()).toBe('* BYE you may not read the selected mailbox any more');
+  await bob.closed();
 });
 
 test('changes in a shared mailbox show on both sides at once', async () => {

@@ -50,6 +50,15 @@ test('REPLACE stores the new message, then removes the old (RFC 8508)', async ()
   expect(await client.read()).toMatch(/^\* OK \[APPENDUID/);
   expect(await client.read()).toBe('* 1 EXPUNGE');
   expect(await client.read()).toBe('A2 OK replaced');
+  // Nothing is removed for what is not stored, and nothing stored for what is gone.
+  expect((await client.run('REPLACE 1 Drafts CATENATE (URL "/INBOX/;UID=99")')).at(-1)).toMatch(
+    /^NO \[BADURL/,
+  );
+  expect((await client.ok('STATUS INBOX (MESSAGES)'))[0]).toContain('MESSAGES 1');
+  const other = await logIn(host.port, 'INBOX');
+  await other.ok('STORE 1 +FLAGS.SILENT (\\Deleted)');
+  await other.ok('EXPUNGE');
+  expect((await client.run('REPLACE 1 Drafts {6+}\r\nA: d\r\n')).at(-1)).toMatch(/^BAD/);
   client.send('A3 UID REPLACE 77 Drafts {6+}\r\nA: c\r\n\r\n');
   expect(await client.read()).toMatch(/^A3 NO/);
   expect((await client.ok('STATUS Drafts (MESSAGES)'))[0]).toContain('MESSAGES 1');
@@ -62,7 +71,9 @@ test('UIDONLY names messages by UID alone (RFC 9586)', async () => {
   await client.ok('ENABLE UIDONLY');
   await client.ok('SELECT INBOX');
   expect((await client.run('FETCH 1 FLAGS'))[0]).toMatch(/^BAD \[UIDREQUIRED\]/);
+  expect((await client.run('STORE 1 +FLAGS (\\Seen)'))[0]).toMatch(/^BAD \[UIDREQUIRED\]/);
   expect((await client.run('UID SEARCH 1:2'))[0]).toMatch(/^BAD \[UIDREQUIRED\]/);
+  expect((await client.run('SELECT INBOX (QRESYNC (1 1 1:3 (1 1)))'))[0]).toMatch(/^BAD \[UIDREQUIRED\]/);
   expect((await client.ok('UID FETCH 2 FLAGS'))[0]).toBe('* 2 UIDFETCH (FLAGS ())');
   expect((await client.ok('UID STORE 2 +FLAGS (\\Deleted)'))[0]).toBe('* 2 UIDFETCH (FLAGS (\\Deleted))');
   expect(await client.ok('EXPUNGE')).toEqual(['* VANISHED 2', 'OK expunged']);

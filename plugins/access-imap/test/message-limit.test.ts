@@ -4,8 +4,10 @@ import { logIn, type TestClient } from './client.js';
 import { startHost, type TestHost } from './host.js';
 
 /** A server whose commands work on three messages, with six in INBOX, of which the even ones are read. */
-async function startLimited(): Promise<{ host: TestHost; client: TestClient }> {
-  const host = await startHost({ config: { limits: { messagesPerCommandMax: 3 } } });
+async function startLimited(
+  limits: Readonly<Record<string, number>> = { messagesPerCommandMax: 3 },
+): Promise<{ host: TestHost; client: TestClient }> {
+  const host = await startHost({ config: { limits } });
   for (let number = 1; number <= 6; number++) {
     await host.deliver(`Subject: m${number}\n\nbody\n`, 'INBOX', number % 2 === 0 ? ['\\Seen'] : []);
   }
@@ -29,9 +31,9 @@ test('FETCH and STORE work on the latest and tell the lowest UID; the client goe
   const { host, client } = await startLimited();
   await using _ = host;
   expect(await client.ok('FETCH 1:* FLAGS')).toEqual([
-    '* 4 FETCH (FLAGS (\\Seen))',
-    '* 5 FETCH (FLAGS ())',
     '* 6 FETCH (FLAGS (\\Seen))',
+    '* 5 FETCH (FLAGS ())',
+    '* 4 FETCH (FLAGS (\\Seen))',
     'OK [MESSAGELIMIT 3 4] that is all',
   ]);
   expect(await client.ok('UID FETCH 1:3 UID')).toHaveLength(4);
@@ -93,9 +95,34 @@ test('what is done whole or not at all is refused: COPY, APPEND, SORT, THREAD, E
   expect(await last(client, 'ESEARCH IN (personal) ALL')).toMatch(/^NO \[MESSAGELIMIT 3\]/);
 });
 
+test('SAVELIMIT limits COPY and APPEND, and nothing else', async () => {
+  const { host, client } = await startLimited({ messagesPerSaveMax: 3 });
+  await using _ = host;
+  const [capabilities] = await client.ok('CAPABILITY');
+  expect(capabilities).toContain(' SAVELIMIT=3');
+  expect(capabilities).not.toContain('MESSAGELIMIT');
+  expect(await last(client, 'COPY 1:4 Other')).toMatch(/^NO \[MESSAGELIMIT 3 2\]/);
+  const one = '{6+}\r\na: b\r\n';
+  expect(await last(client, `APPEND Other ${one} ${one} ${one} ${one}`)).toMatch(/^NO \[MESSAGELIMIT 3\]/);
+  expect((await client.ok('STATUS Other (MESSAGES)'))[0]).toBe('* STATUS Other (MESSAGES 0)');
+  expect(await last(client, 'COPY 1:3 Other')).toMatch(/^OK \[COPYUID/);
+  expect(await last(client, `APPEND Other ${one} ${one} ${one}`)).toMatch(/^OK \[APPENDUID/);
+  expect(await client.ok('FETCH 1:* UID')).toHaveLength(7);
+  expect(await client.ok('SEARCH ALL')).toEqual(['* SEARCH 1 2 3 4 5 6', 'OK that is all']);
+  expect(await last(client, 'SORT (DATE) UTF-8 ALL')).toBe('OK that is all');
+  expect(await last(client, 'UID STORE 1:* +FLAGS.SILENT (x)')).toBe('OK stored');
+  expect(await last(client, 'UID MOVE 1:* Other')).toBe('OK moved');
+});
+
+test('one of the two limits can be given', async () => {
+  const limits = { messagesPerCommandMax: 1_000, messagesPerSaveMax: 1_000 };
+  await expect(startHost({ config: { limits } })).rejects.toThrow(/give either this or/);
+});
+
 test('MOVE and UID EXPUNGE go as far as they may, EXPUNGE and CLOSE to the end', async () => {
   const { host, client } = await startLimited();
   await using _ = host;
+  expect((await client.ok('STATUS INBOX (UNSEEN)'))[0]).toBe('* STATUS INBOX (UNSEEN 3)');
   const moved = await client.ok('UID MOVE 1:* Other');
   expect(moved[0]).toMatch(/^\* OK \[COPYUID \d+ 4:6 1:3\] moved$/);
   expect(moved.at(-1)).toBe('OK [MESSAGELIMIT 3 4] moved');

@@ -1,7 +1,9 @@
 /** Every kind of change made on one connection, as the other connection sees it. */
+import { createStoreMemory } from '@postroad/core';
 import { expect, test } from 'vitest';
 import { connectClient, logIn, type TestClient } from './client.js';
 import { startHost, type TestHost } from './host.js';
+import { systemClock } from './system-clock.js';
 
 const letter = (subject: string) => `Subject: ${subject}\n\nbody of ${subject}\n`;
 
@@ -49,6 +51,25 @@ test('a silent STORE tells what another connection changed in between', async ()
   expect(await one.ok('STORE 1 -FLAGS.SILENT (\\Seen)')).toEqual(['OK stored']);
 });
 
+test('a silent STORE tells what others changed of which no word has come yet', async () => {
+  // As another process may have changed it.
+  const store = createStoreMemory({ nowMs: () => systemClock.now() });
+  const quiet = { watch: () => () => {}, firstRecent: async () => undefined };
+  await using host = await startHost({ store: Object.assign(store, quiet) });
+  const [one, other] = await two(host);
+  await other.ok('STORE 1 +FLAGS.SILENT (\\Answered)');
+  expect(await one.ok('STORE 1 +FLAGS.SILENT (\\Seen)')).toEqual([
+    '* 1 FETCH (FLAGS (\\Answered \\Seen))',
+    'OK stored',
+  ]);
+  // What the connection did itself it tells all the same.
+  expect(await one.ok('APPEND INBOX {6+}\r\na: b\r\n')).toContain('* 4 EXISTS');
+  await one.ok('STORE 2 +FLAGS.SILENT (\\Deleted)');
+  expect((await one.ok('EXPUNGE')).filter((line) => line.endsWith('EXPUNGE'))).toEqual(['* 2 EXPUNGE']);
+  expect(await one.ok('MOVE 1 Archive')).toContain('* 1 EXPUNGE');
+  expect(await one.ok('COPY 1 INBOX')).toContain('* 3 EXISTS');
+});
+
 test('expunges are held back during FETCH, STORE and SEARCH by number, and told by others', async () => {
   await using host = await startHost();
   const [one, other] = await two(host);
@@ -57,6 +78,15 @@ test('expunges are held back during FETCH, STORE and SEARCH by number, and told 
   expect(await other.ok('FETCH 2 UID')).toContain('* 2 FETCH (UID 2)');
   expect(await other.ok('SEARCH ALL')).toEqual(['* SEARCH 1 2 3', 'OK that is all']);
   expect((await other.ok('STORE 3 +FLAGS (\\Seen)'))[0]).toBe('* 3 FETCH (FLAGS (\\Seen))');
+  // RFC 2180 section 4.2: nothing is told of what is gone.
+  expect(await other.ok('STORE 1:2 +FLAGS (\\Flagged)')).toEqual([
+    '* 2 FETCH (FLAGS (\\Flagged))',
+    'OK [EXPUNGEISSUED] stored; some messages are gone',
+  ]);
+  // RFC 5256 section 3: SORT and THREAD hold them back as SEARCH does.
+  for (const command of ['SORT (ARRIVAL) UTF-8 ALL', 'THREAD ORDEREDSUBJECT UTF-8 ALL']) {
+    expect((await other.ok(command)).join(), command).not.toContain('EXPUNGE');
+  }
   expect(await other.ok('UID SEARCH ALL')).toEqual(['* SEARCH 2 3', '* 1 EXPUNGE', 'OK that is all']);
   expect(await other.ok('FETCH 1:2 UID')).toEqual([
     '* 1 FETCH (UID 2)',
@@ -160,9 +190,23 @@ test('EXAMINE changes nothing', async () => {
   await reader.ok('EXAMINE INBOX');
   await reader.ok('FETCH 1 BODY[]');
   expect((await reader.run('STORE 1 +FLAGS (\\Deleted)'))[0]).toMatch(/^NO/);
-  expect((await reader.run('EXPUNGE'))[0]).toMatch(/^NO/);
+  await one.ok('STORE 2 +FLAGS.SILENT (\\Deleted)');
+  for (const command of [
+    'EXPUNGE',
+    'UID EXPUNGE 2',
+    'MOVE 1 Archive',
+    'REPLACE 1 Archive {6+}\r\na: b\r\n',
+  ]) {
+    expect((await reader.run(command)).at(-1), command).toMatch(/^NO/);
+  }
   await reader.ok('CLOSE');
-  expect((await one.ok('FETCH 1 FLAGS'))[0]).toBe('* 1 FETCH (FLAGS ())');
+  expect(await one.ok('FETCH 1:* FLAGS')).toEqual([
+    '* 1 FETCH (FLAGS ())',
+    '* 2 FETCH (FLAGS (\\Deleted))',
+    '* 3 FETCH (FLAGS ())',
+    'OK that is all',
+  ]);
+  expect((await one.ok('STATUS Archive (MESSAGES)'))[0]).toContain('MESSAGES 0');
 });
 
 test('when the server drains, connections are told and closed', async () => {

@@ -62,8 +62,9 @@ test.runIf(process.platform === 'linux')('syncs what it makes, up to what was th
   });
   try {
     const at = { localPart: 'bob', domain: 'example.org' };
-    const message = { reversePath: at, headerPrefix: '', body: bodyFromBytes(Buffer.from(content)) };
-    const delivery = { directory: join(directory, 'org', 'bob'), recipient: at, name: 'n1' };
+    const body = bodyFromBytes(Buffer.from(content));
+    const message = { reversePath: at, headerPrefix: '', body };
+    const delivery = { directory: join(directory, 'org', 'bob'), body, recipient: at, name: 'n1' };
     const put = () =>
       deliverToMaildir({ ...delivery, message: message as never }, new AbortController().signal);
     await put();
@@ -76,6 +77,27 @@ test.runIf(process.platform === 'linux')('syncs what it makes, up to what was th
     expect(synced).toEqual(['org/bob/tmp/n1', 'org/bob/new']);
   } finally {
     sync.mockRestore();
+  }
+});
+
+test('writes what came as BINARYMIME as text, once for all recipients', async () => {
+  const domains = { 'example.org': join(directory, '{localPart}') };
+  await using server = await startTestMta({ plugins: [deliverMaildir({ domains }), acceptAll()] });
+  const reversePath = { localPart: 'carol', domain: 'example.net' };
+  const recipients = ['a', 'b'].map((localPart) => ({ address: { localPart, domain: 'example.org' } }));
+  const parameters = { bodyType: 'binarymime' } as const;
+  const message = (encoding: string, octets: string) =>
+    `MIME-Version: 1.0\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n${octets}`;
+  await server.mta.submit(
+    { reversePath, recipients, parameters },
+    Buffer.from(message('binary', 'a\0b\r\n')),
+  );
+  for (const name of ['a', 'b']) {
+    const inbox = join(directory, name, 'new');
+    const files = () => readdir(inbox).catch(() => []);
+    await expect.poll(files).toHaveLength(1);
+    const text = await readFile(join(inbox, (await files())[0] as string), 'latin1');
+    expect(text.slice(text.indexOf('MIME'))).toBe(message('base64', btoa('a\0b\r\n')));
   }
 });
 

@@ -4,13 +4,21 @@
  */
 import { mkdir, open, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { formatAddress, formatReversePath, type MailAddress, type QueuedMessage } from '@postroad/core';
+import {
+  type Body,
+  formatAddress,
+  formatReversePath,
+  type MailAddress,
+  type QueuedMessage,
+} from '@postroad/core';
 
 /** What is delivered. */
 export interface MaildirDelivery {
   /** The Maildir; it and its three directories are made when missing, with mode 0700. */
   readonly directory: string;
   readonly message: QueuedMessage;
+  /** Its body, or what is filed in the place of that. */
+  readonly body: Body;
   readonly recipient: MailAddress;
   /** A name that no other file has. */
   readonly name: string;
@@ -56,13 +64,13 @@ async function makeDirectory(directory: string): Promise<void> {
 }
 
 async function writeMessage(file: string, delivery: MaildirDelivery, signal: AbortSignal): Promise<void> {
-  const { message, recipient } = delivery;
+  const { message, body, recipient } = delivery;
   const handle = await open(file, 'wx', 0o600);
   try {
     // RFC 5321 section 4.4: the last server writes the reverse-path on top.
     const top = `Return-Path: <${formatReversePath(message.reversePath)}>\r\nDelivered-To: ${formatAddress(recipient)}\r\n`;
     await handle.writeFile(top + message.headerPrefix);
-    for await (const chunk of message.body.open()) {
+    for await (const chunk of body.open()) {
       signal.throwIfAborted();
       await handle.writeFile(chunk);
     }

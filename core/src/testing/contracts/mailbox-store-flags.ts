@@ -28,6 +28,17 @@ function changing(use: () => OpenMailboxStore): void {
     expect(await flags()).toEqual([[], ['Work'], []]);
   });
 
+  it('bounds keywords, and never loses a system flag to them', async () => {
+    const { store } = use();
+    const keywords = (letter: string) => Array.from({ length: 150 }, (_, at) => `${letter}${at}`);
+    const { mailboxId } = await fileOne(store, 'INBOX', { flags: [...keywords('B'), '\\Seen'] });
+    await store.changeFlags(mailboxId, [1], { mode: 'add', flags: keywords('A') });
+    await store.changeFlags(mailboxId, [1], { mode: 'add', flags: ['more', '\\Deleted'] });
+    const flags = (await store.entries(mailboxId))[0]?.flags ?? [];
+    expect(flags).toHaveLength(202);
+    expect(flags).toEqual(expect.arrayContaining(['\\Deleted', '\\Seen', ...keywords('B')]));
+  });
+
   it('remembers which messages no session has claimed as recent', async (context) => {
     const { store } = use();
     const { mailboxId: id } = await fileMany(store, 'INBOX', 3);

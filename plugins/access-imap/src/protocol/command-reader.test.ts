@@ -97,6 +97,15 @@ test('a command with too many literals or octets is one fault', () => {
   expect(readAll([Buffer.from(many)]).at(-1)).toMatchObject({ command: { texts: ['A2 NOOP'] } });
 });
 
+test('text between messages that are streamed counts for the length of the command', () => {
+  const text = ` ${'y'.repeat(93)} `;
+  const many = `A1 APPEND x {1+}\r\na${text}{1+}\r\nb${text}{1+}\r\nc\r\nA2 NOOP\r\n`;
+  expect(readAll([Buffer.from(many)]).slice(-2)).toMatchObject([
+    { kind: 'fault', tag: 'A1', text: 'the command is too long', isFatal: false },
+    { command: { texts: ['A2 NOOP'] } },
+  ]);
+});
+
 test('drops what was read ahead', () => {
   const reader = new CommandReader(limits);
   reader.push(Buffer.from('A1 STARTTLS\r\nA2 LOGIN a b\r\n'));

@@ -170,6 +170,8 @@ export class CommandReader {
     this.#isSynchronizing = literal[3] === '';
     if (literal[3] === '-' || !Number.isSafeInteger(this.#remaining)) return this.#die('not a literal');
     if (this.#literals.length >= this.limits.literalsMax) return this.#refuse('too many literals');
+    // Text between literals counts too, also where these are streamed.
+    if (this.#octets > this.limits.commandOctetsMax) return this.#refuse('the command is too long');
     this.#mode = 'literal-asked';
     return {
       kind: 'literal',

@@ -4,7 +4,7 @@ import { type AppendCommand, type AppendMessage, formatSet, type LiteralEvent } 
 import { catenate } from './catenate.js';
 import { wantMailbox } from './find-mailbox.js';
 import { lineEndFilter } from './line-ends.js';
-import { refusalOfMany } from './message-limit.js';
+import { refusalOfAppend } from './message-limit.js';
 import { no, type Outcome, ok, outcomeOfError } from './outcome.js';
 import type { Session } from './session.js';
 import { textual } from './textual.js';
@@ -100,7 +100,7 @@ export async function append(session: Session, command: AppendCommand, arrivals:
     });
     return no('the message could not be stored', 'UNAVAILABLE');
   }
-  const tooMany = refusalOfMany(session, command.messages.length);
+  const tooMany = refusalOfAppend(session, command.messages.length);
   if (tooMany !== undefined) return tooMany;
   const wanted = await wantMailbox(session, command.mailbox, 'i', 'TRYCREATE');
   if (wanted.refusal !== undefined) return wanted.refusal;
@@ -190,8 +190,8 @@ function refusalFor(status: 'quota' | 'missing'): Outcome {
     : no('there is no such mailbox', 'TRYCREATE');
 }
 
-/** Removes the messages of a MULTIAPPEND that could not be carried out whole. */
-async function takeBack(session: Session, mailbox: Mailbox, uids: readonly number[]): Promise<void> {
+/** Removes the messages of an APPEND or COPY that could not be carried out whole. */
+export async function takeBack(session: Session, mailbox: Mailbox, uids: readonly number[]): Promise<void> {
   if (uids.length === 0) return;
   try {
     await session.server.store.expunge(mailbox.id, uids);

@@ -56,8 +56,9 @@ export function capabilities(session: Session): string {
     else list.push('LOGINDISABLED');
   } else {
     list.push(...afterLogin, `APPENDLIMIT=${session.server.limits.messageOctetsMax}`);
-    const { messagesPerCommandMax } = session.server.limits;
+    const { messagesPerCommandMax, messagesPerSaveMax } = session.server.limits;
     if (messagesPerCommandMax !== undefined) list.push(`MESSAGELIMIT=${messagesPerCommandMax}`);
+    else if (messagesPerSaveMax !== undefined) list.push(`SAVELIMIT=${messagesPerSaveMax}`);
     if (session.server.hasShares) list.push('ACL', 'RIGHTS=texk');
     if (session.server.hasAnnotations) list.push('METADATA', 'LIST-METADATA');
     if (!session.wire.isCompressed) list.push('COMPRESS=DEFLATE');

@@ -1,8 +1,9 @@
 /** COPY and MOVE (RFC 9051 sections 6.4.7 and 6.4.8, RFC 4315, RFC 6851). */
 import { type Copied, type Mailbox, type MailboxEntry, MailError } from '@postroad/core';
 import { type CopyCommand, formatSet } from '../protocol/index.js';
+import { takeBack } from './append.js';
 import { type FoundMailbox, notAllowed, wantMailbox } from './find-mailbox.js';
-import { latest, refusalOfMany, toldShare } from './message-limit.js';
+import { latest, refusalOfCopy, toldShare } from './message-limit.js';
 import { bad, no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 import { rightOfFlag, type View } from './view.js';
@@ -19,10 +20,10 @@ export async function copy(session: Session, command: CopyCommand): Promise<Outc
   const wanted = await wantMailbox(session, command.mailbox, 'i', 'TRYCREATE');
   if (wanted.refusal !== undefined) return wanted.refusal;
   const target = wanted.mailbox;
-  const share = latest(session, view, indexes);
   // RFC 9738 section 3.1: a COPY is whole or not at all; a MOVE goes as far as it may.
-  const refusal = isMove ? undefined : refusalOfMany(session, indexes.length, share.lowestUid);
+  const refusal = isMove ? undefined : refusalOfCopy(session, view, indexes);
   if (refusal !== undefined) return refusal;
+  const share = isMove ? latest(session, view, indexes) : { indexes };
   const uids = share.indexes.map((index) => (view.entries[index] as MailboxEntry).uid);
   const copied = await transfer(session, view, uids, wanted, isMove);
   if (isMove || target.id === view.mailboxId) view.isStale = true;
@@ -52,10 +53,20 @@ async function transfer(
   }
   const wanted = new Set(uids);
   const pairs: (readonly [number, number])[] = [];
-  for (const entry of await store.entries(view.mailboxId)) {
-    if (!wanted.has(entry.uid)) continue;
-    const uid = await fileAgain(session, entry, target, rights);
-    if (uid !== undefined) pairs.push([entry.uid, uid]);
+  try {
+    for (const entry of await store.entries(view.mailboxId)) {
+      if (!wanted.has(entry.uid)) continue;
+      const uid = await fileAgain(session, entry, target, rights);
+      if (uid !== undefined) pairs.push([entry.uid, uid]);
+    }
+  } catch (error) {
+    // RFC 9051 section 6.4.7: all or none.
+    await takeBack(
+      session,
+      target,
+      pairs.map(([, uid]) => uid),
+    );
+    throw error;
   }
   if (isMove)
     await store.expunge(

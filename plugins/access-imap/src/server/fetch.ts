@@ -5,7 +5,7 @@ import { breathe } from './breathe.js';
 import { enableCondstore, vanishedSince } from './condstore.js';
 import { type BodyItem, isBodyItem, isReading, writeBodyItem } from './fetch-body.js';
 import { type EntryWriter, entryWriter, type MessageWriter, messageWriter } from './fetch-writers.js';
-import { latest, refusalOfMany, type Share, toldShare } from './message-limit.js';
+import { latest, refusalOfMany, toldShare } from './message-limit.js';
 import { fetchHead, flagsText } from './news.js';
 import { bad, no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
@@ -46,10 +46,17 @@ export async function fetch(session: Session, command: FetchCommand): Promise<Ou
     indexes = [...windowOf(indexes, command.partial)];
   }
   const share = latest(session, view, indexes);
-  return toldShare(session, share, await fetchShare(session, view, plan, share));
+  // RFC 9738 section 3.1: what is not all goes from the highest UID to the lowest.
+  const order = share.lowestUid === undefined ? share.indexes : [...share.indexes].reverse();
+  return toldShare(session, share, await fetchAll(session, view, plan, order));
 }
 
-async function fetchShare(session: Session, view: View, plan: Plan, { indexes }: Share): Promise<Outcome> {
+async function fetchAll(
+  session: Session,
+  view: View,
+  plan: Plan,
+  indexes: readonly number[],
+): Promise<Outcome> {
   const isWhole =
     plan.messageWriters.length + plan.bodyItems.length === 0
       ? await fetchEntries(session, view, plan, indexes)
@@ -67,7 +74,7 @@ export async function fetchNew(session: Session, items: readonly FetchItem[], fr
   const plan = makePlan(session, { name: 'FETCH', isUid: true, set, items, isVanished: false }, view);
   if (plan === undefined) return;
   const indexes = Array.from({ length: view.count - from }, (_, at) => from + at);
-  await fetchShare(session, view, plan, { indexes });
+  await fetchAll(session, view, plan, indexes);
 }
 
 function makePlan(session: Session, command: FetchCommand, view: View): Plan | undefined {

@@ -17,7 +17,10 @@ export interface Share {
 
 /** Of ascending indexes the last ones, as many as one command may work on. */
 export function latest(session: Session, view: View, indexes: readonly number[]): Share {
-  const most = limitOf(session);
+  return lastOf(view, indexes, limitOf(session));
+}
+
+function lastOf(view: View, indexes: readonly number[], most: number): Share {
   if (indexes.length <= most) return { indexes };
   const kept = indexes.slice(indexes.length - most);
   return { indexes: kept, lowestUid: (view.entries[kept[0] as number] as MailboxEntry).uid };
@@ -34,10 +37,25 @@ export function toldShare(session: Session, share: Share | undefined, outcome: O
 }
 
 /** The refusal of what can only be done whole, when it is of too many messages. */
-export function refusalOfMany(session: Session, count: number, lowestUid?: number): Outcome | undefined {
+export function refusalOfMany(session: Session, count: number): Outcome | undefined {
   const most = limitOf(session);
-  if (count <= most) return undefined;
-  const uid = lowestUid === undefined ? '' : ` ${lowestUid}`;
+  return count > most ? tooMany(most) : undefined;
+}
+
+/** The refusal of an APPEND of too many messages. */
+export function refusalOfAppend(session: Session, count: number): Outcome | undefined {
+  const most = saveLimitOf(session);
+  return count > most ? tooMany(most) : undefined;
+}
+
+/** The refusal of a COPY of too many messages, which tells from which UID on it would not be. */
+export function refusalOfCopy(session: Session, view: View, indexes: readonly number[]): Outcome | undefined {
+  const most = saveLimitOf(session);
+  const { lowestUid } = lastOf(view, indexes, most);
+  return lowestUid === undefined ? undefined : tooMany(most, ` ${lowestUid}`);
+}
+
+function tooMany(most: number, uid = ''): Outcome {
   return no('these are too many messages for one command', `MESSAGELIMIT ${most}${uid}`);
 }
 
@@ -78,4 +96,10 @@ function topKeys(program: SearchKey): readonly SearchKey[] {
 
 function limitOf({ server }: Session): number {
   return server.limits.messagesPerCommandMax ?? Number.POSITIVE_INFINITY;
+}
+
+/** RFC 9738 section 3: what COPY and APPEND may take where nothing else is limited (SAVELIMIT). */
+function saveLimitOf({ server }: Session): number {
+  const { messagesPerCommandMax, messagesPerSaveMax } = server.limits;
+  return messagesPerCommandMax ?? messagesPerSaveMax ?? Number.POSITIVE_INFINITY;
 }

@@ -40,7 +40,14 @@ const limitsSchema = z
       .describe('Wait after the first wrong password from an address; doubles with each further one'),
     messagesPerCommandMax: positive
       .optional()
-      .describe('Messages that one command works on, announced as MESSAGELIMIT (RFC 9738); without it all'),
+      .describe(
+        'Messages that one command works on, announced as MESSAGELIMIT (RFC 9738), which asks for 1,000 at least; without it all',
+      ),
+    messagesPerSaveMax: positive
+      .optional()
+      .describe(
+        'Messages that one COPY or APPEND takes, announced as SAVELIMIT; instead of `messagesPerCommandMax`',
+      ),
     badCommandsMax: positive.default(50).describe('Commands that are none before the connection is closed'),
   })
   .prefault({});
@@ -55,6 +62,11 @@ export const configSchema = z
   .superRefine((config, context) => {
     if ((config.port === undefined) === (config.listen === undefined)) {
       context.addIssue({ code: 'custom', path: ['port'], message: 'give either `port` or `listen`' });
+    }
+    const { messagesPerCommandMax, messagesPerSaveMax } = config.limits;
+    if (messagesPerCommandMax !== undefined && messagesPerSaveMax !== undefined) {
+      const message = 'give either this or `messagesPerCommandMax`';
+      context.addIssue({ code: 'custom', path: ['limits', 'messagesPerSaveMax'], message });
     }
     for (const [index, listen] of (config.listen ?? [config]).entries()) {
       if (listen.plaintextAuth === true && !isLoopback(listen.host)) {

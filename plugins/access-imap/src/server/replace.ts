@@ -3,6 +3,7 @@ import type { MailboxEntry } from '@postroad/core';
 import type { ReplaceCommand } from '../protocol/index.js';
 import { type Arrivals, append } from './append.js';
 import { notAllowed } from './find-mailbox.js';
+import { refresh } from './news.js';
 import { bad, no, type Outcome, ok } from './outcome.js';
 import type { Session } from './session.js';
 
@@ -15,6 +16,9 @@ export async function replace(
   const view = session.selected;
   if (view.isReadOnly) return no('the mailbox is open for reading only');
   if (!view.may('e')) return notAllowed();
+  // Another may have removed the message: then there is nothing to put the new one in the place of.
+  if (view.isStale) await refresh(session, view);
+  if (session.view !== view) return no('the mailbox is gone');
   const { message } = command;
   const set = { kind: 'ranges', ranges: [[message, message]] } as const;
   const index = view.resolve(set, command.isUid, [])?.[0];
