@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { chooseEgress as choose, type EgressQuestion } from './choose.js';
 import type { EgressRule } from './options.js';
+import { shareOfRule } from './share.js';
 import { createSourceLimits } from './source-limits.js';
 
 const chooseEgress = (rules: readonly EgressRule[], question: EgressQuestion) =>
@@ -83,4 +84,26 @@ test('a new source sends little at first, more each day, and then as much as the
   expect(second).toBeGreaterThanOrEqual(230);
   expect(second).toBeLessThanOrEqual(250);
   expect(sent(start + 48 * hour)).toBe(24 * 60);
+});
+
+test('each of several workers keeps to its part', () => {
+  const limits = createSourceLimits(4);
+  const sources = [{ address: '192.0.2.1', messages: { count: 8, perMs: hour } }];
+  const at = (nowMs: number, of = sources) => choose([{ sources: of }], { ...question, nowMs }, limits);
+  expect([at(0), at(0)].map((one) => one?.sourceAddress)).toEqual(['192.0.2.1', '192.0.2.1']);
+  expect(at(0)).toEqual({ postponedUntilMs: hour / 2 });
+  const fresh = [{ address: '192.0.2.9', warmUp: { since: '2026-11-01', perDay: [24] } }];
+  let sent = 0;
+  for (let minute = 0; minute < 24 * 60; minute++) {
+    if (at(start + minute * 60_000, fresh as never)?.sourceAddress !== undefined) sent++;
+  }
+  expect(sent).toBe(6);
+  const rule = { connectionsMax: 10, connectionRate: { count: 8, perMs: hour }, messagesPerConnection: 50 };
+  expect(shareOfRule(rule, 4)).toEqual({
+    connectionsMax: 3,
+    connectionRate: { count: 8, perMs: 4 * hour, burst: 2 },
+    messagesPerConnection: 50,
+  });
+  expect(shareOfRule({ ...rule, connectionsMax: 2 }, 4).connectionsMax).toBe(1);
+  expect(shareOfRule(rule, 1)).toEqual(rule);
 });

@@ -1,7 +1,8 @@
 /** The plugin: source addresses, EHLO names and TLS policies by rules. */
-import { Clock, definePlugin } from '@postroad/core';
+import { Clock, definePlugin, Worker } from '@postroad/core';
 import { chooseEgress } from './choose.js';
 import { config } from './options.js';
+import { shareOfRule } from './share.js';
 import { createSourceLimits } from './source-limits.js';
 
 /** Answers the `egress` hook by the first rules that fit. */
@@ -9,9 +10,11 @@ export const deliverEgress = definePlugin({
   name: 'deliver-egress',
   description: 'Chooses source address, EHLO name and TLS policy by rules.',
   config,
-  needs: { clock: Clock },
+  needs: { clock: Clock, worker: Worker },
   setup({ config, services, tap }) {
-    const limits = createSourceLimits();
+    const workers = services.worker.count;
+    const limits = createSourceLimits(workers);
+    const rules = config.rules.map((rule) => shareOfRule(rule, workers));
     tap('egress', ({ message, recipients }) => {
       const to = recipients[0]?.address.domain ?? '';
       const question = {
@@ -20,7 +23,7 @@ export const deliverEgress = definePlugin({
         key: message.id,
         nowMs: services.clock.now(),
       };
-      return chooseEgress(config.rules, question, limits);
+      return chooseEgress(rules, question, limits);
     });
   },
 });

@@ -3,6 +3,7 @@
  * generic cell rate algorithm: one number for each address, so a restart costs a burst at the most.
  */
 import type { RateOptions, SourceOptions } from './options.js';
+import { shareOfRate } from './share.js';
 
 const day = 86_400_000;
 /** A day's messages are spread over it: this part of them may come at once. */
@@ -16,8 +17,8 @@ export interface SourceLimits {
   take(source: SourceOptions, nowMs: number): void;
 }
 
-/** Nothing sent yet. */
-export function createSourceLimits(): SourceLimits {
+/** Nothing sent yet. So many `workers` send from the same addresses. */
+export function createSourceLimits(workers = 1): SourceLimits {
   // By address and kind of limit: when what was sent is used up at the steady rate.
   const usedUntilMs = new Map<string, number>();
   const allowed = (key: string, { count, perMs, burst = count }: RateOptions, nowMs: number): number => {
@@ -27,24 +28,30 @@ export function createSourceLimits(): SourceLimits {
   return {
     allowedAtMs(source, nowMs) {
       let atMs = nowMs;
-      for (const [key, rate] of ratesOf(source, nowMs)) atMs = Math.max(atMs, allowed(key, rate, nowMs));
+      for (const [key, rate] of ratesOf(source, nowMs, workers))
+        atMs = Math.max(atMs, allowed(key, rate, nowMs));
       return Math.max(atMs, startOf(source));
     },
     take(source, nowMs) {
-      for (const [key, rate] of ratesOf(source, nowMs)) {
+      for (const [key, rate] of ratesOf(source, nowMs, workers)) {
         usedUntilMs.set(key, Math.max(nowMs, usedUntilMs.get(key) ?? 0) + rate.perMs / rate.count);
       }
     },
   };
 }
 
-function ratesOf(source: SourceOptions, nowMs: number): readonly (readonly [string, RateOptions])[] {
+function ratesOf(
+  source: SourceOptions,
+  nowMs: number,
+  workers: number,
+): readonly (readonly [string, RateOptions])[] {
   const rates: (readonly [string, RateOptions])[] = [];
-  if (source.messages !== undefined) rates.push([`rate ${source.address}`, source.messages]);
+  if (source.messages !== undefined)
+    rates.push([`rate ${source.address}`, shareOfRate(source.messages, workers)]);
   const perDay = warmUpOf(source, nowMs);
   if (perDay !== undefined) {
     const burst = Math.max(1, Math.ceil(perDay / burstsPerDay));
-    rates.push([`warm-up ${source.address}`, { count: perDay, perMs: day, burst }]);
+    rates.push([`warm-up ${source.address}`, shareOfRate({ count: perDay, perMs: day, burst }, workers)]);
   }
   return rates;
 }
