@@ -1,111 +1,12 @@
-/** What the scheduler's tests share: a scheduler over a store in memory, a virtual clock, peers that are functions. */
-import { bodyFromBytes } from '../body/inline-body.js';
-import type { DsnDraft, DsnSubject, SettledEvent } from '../hooks/table.js';
-import { createMemoryQueueStore } from '../memory/memory-queue-store.js';
-import type { QueueOptions } from '../mta-options.js';
-import type { Logger } from '../services/logger.js';
-import { createMetrics } from '../services/metrics-registry.js';
-import type { NewQueuedMessage, QueueStore } from '../services/queue-store.js';
-import { createScheduler } from '../stages/queue/scheduler.js';
-import { schedulerOptions } from '../stages/queue/scheduler-options.js';
-import type { DeliveryRequest, SchedulerPolicy } from '../stages/queue/scheduler-policy.js';
-import { reply } from '../values/reply.js';
-import type { DeliveryReport, RecipientOutcome } from '../values/report.js';
-import { sampleMessage } from './sample-message.js';
-import { createSeededRandom } from './seeded-random.js';
-import { createVirtualClock } from './virtual-clock.js';
+/** What the scheduler's tests share: a scheduler that is looked at again when the test is over. */
+import { onTestFinished } from 'vitest';
+import { playScheduler } from './play-scheduler.js';
 
-/** When the tests begin. */
-export const startMs = 1_700_000_000_000;
-/** In milliseconds. */
-export const minute = 60_000;
+export { type Answer, deferred, failed, gate, minute, startMs } from './play-scheduler.js';
 
-const silent: Logger = {
-  debug() {},
-  info() {},
-  warn() {},
-  error() {},
-  child: () => silent,
-};
-
-/** What a peer says to all recipients; `undefined` for nothing at all. */
-export type Answer = Partial<RecipientOutcome> | undefined;
-
-/** A scheduler over a store in memory, with peers that are functions. */
-export function setUp(
-  deliver: (request: DeliveryRequest, signal: AbortSignal) => Promise<Answer> | Answer,
-  options: QueueOptions = {},
-  more: Partial<SchedulerPolicy> = {},
-  store: QueueStore = createMemoryQueueStore(),
-) {
-  const clock = createVirtualClock(startMs);
-  const deliveries: DeliveryRequest[] = [];
-  const settled: SettledEvent[] = [];
-  const dsns: { kind: DsnDraft['kind']; subject: DsnSubject }[] = [];
-  const random = createSeededRandom(1);
-  const policy: SchedulerPolicy = {
-    route: (_message, recipient) => ({ transport: 'mx', domain: recipient.address.domain }),
-    async deliver(request, signal): Promise<DeliveryReport> {
-      deliveries.push(request);
-      const answer = await deliver(request, signal);
-      if (answer === undefined) return { outcomes: [] };
-      return {
-        outcomes: request.recipients.map((one) => ({
-          index: one.index,
-          status: 'delivered',
-          reply: reply(250, '0.0', 'ok'),
-          ...answer,
-        })),
-      };
-    },
-    retry: () => undefined,
-    async notify(kind, subject) {
-      dsns.push({ kind, subject });
-      return dsnOf(random.id(), subject, clock.now());
-    },
-    attempted() {},
-    settled: (event) => void settled.push(event),
-    ...more,
-  };
-  const scheduler = createScheduler({
-    store,
-    policy,
-    clock,
-    random,
-    options: schedulerOptions({ retryJitter: 0, ...options }),
-    log: silent,
-    metrics: createMetrics(),
-    owner: 'run-1',
-  });
-  async function put(message: NewQueuedMessage): Promise<void> {
-    const lease = scheduler.lease(message.recipients.length);
-    scheduler.accept(message, await store.put(message, lease));
-    await clock.settle();
-  }
-  return { clock, deliveries, settled, dsns, scheduler, store, put };
+/** A scheduler as `playScheduler` makes it; the test fails when it holds anything that nobody tries in the end. */
+export function setUp(...of: Parameters<typeof playScheduler>): ReturnType<typeof playScheduler> {
+  const made = playScheduler(...of);
+  onTestFinished(() => made.checkRest());
+  return made;
 }
-
-function dsnOf(id: string, subject: DsnSubject, nowMs: number): NewQueuedMessage {
-  const to = subject.message.reversePath;
-  if (to === null) throw new Error('a DSN to the null reverse-path');
-  return sampleMessage(`dsn-${id}`, [{ to: `${to.localPart}@${to.domain}` }], {
-    reversePath: null,
-    receivedAtMs: nowMs,
-    expiresAtMs: nowMs + 432_000_000,
-    body: bodyFromBytes(Buffer.from('Subject: failure\r\n\r\n')),
-  });
-}
-
-/** A promise, and the function that resolves it. */
-export function gate(): { readonly promise: Promise<Answer>; resolve(answer: Answer): void } {
-  let resolve: (answer: Answer) => void = () => {};
-  const promise = new Promise<Answer>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve: (answer) => resolve(answer) };
-}
-
-/** Not now. */
-export const deferred: Answer = { status: 'deferred', reply: reply(451, '4.1', 'busy') };
-/** Never. */
-export const failed: Answer = { status: 'failed', reply: reply(550, '1.1', 'no such user') };

@@ -82,6 +82,8 @@ describe('what a server answers', () => {
     await it.put(sampleMessage('m2', [{ to: 'u@b.test' }]));
     await it.put(sampleMessage('m3', [{ to: 'u@c.test' }]));
     expect(it.deliveries.map((one) => one.message.id)).toEqual(['m1', 'm3']);
+    const { recipients } = await it.scheduler.queue.list({ messageId: 'm2' }, { limit: 1 });
+    expect(recipients[0]).toMatchObject({ state: 'waiting', dueAtMs: startMs + 30 * minute });
     await it.clock.advance(29 * minute);
     expect(it.deliveries).toHaveLength(2);
     await it.clock.advance(3 * minute);
@@ -167,10 +169,12 @@ describe('what a server answers', () => {
 describe('a delivery that is postponed', () => {
   it('waits until then and counts as no try', async () => {
     let isEarly = true;
+    let tried = 0;
     const it = setUp(
       () => ({}),
       {},
       {
+        attempted: () => void tried++,
         async deliver(request) {
           const postponedUntilMs = startMs + 5 * minute;
           if (isEarly) return { outcomes: [], postponedUntilMs };
@@ -188,8 +192,10 @@ describe('a delivery that is postponed', () => {
     await it.put(sampleMessage('m1', [{ to: 'u@b.test' }]));
     const { recipients } = await it.scheduler.queue.list({}, { limit: 1 });
     expect(recipients[0]).toMatchObject({ state: 'waiting', dueAtMs: startMs + 5 * minute, attempts: 0 });
+    expect(tried).toBe(0);
     isEarly = false;
     await it.clock.advance(5 * minute);
+    expect(tried).toBe(1);
     expect(it.settled[0]?.recipient.attempts).toBe(1);
   });
 });

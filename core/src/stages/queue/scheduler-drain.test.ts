@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { createMemoryQueueStore } from '../../memory/memory-queue-store.js';
+import type { QueueStore } from '../../services/queue-store.js';
 import { sampleMessage } from '../../testing/sample-message.js';
 import { gate, minute, setUp } from '../../testing/scheduler-harness.js';
 
@@ -21,6 +23,25 @@ describe('scheduler, drain', () => {
     expect(recipients.map((one) => [one.messageId, one.state, one.attempts])).toEqual([['m2', 'ready', 0]]);
     expect(it.scheduler.lease(1)).toBeUndefined();
     expect(it.clock.timers).toBe(0);
+  });
+
+  it('gives back what the store gave while it began', async () => {
+    const kept = createMemoryQueueStore();
+    const open = gate();
+    const lease: QueueStore['lease'] = async (request) => {
+      await open.promise;
+      return kept.lease(request);
+    };
+    const it = setUp(() => ({}), {}, {}, { ...kept, lease });
+    await it.store.put(sampleMessage('m1', [{ to: 'bob@b.test' }]));
+    await it.scheduler.start();
+    const drained = it.scheduler.drain(minute);
+    open.resolve({});
+    await drained;
+    await it.clock.settle();
+    expect(it.deliveries).toEqual([]);
+    const { recipients } = await it.store.range({}, { limit: 10 });
+    expect(recipients).toMatchObject([{ state: 'ready', attempts: 0, unsettledAttempts: 0 }]);
   });
 
   it('aborts deliveries at the end of the drain; they are deferred', async () => {

@@ -32,6 +32,27 @@ describe('scheduler, sites', () => {
     expect(it.settled).toHaveLength(250);
   });
 
+  it('leaves most of a slow site in the store, and with it room for others', async () => {
+    const slow = gate();
+    const it = setUp(({ site }) => (site === 'mx:slow.test' ? slow.promise : {}), { deliveriesMax: 4 });
+    await it.scheduler.start();
+    const to = Array.from({ length: 900 }, (_, at) => ({ to: `u${at}@slow.test` }));
+    await it.put(sampleMessage('m1', to));
+    const { leased, ready } = (await it.store.count()).byState;
+    expect(leased).toBeLessThanOrEqual(500);
+    expect(leased + ready).toBe(900);
+    await it.put(
+      sampleMessage(
+        'm2',
+        to.slice(0, 500).map(({ to: one }) => ({ to: one.replace('slow', 'quick') })),
+      ),
+    );
+    expect(it.settled).toHaveLength(500);
+    slow.resolve({});
+    await it.clock.advance(minute);
+    expect(it.settled).toHaveLength(1_400);
+  });
+
   it('leaves a site alone until the moment that the report says', async () => {
     const sent: number[] = [];
     const it = setUp(

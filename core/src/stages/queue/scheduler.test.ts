@@ -85,6 +85,12 @@ describe('scheduler', () => {
     answer = { dsnPassedOn: true };
     await it.put(sampleMessage('m2', [{ to: 'bob@b.test', notify: ['success'] }]));
     expect(it.dsns.map((one) => [one.kind, one.subject.message.id])).toEqual([['relayed', 'm1']]);
+    // Only who files it knows that it is there.
+    const route = () => ({ transport: 'local', accountId: 'bob' }) as const;
+    const last = setUp(() => ({}), {}, { route });
+    await last.scheduler.start();
+    await last.put(sampleMessage('m1', [{ to: 'bob@b.test', notify: ['success'] }]));
+    expect(last.dsns.map((one) => one.kind)).toEqual(['success']);
   });
 
   it('tells of a delay once, and gives up when the lifetime is over', async () => {

@@ -71,6 +71,10 @@ describe('the health of a site', () => {
     expect(health.window(10 * minute)).toBe(2);
   });
 
+  it('begins with no more than the limit', () => {
+    expect(createSiteHealth(2, waits).window(0)).toBe(2);
+  });
+
   it('pauses briefly again once it has done well', () => {
     const health = createSiteHealth(20, waits);
     const failTo = (nowMs: number) => {

@@ -3,8 +3,9 @@
  * order of arrival and the size of the site's window, while all have something waiting nobody gets more than a turn more
  * than another; and of one sender what waits goes by its priority (RFC 6710).
  */
+
+import { minute, playScheduler } from '../play-scheduler.js';
 import { sampleMessage } from '../sample-message.js';
-import { minute, setUp } from '../scheduler-harness.js';
 import { createSeededRandom } from '../seeded-random.js';
 import { BrokenPromise } from './ledger.js';
 
@@ -17,7 +18,7 @@ export async function simulateFairShares(seed: number): Promise<void> {
   const random = createSeededRandom(seed);
   const between = (from: number, to: number): number => from + Math.floor(random.number() * (to - from + 1));
   const order: { readonly tenant: string; readonly priority: number }[] = [];
-  const it = setUp(
+  const it = playScheduler(
     async ({ message }) => {
       order.push({ tenant: message.origin.accountId ?? '', priority: message.parameters.priority });
       await it.clock.sleep(between(100, waitMsMax));

@@ -13,6 +13,7 @@ import { createScheduler, type Scheduler } from '../../stages/queue/scheduler.js
 import { schedulerOptions } from '../../stages/queue/scheduler-options.js';
 import type { SchedulerPolicy } from '../../stages/queue/scheduler-policy.js';
 import { reply } from '../../values/reply.js';
+import { isAtRest } from '../at-rest.js';
 import { sampleMessage } from '../sample-message.js';
 import { createSeededRandom } from '../seeded-random.js';
 import { createVirtualClock, type VirtualClock } from '../virtual-clock.js';
@@ -21,7 +22,7 @@ import { mortalClock } from './mortal-clock.js';
 import { createPeers, type PeerKind, type Peers, peerKinds } from './peers.js';
 import { lifetimeMs, randomMessage } from './random-message.js';
 import { createStepLimit, type StepLimit, type StepLimits } from './step-limit.js';
-import { createMemoryStorage, type SimulatedProcess, type SimulatedStorage } from './storage.js';
+import { createMemoryStorage, type Faults, type SimulatedProcess, type SimulatedStorage } from './storage.js';
 import { createWitness, type Witness } from './witness.js';
 
 /** What a run did. */
@@ -63,7 +64,10 @@ export async function simulateQueue(options: SimulationOptions): Promise<Simulat
     if (at > 15 * minute && arrivals.left === 0 && (await isEmpty(world))) break;
   }
   if (world.broken !== undefined) throw world.broken;
-  world.ledger.finish(await whatIsLeft(world));
+  const left = await whatIsLeft(world);
+  world.ledger.finish(left);
+  if (left.length === 0 && world.scheduler !== undefined && !isAtRest(world.scheduler, schedulerOptions()))
+    throw new BrokenPromise('the scheduler holds recipients that are in no queue');
   if (!world.hasFaults && world.isRoomy && world.peers.longestWaitMs > minute) {
     throw new BrokenPromise(`a good peer waited ${world.peers.longestWaitMs} ms for its first try`);
   }
@@ -85,13 +89,6 @@ async function whatIsLeft(world: World): Promise<readonly QueuedRecipient[]> {
   await world.clock.advance(minute);
   if (page === undefined) throw new BrokenPromise('the queue does not start any more');
   return (await page).recipients;
-}
-
-/** How often what goes wrong; parts of one. */
-interface Faults {
-  readonly crash: number;
-  /** The disk refuses a write: it is full, or a sync fails. */
-  readonly refusal: number;
 }
 
 interface World {

@@ -7,6 +7,13 @@ import type { Clock } from '../../services/clock.js';
 import type { QueueStore } from '../../services/queue-store.js';
 import type { Random } from '../../services/random.js';
 
+/** How often what goes wrong; parts of one. */
+export interface Faults {
+  readonly crash: number;
+  /** The disk refuses a write: it is full, or a sync fails. */
+  readonly refusal: number;
+}
+
 /** What becomes of a call that changes the disk. */
 export type Fate = 'done' | 'refused' | 'death';
 
