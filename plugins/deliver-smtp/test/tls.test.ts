@@ -79,14 +79,36 @@ describe('TLS', () => {
     expect(told(await harness({ tls }).deliver(smtp(server)))).toEqual([expected]);
   });
 
-  test('is not begun when something stands behind the answer to STARTTLS', async () => {
-    const server = await serve(
-      polite({ offers, answer: (line) => (line === 'STARTTLS' ? '220 go\r\n250 injected' : undefined) }),
-    );
+  test.each([
+    ['a reply', '220 go\r\n250 injected\r\n'],
+    // It would stand before the first that is said within TLS.
+    ['the beginning of one', '220 go\r\n250-injected '],
+  ])('is not begun when %s stands behind the answer to STARTTLS', async (_name, said) => {
+    const server = await serve(async (peer, index) => {
+      const answer = (line: string) => {
+        if (line !== 'STARTTLS') return undefined;
+        peer.raw(said);
+        peer.secure();
+        return new Promise<undefined>(() => {});
+      };
+      await polite({ offers, answer })(peer, index);
+    });
     expect(told(await harness({ tls: 'required' }).deliver(smtp(server)))[0]).toMatch(
       /^deferred 451 4\.5\.0 /,
     );
     expect(server.messages).toHaveLength(0);
+  });
+
+  test('that is required defers where it is refused, and goes on without where it is only tried', async () => {
+    const answer = (line: string) => (line === 'STARTTLS' ? '454 4.7.0 not now' : undefined);
+    const server = await serve(polite({ offers, answer }));
+    for (const tls of ['required', 'verified'] as const) {
+      expect(told(await harness({ tls }).deliver(smtp(server)))).toEqual([
+        'deferred 451 4.7.4 the server refuses TLS, which is required',
+      ]);
+    }
+    expect(server.messages).toHaveLength(0);
+    expect(told(await harness().deliver(smtp(server)))).toEqual(['delivered 250 2.0.0 taken']);
   });
 
   test('and REQUIRETLS need each other', async () => {
