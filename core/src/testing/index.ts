@@ -10,6 +10,7 @@ export {
 } from './contracts/mailbox-store.js';
 export type { OpenMailboxStore } from './contracts/open-mailbox-store.js';
 export { type OpenQueueStore, queueStoreContract } from './contracts/queue-store.js';
+export { type DeafWire, openDeafWire } from './deaf-wire.js';
 export { type DialogueTarget, playDialogue } from './dialogue.js';
 export {
   type DnsEntry,

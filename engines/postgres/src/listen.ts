@@ -19,6 +19,10 @@ export interface Listening {
 
 const retryDelayMsMin = 100;
 const retryDelayMsMax = 5_000;
+/** How often the connection is asked whether it still lives: where packets get lost nothing else would tell. */
+const beatMs = 10_000;
+/** How long it may take to answer. */
+const answerMs = 10_000;
 
 /** Listens until it is stopped. Never rejects: a server that is away is tried again. */
 export function listen(
@@ -44,16 +48,33 @@ export function listen(
       // It may have been stopped while it connected.
       if (signal.aborted) resolve();
     });
+    const over = new AbortController();
     client.on('notification', ({ payload }) => listener.notice(payload ?? ''));
     try {
       await client.query(`LISTEN ${client.escapeIdentifier(channel)}`);
       if (!isFirst) listener.gap();
       isFirst = false;
       ready();
-      await ended;
+      await Promise.race([ended, silence(client, over.signal)]);
     } finally {
+      over.abort();
       await endQuietly(client);
     }
+  }
+
+  /** Rejects when the connection does not answer any more; never resolves. */
+  function silence(client: Client, over: AbortSignal): Promise<never> {
+    return new Promise((_, reject) => {
+      const ask = (): void => {
+        timer = clock.after(answerMs, () => reject(new Error('the connection is silent')));
+        client.query('SELECT 1').then(() => {
+          timer.cancel();
+          if (!over.aborted) timer = clock.after(beatMs, ask);
+        }, reject);
+      };
+      let timer = clock.after(beatMs, ask);
+      over.addEventListener('abort', () => timer.cancel(), { once: true });
+    });
   }
 
   async function work(): Promise<void> {

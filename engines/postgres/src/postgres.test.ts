@@ -1,4 +1,7 @@
+import { chown, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Logger, systemClock } from '@postroad/core';
+import { makeTestCertificate, openDeafWire } from '@postroad/core/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isLost, listen, openPostgres, type Postgres } from './index.js';
 import { postgresMissing, startTestPostgres, type TestPostgres } from './testing/index.js';
@@ -107,6 +110,68 @@ describe.skipIf(postgresMissing !== undefined)('a PostgreSQL', () => {
     await listening.stop();
   });
 
+  it('hears again, and of the gap, when its connection is silent for too long', async () => {
+    const wire = await openDeafWire(server.port);
+    const { clock, fire, made } = longTimersByHand();
+    const heard: string[] = [];
+    const listening = listen(
+      open((await server.url()).replace(`:${server.port}/`, `:${wire.port}/`)),
+      'news',
+      { notice: (payload) => heard.push(payload), gap: () => heard.push('gap') },
+      { log, clock },
+    );
+    await listening.ready;
+    // It is asked, answers, and is to be asked again.
+    fire();
+    await expect.poll(made).toBe(3);
+    wire.deafen();
+    await server.query("SELECT pg_notify('news', 'missed')");
+    fire();
+    expect([made(), heard]).toEqual([4, []]);
+    fire();
+    await expect.poll(() => heard).toEqual(['gap']);
+    await server.query("SELECT pg_notify('news', 'heard')");
+    await expect.poll(() => heard).toEqual(['gap', 'heard']);
+    await listening.stop();
+    await wire.close();
+  });
+
+  it('encrypts when asked to, and goes to no server but the one that was meant', async () => {
+    const { key, cert } = await makeTestCertificate({ hostname: 'localhost' });
+    const { uid, gid } = await stat(server.directory);
+    for (const [name, text] of Object.entries({ key, cert })) {
+      const file = join(server.directory, `tls-${name}.pem`);
+      await writeFile(file, text, { mode: 0o600 });
+      await chown(file, uid, gid);
+      await server.query(`ALTER SYSTEM SET ssl_${name}_file = '${file}'`);
+    }
+    const url = await server.url();
+    const byName = url.replace('@127.0.0.1:', '@localhost:');
+    const ask = async (to: string, more: { tls: 'none' | 'required' | 'verify'; tlsCa?: string }) => {
+      const database = openPostgres({ ...limits, ...more, url: to, name: 'test' }, services);
+      opened.push(database);
+      const [row] = await database.query('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()');
+      return row?.ssl;
+    };
+    await expect(ask(url, { tls: 'required' })).rejects.toThrow(/does not support SSL/);
+    await server.query('ALTER SYSTEM SET ssl = on');
+    await server.query('SELECT pg_reload_conf()');
+    const encrypted = () => ask(url, { tls: 'required' }).catch(() => false);
+    await expect.poll(encrypted).toBe(true);
+    expect(await ask(url, { tls: 'none' })).toBe(false);
+    await expect(ask(byName, { tls: 'verify' })).rejects.toThrow(/self-signed/);
+    expect(await ask(byName, { tls: 'verify', tlsCa: cert })).toBe(true);
+    expect(await ask(url, { tls: 'verify', tlsCa: cert })).toBe(true);
+    // The certificate is of `localhost` and 127.0.0.1, whoever shows it at another address.
+    const wire = await openDeafWire(server.port, '127.0.0.2');
+    const elsewhere = url.replace(`127.0.0.1:${server.port}/`, `127.0.0.2:${wire.port}/`);
+    await expect(ask(elsewhere, { tls: 'verify', tlsCa: cert })).rejects.toThrow(/IP: 127.0.0.2 is not in/);
+    expect(await ask(elsewhere, { tls: 'required' })).toBe(true);
+    await wire.close();
+    const other = await makeTestCertificate({ hostname: 'localhost' });
+    await expect(ask(byName, { tls: 'verify', tlsCa: other.cert })).rejects.toThrow();
+  });
+
   it('fails while the server is away and works again when it is back', async () => {
     const database = open(await server.url());
     await database.query('SELECT 1');
@@ -141,3 +206,25 @@ describe.skipIf(postgresMissing !== undefined)('a PostgreSQL', () => {
     }
   });
 });
+
+/** A clock whose timers of many seconds run when the test says so, the first one first. */
+function longTimersByHand() {
+  const pending = new Set<() => void>();
+  let made = 0;
+  const after: typeof systemClock.after = (ms, run) => {
+    if (ms < 10_000) return systemClock.after(ms, run);
+    made++;
+    pending.add(run);
+    return { cancel: () => void pending.delete(run) };
+  };
+  return {
+    clock: { ...systemClock, after },
+    made: () => made,
+    fire(): void {
+      const [run] = pending;
+      if (run === undefined) throw new Error('nothing waits');
+      pending.delete(run);
+      run();
+    },
+  };
+}

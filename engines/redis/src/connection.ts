@@ -51,6 +51,7 @@ export interface Redis {
 }
 
 const retryDelayMsMax = 2_000;
+const socketTimeoutMsMin = 1_000;
 
 /** Opens a connection; never throws: a Redis that is away is tried again. */
 export function openRedis(options: RedisOptions, log: Logger): Redis {
@@ -59,6 +60,9 @@ export function openRedis(options: RedisOptions, log: Logger): Redis {
     connectionName: options.name,
     connectTimeout: Math.max(1_000, options.commandTimeoutMs),
     commandTimeout: options.commandTimeoutMs,
+    // Where packets get lost nothing ends the connection: whoever is silent while commands wait is left, so that these
+    // neither pile up nor wait each by itself, and so that Redis is back as soon as it can be reached again.
+    socketTimeout: Math.max(socketTimeoutMsMin, 2 * options.commandTimeoutMs),
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     // It would leave a refusal to nobody, which ends a process; `subscribe` does it itself.

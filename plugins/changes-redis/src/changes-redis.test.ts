@@ -1,5 +1,13 @@
-import { type ChangeNotice, Changes, definePlugin, type Logger, queueMemory } from '@postroad/core';
-import { startTestMta, type TestMta } from '@postroad/core/testing';
+import {
+  type ChangeNotice,
+  Changes,
+  type Clock,
+  definePlugin,
+  type Logger,
+  queueMemory,
+  systemClock,
+} from '@postroad/core';
+import { openDeafWire, startTestMta, type TestMta } from '@postroad/core/testing';
 import { openRedis } from '@postroad/redis';
 import { redisMissing, startTestRedis, type TestRedis } from '@postroad/redis/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -12,7 +20,13 @@ if (redisMissing !== undefined) console.warn(`SKIPPED: ${redisMissing}`);
 describe.skipIf(redisMissing !== undefined)('changes-redis', () => {
   let server: TestRedis;
   const nodes: TestMta[] = [];
-  async function node(heard: (ChangeNotice | 'gap')[]): Promise<Changes> {
+  interface NodeOptions {
+    readonly url?: string;
+    readonly clock?: Clock;
+    readonly channel?: string;
+  }
+  async function node(heard: (ChangeNotice | 'gap')[], more: NodeOptions = {}): Promise<Changes> {
+    const { url = server.url, clock = systemClock, channel = 'postroad:changes' } = more;
     let changes: Changes | undefined;
     const listening = definePlugin({
       name: 'test-listening',
@@ -23,7 +37,7 @@ describe.skipIf(redisMissing !== undefined)('changes-redis', () => {
       },
     });
     nodes.push(
-      await startTestMta({ plugins: [queueMemory(), changesRedis({ url: server.url }), listening()] }),
+      await startTestMta({ clock, plugins: [queueMemory(), changesRedis({ url, channel }), listening()] }),
     );
     return changes as unknown as Changes;
   }
@@ -77,5 +91,51 @@ describe.skipIf(redisMissing !== undefined)('changes-redis', () => {
       const log = (await admin.command('ACL', 'LOG')) as unknown[];
       return log.filter((entry) => Array.isArray(entry) && entry.includes('postroad:changes')).length;
     }
+  });
+
+  it('passes over what is no notice, and hears again, and of the gap, when its connection was silent', async () => {
+    const wire = await openDeafWire(Number(new URL(server.url).port));
+    let beat: () => void = () => undefined;
+    // What waits for long is run by hand.
+    const after: Clock['after'] = (ms, run) => {
+      if (ms !== 10_000) return systemClock.after(ms, run);
+      beat = run;
+      return { cancel: () => undefined };
+    };
+    const heard: (ChangeNotice | 'gap')[] = [];
+    const url = server.url.replace(/:\d+\//, `:${wire.port}/`);
+    await node(heard, { url, clock: { ...systemClock, after }, channel: 'silent' });
+    const other = openRedis({ url: server.url, name: 'other', commandTimeoutMs: 20_000 }, quiet);
+    expect(await other.whenReady(20_000)).toBe(true);
+    const publish = (text: string) => other.command('PUBLISH', 'silent', text);
+    const hearsOf = async (accountId: string) => {
+      await publish(`["x",{"accountId":"${accountId}"}]`);
+      return heard.some((one) => one !== 'gap' && one.accountId === accountId);
+    };
+    await expect.poll(() => hearsOf('alice')).toBe(true);
+    const strange = [
+      '{',
+      'null',
+      '[]',
+      '["x"]',
+      '["x",null]',
+      '["x",{"accountId":1}]',
+      '[{},{"accountId":"a"}]',
+    ];
+    for (const text of strange) await publish(text);
+    // It is asked and answers.
+    beat();
+    await expect.poll(() => hearsOf('bob')).toBe(true);
+    const gaps = () => heard.filter((one) => one === 'gap').length;
+    const before = gaps();
+    wire.deafen();
+    beat();
+    await expect.poll(gaps).toBeGreaterThan(before);
+    await expect.poll(() => hearsOf('carol')).toBe(true);
+    const accounts = heard.flatMap((one) => (one === 'gap' ? [] : one.accountId));
+    expect([...new Set(accounts)]).toEqual(['alice', 'bob', 'carol']);
+    other.close();
+    await nodes.pop()?.stop();
+    await wire.close();
   });
 });

@@ -1,5 +1,13 @@
 /** The plugin `changes-redis`. */
-import { type ChangeNotice, Changes, type ChangesListener, definePlugin, Random } from '@postroad/core';
+import {
+  type ChangeNotice,
+  Changes,
+  type ChangesListener,
+  Clock,
+  definePlugin,
+  Random,
+  type Timer,
+} from '@postroad/core';
 import { openRedis, type Redis, redisConfig } from '@postroad/redis';
 import { z } from 'zod';
 
@@ -8,20 +16,29 @@ const config = z.strictObject({
   channel: z.string().min(1).default('postroad:changes').describe('The channel that the nodes share.'),
 });
 
+/** How often the connection that hears is asked whether it still lives: where packets get lost nothing else would tell. */
+const beatMs = 10_000;
+
 /** Tells other nodes of changed mailboxes; a connection that was away is told as a gap. */
 export const changesRedis = definePlugin({
   name: 'changes-redis',
   description: 'Tells other nodes of changed mailboxes by Redis or Valkey.',
   config,
-  needs: { random: Random },
+  needs: { clock: Clock, random: Random },
   provides: [Changes],
-  setup({ config: options, services: { random }, provide, onStart, defer, log, metrics }) {
+  setup({ config: options, services: { clock, random }, provide, onStart, defer, log, metrics }) {
     const node = random.id();
     const listeners = new Set<ChangesListener>();
     const lost = metrics.counter('changes_redis_lost', 'Notices of changes that could not be sent');
     let sender: Redis | undefined;
     let hearer: Redis | undefined;
     let isAway = false;
+    let beating: Timer | undefined;
+    const beat = (): void => {
+      beating = clock.after(beatMs, beat);
+      if (hearer?.isReady !== true) return;
+      hearer.command('PING').catch((error: unknown) => log.debug('Redis does not answer', { error }));
+    };
     const failed = (error: unknown): void => {
       lost.increase();
       // Others look at their mailboxes when they hear again; what is late is only the notice.
@@ -29,6 +46,7 @@ export const changesRedis = definePlugin({
       isAway = true;
     };
     onStart(() => {
+      beating = clock.after(beatMs, beat);
       sender = openRedis({ ...options, name: 'changes-redis' }, log);
       hearer = openRedis({ ...options, name: 'changes-redis hears' }, log);
       hearer.subscribe(options.channel, {
@@ -43,6 +61,7 @@ export const changesRedis = definePlugin({
       });
     });
     defer(() => {
+      beating?.cancel();
       sender?.close();
       hearer?.close();
     });

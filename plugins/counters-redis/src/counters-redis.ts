@@ -27,7 +27,7 @@ export const countersRedis = definePlugin({
     let counters: Counters | undefined;
     onStart(async () => {
       redis = await keep(
-        options.url,
+        JSON.stringify([options.url, options.password, options.commandTimeoutMs]),
         async () => openRedis({ ...options, name: 'counters-redis' }, log),
         async (kept) => kept.close(),
       );

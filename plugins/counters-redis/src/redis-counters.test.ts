@@ -1,5 +1,5 @@
 import { type Counters, type Logger, systemClock } from '@postroad/core';
-import { countersContract, createTestMetrics } from '@postroad/core/testing';
+import { countersContract, createTestMetrics, openDeafWire } from '@postroad/core/testing';
 import { openRedis, type Redis } from '@postroad/redis';
 import { redisMissing, startTestRedis, type TestRedis } from '@postroad/redis/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -21,8 +21,9 @@ describe.skipIf(redisMissing !== undefined)('counters-redis', () => {
     onAway: 'local' | 'fail' = 'local',
     prefix = 'test:',
     commandTimeoutMs = 20_000,
+    url = server.url,
   ): Promise<Counters> {
-    const redis = openRedis({ url: server.url, name: 'test', commandTimeoutMs }, log);
+    const redis = openRedis({ url, name: 'test', commandTimeoutMs }, log);
     opened.push(redis);
     expect(await redis.whenReady(20_000)).toBe(true);
     return createRedisCounters({ redis, clock: systemClock, log, metrics, prefix, onAway });
@@ -79,5 +80,26 @@ describe.skipIf(redisMissing !== undefined)('counters-redis', () => {
     server.pause(true);
     expect(await a.add('n', 1, 60_000)).toBe(1);
     server.pause(false);
+  });
+
+  it('leaves a connection on which nothing arrives any more, and shares again by another', async () => {
+    const wire = await openDeafWire(Number(new URL(server.url).port));
+    const url = server.url.replace(/:\d+\//, `:${wire.port}/`);
+    const [a, b] = [await open('local', 'deaf:', 500, url), await open('local', 'deaf:')];
+    await expect
+      .poll(async () => {
+        await a.set('word', 'x', 60_000);
+        return await b.get('word');
+      })
+      .toBe('x');
+    wire.deafen();
+    await expect
+      .poll(async () => {
+        await a.add('n', 1, 60_000);
+        return await b.get('n');
+      })
+      .toBeDefined();
+    opened.splice(-2, 1)[0]?.close();
+    await wire.close();
   });
 });
