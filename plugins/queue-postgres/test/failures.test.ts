@@ -1,17 +1,23 @@
 /** What the queue does when its database is full, and when the network between one node and the database is cut. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chown, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { bodyFromBytes, type Logger, type QueueStore, systemClock } from '@postroad/core';
 import { sampleMessage } from '@postroad/core/testing';
 import { migrate, openPostgres, type Postgres } from '@postroad/postgres';
-import { postgresMissing, startTestPostgres, type TestPostgres } from '@postroad/postgres/testing';
+import {
+  askOf,
+  type CutWire,
+  networkMissing,
+  openCutNetwork,
+  postgresMissing,
+  startTestPostgres,
+  type TestPostgres,
+} from '@postroad/postgres/testing';
 import { openPostgresQueueStore, queuePostgresMigrations } from '@postroad/queue-postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { networkMissing, openCutNetwork } from './cut-network.js';
 
 const log: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
 const limits = {
@@ -105,8 +111,9 @@ describe.skipIf(postgresMissing !== undefined)('a queue whose database fails', (
       const database = connect(url);
       await migrate(database, 'queue-postgres', queuePostgresMigrations);
       const network = await openCutNetwork(server.port);
+      const [wire] = network.wires as [CutWire];
       const [command = '', ...args] = network.prefix;
-      const cutUrl = url.replace(`127.0.0.1:${server.port}`, `${network.host}:${network.port}`);
+      const cutUrl = url.replace(`127.0.0.1:${server.port}`, `${wire.host}:${wire.port}`);
       const child = spawn(command, [...args, process.execPath, nodeProgram, cutUrl], {
         stdio: ['pipe', 'pipe', 'inherit'],
       });
@@ -116,7 +123,7 @@ describe.skipIf(postgresMissing !== undefined)('a queue whose database fails', (
         expect(await ask('start')).toBe('ok');
         expect(await ask('put m1')).toBe('ok');
         await other.start('other', nowMs());
-        network.cut(true);
+        wire.cut(true);
         // It can not take mail any more, and knows after a while that it holds nothing for sure.
         const put = ask('put m2');
         let taken: Awaited<ReturnType<QueueStore['lease']>> = [];
@@ -131,9 +138,12 @@ describe.skipIf(postgresMissing !== undefined)('a queue whose database fails', (
           )
           .toEqual(['m1']);
         expect(await put).toMatch(/E_QUEUE_STORE/);
-        expect(await ask('held')).toBe('no');
-        network.cut(false);
+        expect(await ask('held m1')).toBe('no');
+        wire.cut(false);
         await expect.poll(() => ask('put m3'), { timeout: 60_000 }).toBe('ok');
+        // It is among the nodes again: what it holds now is its own, what it held before is not.
+        await expect.poll(() => ask('held m3'), { timeout: 60_000 }).toBe('yes');
+        expect(await ask('held m1')).toBe('no');
         expect(await ask('settle m1')).toBe('ok');
         const [still] = (await other.range({ messageId: 'm1' }, { limit: 1 })).recipients;
         expect(still).toMatchObject({ state: 'leased', leaseOwner: 'other' });
@@ -150,20 +160,3 @@ describe.skipIf(postgresMissing !== undefined)('a queue whose database fails', (
     },
   );
 });
-
-/** Asks the node one thing after the other, and hears one line for each. */
-function askOf(child: ChildProcess): (what: string) => Promise<string> {
-  const { stdin, stdout } = child;
-  if (stdin === null || stdout === null) throw new Error('the node has no ends');
-  const lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
-  let last: Promise<unknown> = Promise.resolve();
-  return (what) => {
-    stdin.write(`${what}\n`);
-    const answer = last.then(async () => {
-      const { value, done } = await lines.next();
-      return done === true ? 'gone' : (value as string);
-    });
-    last = answer;
-    return answer;
-  };
-}
