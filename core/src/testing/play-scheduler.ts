@@ -45,6 +45,12 @@ export function playScheduler(
   const settled: SettledEvent[] = [];
   const dsns: { kind: DsnDraft['kind']; subject: DsnSubject }[] = [];
   const random = createSeededRandom(1);
+  const bodies = new Map<string, { readonly held: number }>();
+  const counting = (id: string, body: Body): Body => {
+    const counted = countedBody(body);
+    bodies.set(`${id} ${bodies.size}`, counted);
+    return counted.body;
+  };
   const policy: SchedulerPolicy = {
     route: (_message, recipient) => ({ transport: 'mx', domain: recipient.address.domain }),
     async deliver(request, signal): Promise<DeliveryReport> {
@@ -63,7 +69,11 @@ export function playScheduler(
     retry: () => undefined,
     async notify(kind, subject) {
       dsns.push({ kind, subject });
-      return dsnOf(random.id(), subject, clock.now());
+      const dsn = dsnOf(random.id(), subject, clock.now());
+      const body = counting(dsn.id, dsn.body);
+      // The maker's own.
+      body.retain();
+      return { ...dsn, body };
     },
     attempted() {},
     settled: (event) => void settled.push(event),
@@ -71,12 +81,6 @@ export function playScheduler(
   };
   const checked = schedulerOptions({ retryJitter: 0, ...options });
   let isRunning = false;
-  const bodies = new Map<string, { readonly held: number }>();
-  const counting = (id: string, body: Body): Body => {
-    const counted = countedBody(body);
-    bodies.set(`${id} ${bodies.size}`, counted);
-    return counted.body;
-  };
   const made = createScheduler({
     store: {
       ...store,

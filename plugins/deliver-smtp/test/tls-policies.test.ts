@@ -1,11 +1,8 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { createServer } from 'node:https';
-import { type DnssecResolver, MailError, type Resolver, systemClock, type TlsaRecord } from '@postroad/core';
-import { createVirtualClock, makeTestCertificate } from '@postroad/core/testing';
+import { type DnssecResolver, MailError, type Resolver, type TlsaRecord } from '@postroad/core';
 import { describe, expect, test } from 'vitest';
-import { createStsFetch } from '../src/tls/fetch-sts-policy.js';
 import { authorityCertificate, leafCertificate, leafKey, testCertificate } from './certificate.js';
-import { closeLater, harness, mx, serve as serveScript, told } from './scene.js';
+import { harness, mx, serve as serveScript, told } from './scene.js';
 import { polite } from './scripted-server.js';
 
 const offers = ['PIPELINING', 'STARTTLS'];
@@ -16,7 +13,6 @@ const unproven = ['deferred 451 4.7.5 the certificate of the server can not be v
 const serve = (options: Parameters<typeof polite>[0] = {}) => serveScript(polite({ offers, ...options }));
 
 const exchangers = [{ preference: 1, exchange: 'mx.example.net' }];
-const none = async () => [];
 
 describe('DANE', () => {
   const spki = (certificate: string) =>
@@ -74,8 +70,15 @@ describe('DANE', () => {
     expect(told(await harness({ port: server.port, resolver: withTlsa([endEntity]) }).deliver(mx))).toEqual([
       'deferred 451 4.7.4 the server does not offer TLS, which is required',
     ]);
-    const switchedOff = harness({ port: server.port, dane: false, resolver: withTlsa([endEntity]) });
-    expect(told(await switchedOff.deliver(mx))).toEqual(delivered);
+    // Also where none of the records is usable.
+    const unusable = harness({ port: server.port, resolver: withTlsa([{ ...endEntity, usage: 1 }]) });
+    expect(told(await unusable.deliver(mx))).toEqual([
+      'deferred 451 4.7.4 the server does not offer TLS, which is required',
+    ]);
+    for (const off of [{ dane: false }, { tls: 'none' }] as const) {
+      const switchedOff = harness({ port: server.port, resolver: withTlsa([endEntity]), ...off });
+      expect(told(await switchedOff.deliver(mx))).toEqual(delivered);
+    }
   });
 
   test('does not count where a link is not signed', async () => {
@@ -84,6 +87,7 @@ describe('DANE', () => {
     for (const changes of [
       { mx: () => unsigned(exchangers) },
       { addresses: () => unsigned(['127.0.0.1']) },
+      { addresses: () => unsigned(['127.0.0.1']), alias: () => unsigned(['elsewhere.test']) },
       { tlsa: () => unsigned([endEntity]) },
       { tlsa: async () => ({ records: [], isAuthentic: true }) },
     ]) {
@@ -161,70 +165,22 @@ describe('MTA-STS', () => {
     let fetched: string | undefined = policy('enforce');
     const { deliver, clock } = harness({
       port: server.port,
-      resolver: { ...resolver, txt: async () => (id === '' ? [] : [`v=STSv1; id=${id};`]) },
+      resolver: {
+        ...resolver,
+        txt: async () => {
+          if (id === 'withheld') throw new MailError('E_DNS', 'no answer');
+          return id === '' ? [] : [`v=STSv1; id=${id};`];
+        },
+      },
       fetchPolicy: async () => fetched ?? Promise.reject(new Error('not now')),
     });
     expect(told(await deliver(mx))).toEqual(unproven);
     [id, fetched] = ['2', undefined];
     expect(told(await deliver(mx))).toEqual(unproven);
-    id = '';
-    expect(told(await deliver(mx))).toEqual(unproven);
+    for (id of ['', 'withheld']) expect(told(await deliver(mx))).toEqual(unproven);
     [id, fetched] = ['2', policy('none')];
     await clock.advance(300_000);
     expect(told(await deliver(mx))).toEqual(delivered);
-  });
-
-  test('is fetched over HTTPS by its name', async () => {
-    const answers = { type: 'text/plain; charset=utf-8', status: 200, text: policy('enforce') };
-    const web = createServer(
-      { cert: leafCertificate + authorityCertificate, key: leafKey },
-      (request, response) => {
-        const isKnown =
-          request.url === '/.well-known/mta-sts.txt' &&
-          request.headers.host?.startsWith('mta-sts.example.net');
-        response.writeHead(isKnown === true ? answers.status : 404, {
-          'content-type': answers.type,
-          location: '/',
-        });
-        response.end(answers.text);
-      },
-    );
-    await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
-    closeLater(() => new Promise((resolve) => web.close(() => resolve())));
-    const { port } = web.address() as { port: number };
-    const names: Resolver = { mx: none, addresses: async () => ['127.0.0.1'], txt: none, names: none };
-    const base = {
-      resolver: names,
-      clock: createVirtualClock(),
-      timeoutMs: 1_000,
-      port,
-      allowPrivateAddresses: true,
-    };
-    const fetch = createStsFetch({ ...base, ca: () => authorityCertificate });
-    const { signal } = new AbortController();
-    expect(await fetch('example.net', signal)).toBe(policy('enforce'));
-    await expect(createStsFetch(base)('example.net', signal)).rejects.toThrow(/certificate/);
-    await expect(fetch('other.example', signal)).rejects.toThrow(/altnames/i);
-    await expect(
-      createStsFetch({ ...base, allowPrivateAddresses: false })('example.net', signal),
-    ).rejects.toThrow(/no address/);
-    for (const [years, reason] of [
-      [-15, /expired/],
-      [1, /not yet valid/],
-    ] as const) {
-      const nowMs = systemClock.now() + years * 365 * 86_400_000;
-      const pair = await makeTestCertificate({ hostname: 'mta-sts.example.net', nowMs });
-      web.setSecureContext(pair);
-      const doubting = createStsFetch({ ...base, ca: () => pair.cert });
-      await expect(doubting('example.net', signal)).rejects.toThrow(reason);
-    }
-    web.setSecureContext(chain);
-    answers.text = 'x'.repeat(70_000);
-    await expect(fetch('example.net', signal)).rejects.toThrow(/too large/);
-    answers.status = 302;
-    await expect(fetch('example.net', signal)).rejects.toThrow(/302/);
-    [answers.status, answers.type] = [200, 'text/html'];
-    await expect(fetch('example.net', signal)).rejects.toThrow(/text\/html/);
   });
 });
 

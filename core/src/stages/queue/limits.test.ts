@@ -127,6 +127,20 @@ describe('what a server answers', () => {
     expect(it.deliveries.map((one) => one.message.id)).toEqual(['m1', 'm2']);
   });
 
+  it('suspends no strangers, and means nothing where the message was taken', async () => {
+    const it = setUp(({ site }) => (site === 'mx:spam.test' ? deferred : {}), {
+      replies: [
+        { match: '4*', suspendTenantMs: 60 * minute },
+        { match: '250 *', pauseSiteMs: 60 * minute },
+      ],
+    });
+    await it.scheduler.start();
+    await it.put(sampleMessage('m1', [{ to: 'u@spam.test' }]));
+    for (const id of ['m2', 'm3']) await it.put(sampleMessage(id, [{ to: 'u@b.test' }]));
+    expect(it.settled.map((one) => one.message.id)).toEqual(['m2', 'm3']);
+    expect(await it.scheduler.queue.suspensions()).toEqual([]);
+  });
+
   it('suspends the tenant that it complains of, gives up, or sets other waits', async () => {
     const it = setUp(
       ({ site }) => {

@@ -117,13 +117,14 @@ describe('an exported queue', () => {
   it('is the same at the server that imports it, octet for octet', async () => {
     const from = createMemoryQueueStore();
     await from.start('run-1', 0);
+    const redirect = { transport: 'lmtp', host: 'box.test', port: 24 } as const;
     const octets = Buffer.from(Array.from({ length: 200_000 }, (_, at) => (at * 7) & 0xff));
     await from.put(
       sampleMessage(
         'm1',
         [
           { to: 'a@b.test', dueAtMs: 2_000_000_000_000 },
-          { to: 'c@d.test', holdReason: 'odd' },
+          { to: 'c@d.test', holdReason: 'odd', notify: 'never', orcpt: 'rfc822;C@d.test', redirect },
         ],
         {
           body: bodyFromBytes(octets),
@@ -153,7 +154,10 @@ describe('an exported queue', () => {
     expect(recipients).toMatchObject([
       { address: { localPart: 'g' }, state: 'waiting', attempts: 1, unsettledAttempts: 0, isDelayTold: true },
       { address: { localPart: 'a' }, state: 'waiting', dueAtMs: 2_000_000_000_000, attempts: 0 },
-      { address: { localPart: 'c' }, state: 'held', holdReason: 'odd' },
+      {
+        address: { localPart: 'c' },
+        ...{ state: 'held', holdReason: 'odd', notify: 'never', orcpt: 'rfc822;C@d.test', redirect },
+      },
     ]);
     await to.change({}, { action: 'delete' });
   });

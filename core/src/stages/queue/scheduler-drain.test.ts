@@ -44,6 +44,21 @@ describe('scheduler, drain', () => {
     expect(recipients).toMatchObject([{ state: 'ready', attempts: 0, unsettledAttempts: 0 }]);
   });
 
+  it('tells nobody of what could not be written', async () => {
+    const kept = createMemoryQueueStore();
+    const settle: QueueStore['settle'] = () => Promise.reject(new Error('disk full'));
+    const it = setUp(() => ({}), {}, {}, { ...kept, settle });
+    await it.scheduler.start();
+    await it.put(sampleMessage('m1', [{ to: 'bob@b.test' }]));
+    const drained = it.scheduler.drain(1_000);
+    await it.clock.advance(1_000);
+    await drained;
+    expect(it.deliveries).toHaveLength(1);
+    expect(it.settled).toEqual([]);
+    // The next process finds it.
+    expect((await kept.count()).byState.leased).toBe(1);
+  });
+
   it('aborts deliveries at the end of the drain; they are deferred', async () => {
     let aborted = 0;
     const it = setUp(

@@ -117,6 +117,16 @@ describe('scheduler, sites', () => {
     expect(it.deliveries.filter((one) => one.site === 'mx:b.test').length).toBeLessThan(400);
   });
 
+  it('never leaves its own mailboxes alone', async () => {
+    const route = (_message: unknown, { address }: { readonly address: { readonly localPart: string } }) =>
+      ({ transport: 'local', accountId: address.localPart }) as const;
+    const it = setUp(({ message }) => (message.id === 'm9' ? {} : refused), {}, { route });
+    await it.scheduler.start();
+    for (let at = 0; at < 10; at++) await it.put(sampleMessage(`m${at}`, [{ to: `u${at}@b.test` }]));
+    expect(it.deliveries).toHaveLength(10);
+    expect(it.settled).toHaveLength(1);
+  });
+
   it('does not take one deferred recipient for a dead site', async () => {
     const greylisted = { status: 'deferred', reply: reply(451, '7.1', 'greylisted') } as const;
     const it = setUp((request) => (request.recipients[0]?.attempts === 1 ? greylisted : {}));

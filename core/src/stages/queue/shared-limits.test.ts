@@ -82,6 +82,28 @@ describe('limits that several processes keep together', () => {
   });
 });
 
+describe('sites that wait for a slot', () => {
+  it('take turns, also when one of them has many deliveries', () => {
+    const table = createSiteTable(schedulerOptions({ deliveriesMax: 100 }));
+    for (let at = 0; at < 4; at++) table.add(job('mx:many.test'));
+    table.add(job('mx:a.test'));
+    table.add(job('mx:b.test'));
+    const order = Array.from({ length: 7 }, () => table.next(0)?.site);
+    const many = 'mx:many.test';
+    expect(order).toEqual([many, 'mx:a.test', 'mx:b.test', many, many, many, undefined]);
+  });
+
+  it('find a quarter of the slots kept for those that have none', () => {
+    const table = createSiteTable(schedulerOptions({ deliveriesMax: 20, deliveriesPerSiteMax: 20 }));
+    for (let site = 0; site < 40; site++)
+      for (let at = 0; at < 20; at++) table.add(job(`mx:${site % 4}.test`));
+    const most = begun(table, 0);
+    expect(most).toBeLessThanOrEqual(15);
+    table.add(job('mx:new.test'));
+    expect(table.next(0)?.site).toBe('mx:new.test');
+  });
+});
+
 describe('the part of one of several processes', () => {
   it('divides what is for the whole server, also what may come at once', () => {
     const rate = { count: 100, perMs: 3_600_000 };
