@@ -23,7 +23,11 @@ async function open(limits: Partial<ReceiverLimits>) {
     new Promise<string>((resolve) => {
       const socket = connect({ port: opened.port, host: '127.0.0.1', localAddress });
       sockets.push(socket);
-      socket.once('data', (chunk) => resolve(chunk.toString()));
+      let said = '';
+      socket.on('data', (chunk) => {
+        said += chunk.toString();
+        if (said.endsWith('\r\n')) resolve(said);
+      });
       socket.once('error', (error) => resolve(error.message));
     });
   const value = (name: string) => metrics.samples().find((sample) => sample.name === name)?.value;
