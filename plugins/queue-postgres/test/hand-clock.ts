@@ -33,7 +33,7 @@ export function handClock() {
 }
 
 /** Sleeps until it is told to stop. */
-export function aborted(signal: AbortSignal | undefined): Promise<void> {
+function aborted(signal: AbortSignal | undefined): Promise<void> {
   return new Promise((_, reject) => {
     if (signal?.aborted === true) reject(signal.reason as Error);
     signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true });

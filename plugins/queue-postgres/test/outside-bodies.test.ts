@@ -1,9 +1,23 @@
 /** Large bodies of the queue outside of its database, and a sweep that may run at any moment. */
-import { type Bodies, type Logger, MailError, readBody, systemClock } from '@postroad/core';
-import { bodyNotInMemory, sampleMessage } from '@postroad/core/testing';
+import {
+  Bodies,
+  type Clock,
+  definePlugin,
+  type Logger,
+  MailError,
+  type PluginUse,
+  readBody,
+  systemClock,
+} from '@postroad/core';
+import { bodyNotInMemory, createSeededRandom, sampleMessage, startTestMta } from '@postroad/core/testing';
 import { migrate, openPostgres, type Postgres } from '@postroad/postgres';
 import { postgresMissing, startTestPostgres, type TestPostgres } from '@postroad/postgres/testing';
-import { openPostgresQueueStore, queuePostgresMigrations, sweepOutside } from '@postroad/queue-postgres';
+import {
+  openPostgresQueueStore,
+  queuePostgres,
+  queuePostgresMigrations,
+  sweepOutside,
+} from '@postroad/queue-postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const log: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
@@ -82,6 +96,88 @@ describe.skipIf(postgresMissing !== undefined)('a queue with bodies outside of i
     expect(await sweepOutside(database, outside, 0)).toBe(2);
     expect(kept.size).toBe(0);
     await store.close();
+    await database.close();
+  });
+
+  it('keeps a large body in parts in the database otherwise, read by range, and gone with its message', async () => {
+    const url = await server.url();
+    const connect = (): Postgres =>
+      openPostgres({ ...limits, url, name: 'test' }, { clock: systemClock, log });
+    const database = connect();
+    await migrate(database, 'queue-postgres', queuePostgresMigrations);
+    const node = async (name: string) => {
+      const from = { clock: systemClock, log, node: name, nodeTimeoutMs: 60_000 };
+      const store = openPostgresQueueStore({ ...from, database: connect() });
+      await store.start(name, nowMs());
+      return store;
+    };
+    const a = await node('a');
+    const octets = Buffer.alloc(2_500_000);
+    const random = createSeededRandom(7);
+    for (let at = 0; at < octets.length; at += 4)
+      octets.writeUInt32LE(Math.floor(random.number() * 2 ** 32), at);
+    octets.write('Subject: large\r\n\r\n');
+    const large = message('m1');
+    const body = bodyNotInMemory(octets);
+    await a.put({ ...large, body }, lease);
+    // A start sweeps old parts of messages that are not there, none of those that are, and none that are still coming.
+    await database.run("UPDATE postroad_queue_chunks SET kept_at = now() - interval '2 hours'");
+    await database.run(`INSERT INTO postroad_queue_chunks (message_id, part, octets, kept_at) VALUES
+      ('dead', 0, 'x', now() - interval '2 hours'), ('coming', 0, 'x', now())`);
+    await (await node('b')).close();
+    const others = "SELECT message_id FROM postroad_queue_chunks WHERE message_id <> 'm1'";
+    expect(await database.query(others)).toEqual([{ message_id: 'coming' }]);
+    await database.run("DELETE FROM postroad_queue_chunks WHERE message_id = 'coming'");
+    const kept = (await a.message('m1'))?.body;
+    expect(kept).toMatchObject({ sizeBytes: octets.length, headerSizeBytes: 18 });
+    expect(Buffer.from(kept?.headerBytes ?? []).toString()).toBe('Subject: large\r\n\r\n');
+    expect((await readBody(kept as never, 3_000_000)).equals(octets)).toBe(true);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of kept?.open({ start: 1_048_570, end: 1_048_590 }) ?? []) pieces.push(piece);
+    expect(Buffer.concat(pieces).equals(octets.subarray(1_048_570, 1_048_590))).toBe(true);
+    await a.settle('a', [{ messageId: 'm1', index: 0, to: 'done' }]);
+    expect(await database.query('SELECT 1 FROM postroad_queue_chunks')).toEqual([]);
+    await a.close();
+    await database.close();
+  });
+
+  it('sweeps by itself, and does not start without what keeps bodies', async () => {
+    const url = await server.url();
+    const removed: string[] = [];
+    const keeper = definePlugin({
+      name: 'keeper',
+      provides: [Bodies],
+      setup: ({ provide }) =>
+        provide(Bodies, {
+          write: async () => undefined,
+          read: () => expect.unreachable('nothing is read'),
+          remove: async (name) => void removed.push(name),
+        }),
+    });
+    let sweep: () => void = () => expect.unreachable('no sweep is to come');
+    // What waits for a quarter of an hour is run by hand.
+    const after: Clock['after'] = (ms, run) => {
+      if (ms !== 900_000) return systemClock.after(ms, run);
+      sweep = run;
+      return { cancel: () => undefined };
+    };
+    const queue = queuePostgres({ url, migrates: true, connectionsMax: 3, largeBodies: 'outside' });
+    const start = (...more: PluginUse[]) =>
+      startTestMta({ listeners: [], clock: { ...systemClock, after }, plugins: [queue, ...more] });
+    await expect(start()).rejects.toMatchObject({ code: 'E_CONFIG' });
+    const mta = await start(keeper());
+    const database = openPostgres({ ...limits, url, name: 'test' }, { clock: systemClock, log });
+    const insert = 'INSERT INTO postroad_queue_blobs (blob, message_id, kept_at) VALUES';
+    for (let round = 1; round <= 2; round++) {
+      await database.run(`${insert} ($1, 'gone', now() - interval '2 hours'), ($2, 'gone', now())`, [
+        `old${round}`,
+        `new${round}`,
+      ]);
+      sweep();
+      await expect.poll(() => removed.length).toBe(round);
+    }
+    expect(removed).toEqual(['old1', 'old2']);
+    await mta.stop();
     await database.close();
   });
 });
