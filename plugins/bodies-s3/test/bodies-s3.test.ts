@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { bodiesS3 } from '@postroad/bodies-s3';
 import { Bodies, definePlugin } from '@postroad/core';
-import { startTestMta } from '@postroad/core/testing';
+import { startTestMta, type TestMta } from '@postroad/core/testing';
 import type { S3Options } from '@postroad/s3';
 import { type FaultWire, openFaultWire, s3Missing, startTestS3, type TestS3 } from '@postroad/s3/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -31,7 +31,8 @@ describe.skipIf(s3Missing !== undefined)('bodies-s3', () => {
   let wire: FaultWire;
   const stops: (() => Promise<void>)[] = [];
 
-  async function open(more: Partial<S3Options> = {}): Promise<Bodies> {
+  const open = async (more: Partial<S3Options> = {}): Promise<Bodies> => (await openWith(more)).bodies;
+  async function openWith(more: Partial<S3Options> = {}): Promise<{ bodies: Bodies; mta: TestMta }> {
     let bodies: Bodies | undefined;
     const probe = definePlugin({
       name: 'probe',
@@ -45,7 +46,7 @@ describe.skipIf(s3Missing !== undefined)('bodies-s3', () => {
     const mta = await startTestMta({ listeners: [], plugins: [bodiesS3(options), probe()] });
     stops.push(() => mta.stop());
     if (bodies === undefined) throw new Error('there are no bodies');
-    return bodies;
+    return { bodies, mta };
   }
   async function readAll(bodies: Bodies, name: string, start: number, end: number): Promise<Buffer> {
     const pieces: Uint8Array[] = [];
@@ -99,15 +100,60 @@ describe.skipIf(s3Missing !== undefined)('bodies-s3', () => {
     expect(await service.keys()).not.toContain('here/large');
   });
 
-  it.each(['busy', 'cut', 'lose'] as const)('tries again when a request meets "%s"', async (fault) => {
-    const bodies = await open();
-    let faults = 0;
-    wire.decide((method) => (method === 'PUT' && faults++ < 2 ? fault : 'pass'));
-    const octets = sampleOctets(1_000);
-    await bodies.write(`again-${fault}`, bodyOf(octets));
-    expect(faults).toBe(3);
-    wire.decide((method) => (method === 'GET' && faults++ < 4 ? fault : 'pass'));
-    expect((await readAll(bodies, `again-${fault}`, 0, 1_000)).equals(octets)).toBe(true);
+  it.each(['busy', 'throttled', 'cut', 'lose'] as const)(
+    'tries again when a request meets "%s"',
+    async (fault) => {
+      const bodies = await open();
+      let faults = 0;
+      wire.decide((method) => (method === 'PUT' && faults++ < 2 ? fault : 'pass'));
+      const octets = sampleOctets(1_000);
+      await bodies.write(`again-${fault}`, bodyOf(octets));
+      expect(faults).toBe(3);
+      wire.decide((method) => (method === 'GET' && faults++ < 4 ? fault : 'pass'));
+      expect((await readAll(bodies, `again-${fault}`, 0, 1_000)).equals(octets)).toBe(true);
+    },
+  );
+
+  it('does not believe a service that says 200 and that it failed, and reads from one that knows no ranges', async () => {
+    const bodies = await open({ readBytes: 4_096 });
+    wire.decide((method, url) => (method === 'POST' && url.includes('uploadId=') ? 'broken' : 'pass'));
+    const written = bodies.write('broken', bodyOf(sampleOctets(6 * mebibyte)));
+    await expect(written).rejects.toMatchObject({ code: 'E_BODIES' });
+    expect(await service.keys()).not.toContain('broken');
+    expect(await service.uploads()).toBe(0);
+    const octets = sampleOctets(10_000);
+    await bodies.write('whole', bodyOf(octets));
+    wire.decide(() => 'whole');
+    expect(await readAll(bodies, 'whole', 1_000, 9_000)).toEqual(octets.subarray(1_000, 9_000));
+  });
+
+  it('writes no more at once than it may, and says when the service is away and when it is back', async () => {
+    const { bodies, mta } = await openWith({ writesMax: 2, attemptsMax: 2 });
+    let [now, most] = [0, 0];
+    const counted = (octets: Buffer) => ({
+      ...bodyOf(octets),
+      async *open() {
+        most = Math.max(most, ++now);
+        await new Promise((resolve) => setImmediate(resolve));
+        yield octets;
+        now--;
+      },
+    });
+    await Promise.all([1, 2, 3, 4, 5].map((at) => bodies.write(`many${at}`, counted(sampleOctets(100)))));
+    expect(most).toBe(2);
+    const away = () => mta.mta.metrics().find((one) => one.name === 'bodies_s3_away')?.value;
+    wire.decide(() => 'busy');
+    await expect(bodies.write('away', bodyOf(sampleOctets(10)))).rejects.toMatchObject({ code: 'E_BODIES' });
+    expect(away()).toBe(1);
+    await mta.whenLogged('S3 does not answer: large messages are put off until it does');
+    wire.decide(() => 'pass');
+    await bodies.write('back', bodyOf(sampleOctets(10)));
+    expect(away()).toBe(0);
+    await mta.whenLogged('S3 answers again');
+    const failed = mta.mta
+      .metrics()
+      .find((one) => one.name === 'bodies_s3_requests_total' && one.labels.outcome === 'failed');
+    expect(failed?.value).toBe(2);
   });
 
   it('gives up a body when the service is silent, and leaves nothing of an upload in parts', async () => {

@@ -2,6 +2,8 @@
 import {
   bodyFromBytes,
   type ChangeNotice,
+  type Changes,
+  type ChangesListener,
   type Logger,
   type MailboxStore,
   readBody,
@@ -30,8 +32,9 @@ describe.skipIf(postgresMissing !== undefined)('nodes that share mailboxes', () 
   let database: Postgres;
   const stores: MailboxStore[] = [];
   const connect = (): Postgres => openPostgres({ ...limits, url, name: 'test' }, { clock, log });
-  function node(name: string): MailboxStore {
+  function node(name: string, changes?: Changes): MailboxStore {
     const store = openPostgresStore({
+      ...(changes === undefined ? {} : { changes }),
       database: connect(),
       clock,
       log,
@@ -85,12 +88,95 @@ describe.skipIf(postgresMissing !== undefined)('nodes that share mailboxes', () 
   it('give UIDs in order and without gaps, whoever files', async () => {
     const both = [node('a'), node('b')];
     const filed = await Promise.all(
-      Array.from({ length: 60 }, (_, at) =>
+      Array.from({ length: 30 }, (_, at) =>
         (both[at % 2] as MailboxStore).file(message(`m${at}`), inbox('alice')),
       ),
     );
     const uids = filed.flat().map((one) => (one.status === 'filed' ? one.uid : 0));
-    expect(uids.sort((x, y) => x - y)).toEqual(Array.from({ length: 60 }, (_, at) => at + 1));
+    expect(uids.sort((x, y) => x - y)).toEqual(Array.from({ length: 30 }, (_, at) => at + 1));
+  });
+
+  it('file, flag, copy and remove at once, and every count is right in the end', async () => {
+    const both = [node('a'), node('b')] as const;
+    const [{ id }, { id: other }] = await Promise.all([
+      both[0].mailboxByName('alice', 'INBOX').then((found) => found ?? { id: '' }),
+      both[1].createMailbox('alice', 'other'),
+    ]);
+    for (let at = 0; at < 10; at++) await both[0].file(message(`m${at}`), inbox('alice'));
+    const rounds = Array.from({ length: 10 }, (_, at) => at);
+    const jobs = both.flatMap((store, of) => [
+      ...rounds.map((at) => store.file(message(`n${of}${at}`), inbox('alice'))),
+      ...rounds.map((at) =>
+        store.changeFlags(id, [1 + at], { mode: 'add', flags: [of === 0 ? '\\Seen' : '\\Flagged'] }),
+      ),
+      ...rounds.slice(0, 4).map((at) => store.copy(id, [1 + at], other)),
+      ...rounds.slice(0, 3).map((at) => store.expunge(id, [1 + 2 * at + of])),
+    ]);
+    await Promise.all(jobs);
+    const found = await both[0].changes(id, 0);
+    const uids = found.changed.map((one) => one.uid);
+    expect([uids.length, new Set(uids).size, found.uidNext]).toEqual([24, 24, 31]);
+    // Every change was a step of its own, so that who has seen one misses none.
+    const steps = [...found.changed.map((one) => one.modSeq), ...found.vanished];
+    expect(Math.max(...steps)).toBeLessThanOrEqual(found.highestModSeq);
+    const modSeqs = found.changed.map((one) => one.modSeq);
+    expect(new Set(modSeqs).size).toBeGreaterThan(10);
+    for (const [mailbox, store] of [id, other].entries()) {
+      const entries = await both[1].entries(store);
+      const kept = await both[1].mailbox(store);
+      const unseen = entries.filter((one) => !one.flags.includes('\\Seen')).length;
+      const octets = entries.reduce((sum, one) => sum + one.sizeBytes, 0);
+      expect([mailbox, kept?.messages, kept?.unseen, kept?.sizeBytes]).toEqual([
+        mailbox,
+        entries.length,
+        unseen,
+        octets,
+      ]);
+    }
+    const all = [...(await both[1].entries(id)), ...(await both[1].entries(other))];
+    const flagged = await both[1].entries(id, { first: 7, last: 10 });
+    expect(flagged.map(({ uid, flags }) => [uid, [...flags].sort()])).toEqual(
+      [7, 8, 9, 10].map((uid) => [uid, ['\\Flagged', '\\Seen']]),
+    );
+    expect(await both[0].quota('alice')).toMatchObject({
+      messages: all.length,
+      usedBytes: all.reduce((sum, one) => sum + one.sizeBytes, 0),
+    });
+    // What nobody has any more is gone, and nothing else.
+    const rows = await database.query<{ holders: number }>(
+      'SELECT sum(holders)::int AS holders FROM postroad_store_messages',
+    );
+    expect(rows).toEqual([{ holders: all.length }]);
+  });
+
+  it('tell each other by another way when there is one, and of its gaps', async () => {
+    const listeners: ChangesListener[] = [];
+    // What a node publishes the others hear, as with Redis.
+    const way = (): Changes => {
+      let own: ChangesListener | undefined;
+      return {
+        publish(notice) {
+          for (const one of listeners) if (one !== own) one.notice(notice);
+        },
+        subscribe(listener) {
+          own = listener;
+          listeners.push(listener);
+          return () => listeners.splice(listeners.indexOf(listener), 1).length > 0;
+        },
+      };
+    };
+    const [a, b] = [node('a', way()), node('b', way())];
+    const { id } = (await a.mailboxByName('alice', 'INBOX')) ?? { id: '' };
+    const heard: ChangeNotice[] = [];
+    b.watch('alice', (notice) => heard.push(notice));
+    await a.file(message('x'), inbox('alice'));
+    expect(heard).toEqual([{ accountId: 'alice', mailboxId: id }]);
+    heard.length = 0;
+    for (const one of listeners) one.gap();
+    await expect.poll(() => heard).toContainEqual({ accountId: 'alice', mailboxId: id });
+    expect(heard).toContainEqual({ accountId: 'alice' });
+    for (const store of stores.splice(0)) await store.close();
+    expect(listeners).toEqual([]);
   });
 
   it('see what the other changed, expunged and flagged, in lists they have read before', async () => {

@@ -1,22 +1,27 @@
 /** Large bodies in a real S3-compatible service, small ones in a real PostgreSQL; and a sweep that may run at any moment. */
 import {
-  type Bodies,
+  Bodies,
   type Body,
   bodyFromBytes,
+  Changes,
+  type Clock,
+  definePlugin,
   isMailError,
   type Logger,
   type MailboxStore,
   MailError,
+  queueMemory,
   readBody,
   systemClock,
 } from '@postroad/core';
-import { bodyNotInMemory, createSeededRandom } from '@postroad/core/testing';
+import { bodyNotInMemory, createSeededRandom, startTestMta } from '@postroad/core/testing';
 import { migrate, openPostgres, type Postgres } from '@postroad/postgres';
 import { postgresMissing, startTestPostgres, type TestPostgres } from '@postroad/postgres/testing';
 import { openS3 } from '@postroad/s3';
 import { s3Missing, startTestS3, type TestS3 } from '@postroad/s3/testing';
 import {
   openPostgresStore,
+  storePostgres,
   storePostgresMigrations,
   sweepOutside,
   sweepParts,
@@ -169,7 +174,7 @@ describe.skipIf(missing !== undefined)('bodies outside of the database', () => {
       }
     })();
     const use = async (store: MailboxStore, account: string): Promise<void> => {
-      for (let round = 0; round < 12; round++) {
+      for (let round = 0; round < 8; round++) {
         const message = large(`${texts[Math.floor(random.number() * 3)]} `, 2_000);
         // With no time of grace at all a body may be swept twice before it is referred to: the client comes again.
         const isFiled = () => store.file(message, inbox(account)).then(() => true, isAgain);
@@ -209,5 +214,47 @@ describe.skipIf(missing !== undefined)('bodies outside of the database', () => {
     await store.file(large('two '), inbox('alice'));
     expect(await readAll(store, 'alice')).toEqual(['tiny', 'two']);
     expect(await sweepOutside(database, bucket, 0)).toBe(1);
+  });
+
+  it('sweeps by itself, and tells of changes the way that is asked for', async () => {
+    const removed: string[] = [];
+    let subscribed = 0;
+    const kept = { ...bucket, remove: async (name: string) => void removed.push(name) };
+    const others = definePlugin({
+      name: 'others',
+      provides: [Bodies, Changes],
+      setup({ provide }) {
+        provide(Bodies, kept);
+        const subscribe = (): (() => boolean) => {
+          subscribed++;
+          return () => true;
+        };
+        provide(Changes, { publish: () => undefined, subscribe });
+      },
+    });
+    let sweep: () => void = () => expect.unreachable('no sweep is to come');
+    // What waits for an hour is run by hand.
+    const after: Clock['after'] = (ms, run) => {
+      if (ms !== 3_600_000) return clock.after(ms, run);
+      sweep = run;
+      return { cancel: () => undefined };
+    };
+    const store = storePostgres({ url, connectionsMax: 3, notices: 'changes' });
+    const plugins = [queueMemory(), store, others()];
+    const mta = await startTestMta({ listeners: [], clock: { ...clock, after }, plugins });
+    expect(subscribed).toBe(1);
+    const insert = 'INSERT INTO postroad_store_garbage (blob, since) VALUES';
+    for (let round = 1; round <= 2; round++) {
+      const names = [`mailboxes/old${round}`, `mailboxes/new${round}`, `parts-old${round}`];
+      const ages = "($1, now() - interval '2 hours'), ($2, now()), ($3, now() - interval '2 hours')";
+      await database.run(`${insert} ${ages}`, names);
+      sweep();
+      await expect.poll(() => removed.length).toBe(round);
+    }
+    expect(removed).toEqual(['mailboxes/old1', 'mailboxes/old2']);
+    const left = async () =>
+      (await database.query('SELECT blob FROM postroad_store_garbage')).map((row) => row.blob);
+    await expect.poll(left).toEqual(['mailboxes/new1', 'mailboxes/new2']);
+    await mta.stop();
   });
 });

@@ -10,6 +10,12 @@ export type WireFault =
   | 'slow'
   /** The service is busy: 503, and nothing was done. */
   | 'busy'
+  /** The service says 429: too many requests, and nothing was done. */
+  | 'throttled'
+  /** It says 200, and in its text that it failed; nothing was done. */
+  | 'broken'
+  /** It takes no notice of a range, and answers whole. */
+  | 'whole'
   /** The connection breaks before the service hears of it. */
   | 'cut'
   /** The service does it, and its answer gets lost. */
@@ -18,6 +24,8 @@ export type WireFault =
   | 'silence';
 
 const slowMs = 1_000;
+/** What is answered without asking the service. */
+const refusals: Readonly<Partial<Record<WireFault, number>>> = { busy: 503, throttled: 429, broken: 200 };
 
 /** The wire. */
 export interface FaultWire {
@@ -64,12 +72,15 @@ function carry(target: number, incoming: IncomingMessage, outgoing: ServerRespon
     incoming.socket.destroy();
     return;
   }
-  if (fault === 'busy') {
+  const status = refusals[fault];
+  if (status !== undefined) {
     incoming.resume();
-    incoming.on('end', () => outgoing.writeHead(503).end('<Error><Code>SlowDown</Code></Error>'));
+    incoming.on('end', () => outgoing.writeHead(status).end('<Error><Code>SlowDown</Code></Error>'));
     return;
   }
-  const { method, url, headers } = incoming;
+  const { method, url } = incoming;
+  const { range, ...others } = incoming.headers;
+  const headers = fault === 'whole' || range === undefined ? others : { ...others, range };
   const onward = send({ host: '127.0.0.1', port: target, method, path: url, headers, agent: false });
   onward.on('error', () => outgoing.writableEnded || incoming.socket.destroy());
   onward.on('response', (answer) => {
