@@ -8,7 +8,7 @@ import { polite } from './scripted-server.js';
 const two = {
   mx: async () => ['a', 'b'].map((name) => ({ preference: 5, exchange: `${name}.example.net` })),
 };
-const said = (server: { readonly lines: readonly string[] }, verb: string) =>
+const count = (server: { readonly lines: readonly string[] }, verb: string) =>
   server.lines.filter((line) => line.startsWith(verb)).length;
 
 describe('a message', () => {
@@ -28,6 +28,19 @@ describe('a message', () => {
     },
   );
 
+  test('waits for a host that may come back, though another will never take it', async () => {
+    const resolver = {
+      mx: async () => [
+        { preference: 5, exchange: 'away.example.net' },
+        { preference: 10, exchange: 'wrong.example.net' },
+      ],
+      addresses: async (name: string) => (name === 'away.example.net' ? ['127.0.0.1'] : []),
+    };
+    const server = await serve(async (peer) => void peer.socket.end());
+    const [said = ''] = told(await harness({ port: server.port, resolver }).deliver(mx));
+    expect(said).toMatch(/^deferred 451 /);
+  });
+
   test('that all recipients are too many for is not tried for ever', async () => {
     const answer = (line: string) => (line.startsWith('RCPT') ? '452 4.5.3 too many' : undefined);
     const server = await serve(polite({ answer }));
@@ -36,7 +49,7 @@ describe('a message', () => {
       'deferred 452 4.5.3 too many',
       'deferred 452 4.5.3 too many',
     ]);
-    expect(said(server, 'MAIL')).toBe(1);
+    expect(count(server, 'MAIL')).toBe(1);
   });
 
   test.each([[['PIPELINING', 'CHUNKING']], [[]]])(

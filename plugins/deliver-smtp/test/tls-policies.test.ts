@@ -227,6 +227,9 @@ describe('REQUIRETLS', () => {
       ...(fetchPolicy && { fetchPolicy }),
     });
     expect(told(await made.deliver(mx, requiring))).toEqual(expected);
+    // The header field says the opposite, and gives way (RFC 8689 section 5).
+    const torn = { ...requiring, content: 'TLS-Required: No\r\n\r\nhello\r\n' };
+    expect(told(await made.deliver(mx, torn))).toEqual(expected);
     if (expected === delivered) expect(server.lines.join()).toContain('> REQUIRETLS');
   });
 

@@ -74,6 +74,12 @@ describe('scheduler', () => {
     await it.put(sampleMessage('m2', [{ to: 'bob@b.test', notify: 'never' }]));
     await it.put(sampleMessage('m3', [{ to: 'bob@b.test', notify: ['success'] }]));
     expect(it.dsns).toEqual([]);
+    // Nor of a delay who asked for failures.
+    const late = setUp(() => deferred);
+    await late.scheduler.start();
+    await late.put(sampleMessage('m1', [{ to: 'bob@b.test', notify: ['failure'] }]));
+    await late.clock.advance(5 * 60 * minute);
+    expect(late.dsns).toEqual([]);
     expect(it.settled.map((one) => one.status)).toEqual(['dropped', 'dropped', 'dropped']);
   });
 

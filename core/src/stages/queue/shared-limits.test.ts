@@ -141,16 +141,17 @@ describe('the part of one of several processes', () => {
   });
 });
 
+function to(domain: string): DeliveryJob {
+  const one = job();
+  return {
+    ...one,
+    recipients: one.recipients.map((of) => ({ ...of, address: { localPart: 'bob', domain } })),
+  };
+}
+
 describe('a limit of many values', () => {
   it('is not forgotten for a value that has used it up', () => {
     const table = createLimitTable([{ per: ['domain'], messages: { count: 1, perMs: 3_600_000 } }]);
-    const to = (domain: string) => {
-      const one = job();
-      return {
-        ...one,
-        recipients: one.recipients.map((of) => ({ ...of, address: { localPart: 'bob', domain } })),
-      };
-    };
     const send = (domain: string, nowMs: number) => {
       table.begin(to(domain), nowMs);
       table.ended(to(domain));
@@ -158,5 +159,21 @@ describe('a limit of many values', () => {
     send('first.test', 1_000);
     for (let at = 0; at < 20_000; at++) table.blocked(to(`d${at}.test`), 2_000);
     expect(table.blocked(to('first.test'), 3_000)).toEqual({ untilMs: 3_601_000 });
+  });
+
+  it('is not forgotten for a value whose delivery is under way', () => {
+    const table = createLimitTable([{ per: ['domain'], deliveriesMax: 1 }]);
+    table.begin(to('first.test'), 1_000);
+    for (let at = 0; at < 20_001; at++) table.blocked(to(`d${at}.test`), 2_000);
+    expect(table.blocked(to('first.test'), 3_000)).toEqual({});
+    table.ended(to('first.test'));
+    expect(table.blocked(to('first.test'), 3_000)).toBeUndefined();
+  });
+
+  it('lets those that must wait come back one after another', () => {
+    const table = createLimitTable([{ messages: { count: 60, perMs: 60_000, burst: 1 } }]);
+    table.begin(job(), 0);
+    const times = Array.from({ length: 4 }, () => table.comeBackAtMs(job(), 0));
+    expect(times).toEqual([0, 1, 2, 3].map((at) => (times[0] as number) + at * 1_000));
   });
 });
