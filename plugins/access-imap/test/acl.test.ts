@@ -135,6 +135,27 @@ test('who may not read the selected mailbox any more is shown out, though it may
   await bob.closed();
 });
 
+test('a copy has only the flags that one may set where it goes', async () => {
+  await using host = await startHost();
+  const { alice, bob } = await share(host, 'lri');
+  await bob.ok('APPEND INBOX (\\Seen \\Flagged \\Deleted) {6+}\r\na: b\r\n');
+  await bob.ok('SELECT INBOX');
+  await bob.ok(`COPY 1 ${shared}`);
+  // Within the mailboxes of one account too.
+  await host.deliver(letter('one'), 'Work', ['\\Seen', 'x']);
+  await alice.ok('CREATE Other');
+  await alice.ok('SETACL Other bob lris');
+  await bob.ok(`SELECT ${shared}`);
+  await bob.ok('COPY 2 "Other Users/alice/Other"');
+  const flags = async (mailbox: string) => {
+    await alice.ok(`EXAMINE ${mailbox}`);
+    return (await alice.ok('FETCH * FLAGS'))[0];
+  };
+  await alice.ok('SELECT Work');
+  expect((await alice.ok('FETCH 1 FLAGS'))[0]).toBe('* 1 FETCH (FLAGS ())');
+  expect(await flags('Other')).toBe('* 1 FETCH (FLAGS (\\Seen))');
+});
+
 test('changes in a shared mailbox show on both sides at once', async () => {
   await using host = await startHost();
   const { alice, bob } = await share(host, 'lrswite');
@@ -169,6 +190,25 @@ test('what is not shared is not there', async () => {
   }
   expect(await bob.ok('LIST "" "Other Users/*"')).toHaveLength(3);
   expect(await last(bob, `RENAME ${shared} Mine`)).toMatch(/^NO \[CANNOT\]/);
+});
+
+test('who may not list a mailbox does not learn of it, and who may not read it learns nothing in it', async () => {
+  await using host = await startHost();
+  const { alice, bob } = await share(host, 's');
+  await host.deliver(letter('chad'), 'Work');
+  expect(await last(bob, `SELECT ${shared}`)).toMatch(/^NO \[NONEXISTENT\]/);
+  expect(await bob.ok('LIST "" "Other Users/*"')).toEqual(['OK that is all']);
+  await alice.ok('SETACL Work bob l');
+  expect(await last(bob, `SELECT ${shared}`)).toMatch(/^NO \[NOPERM\]/);
+  expect(await bob.ok('ESEARCH IN (subtree "Other Users") SUBJECT chad')).toEqual(['OK that is all']);
+  const url = 'URL "/Other%20Users/alice/Work/;UID=1"';
+  expect(await last(bob, `APPEND INBOX CATENATE (${url})`)).toMatch(/^NO \[BADURL/);
+  await alice.ok('SETACL Work bob lr');
+  expect(await last(bob, `APPEND INBOX CATENATE (${url})`)).toMatch(/^OK/);
+  // How much room the owner has is the owner's business, and the owner's INBOX stays.
+  expect(await bob.ok(`GETQUOTAROOT ${shared}`)).toEqual([`* QUOTAROOT ${shared}`, 'OK that is the quota']);
+  await alice.ok('SETACL INBOX bob lrx');
+  expect(await last(bob, 'DELETE "Other Users/alice/INBOX"')).toMatch(/^NO \[CANNOT\]/);
 });
 
 test('a search over several mailboxes finds what others share', async () => {

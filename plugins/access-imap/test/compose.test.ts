@@ -25,9 +25,9 @@ test('CATENATE puts a message together from literals and parts of others (RFC 44
   expect(await client.read()).toBe(
     'A2 NO [BADURL /INBOX;UIDVALIDITY=1/;UID=99999] the URL names nothing here',
   );
-  expect((await client.run('APPEND INBOX CATENATE (URL "/INBOX/;UID=1/;SECTION=9")')).at(-1)).toMatch(
-    /^NO \[BADURL/,
-  );
+  for (const url of ['/INBOX/;UID=1/;SECTION=9', '/INBOX;UIDVALIDITY=4294967295/;UID=1']) {
+    expect((await client.run(`APPEND INBOX CATENATE (URL "${url}")`)).at(-1), url).toMatch(/^NO \[BADURL/);
+  }
   expect((await client.ok('APPEND INBOX CATENATE (URL "/inbox/;UID=1/;PARTIAL=0.9")')).at(-1)).toMatch(/^OK/);
   expect((await client.ok('FETCH 3 RFC822.SIZE'))[0]).toBe('* 3 FETCH (RFC822.SIZE 9)');
   expect(host.errors).toEqual([]);
@@ -97,11 +97,21 @@ test('IMAP4rev2, once enabled, changes what is told (RFC 9051)', async () => {
 });
 
 test('UNAUTHENTICATE makes the connection as new (RFC 8437)', async () => {
-  await using host = await startHost();
+  await using host = await startHost({ config: { limits: { connectionsPerAccountMax: 1 } } });
+  await host.deliver(letter);
   const client = await logIn(host.port, 'INBOX');
-  await client.ok('ENABLE CONDSTORE');
+  await client.ok('ENABLE QRESYNC UTF8=ACCEPT');
+  await client.ok('NOTIFY SET (PERSONAL (MessageNew MessageExpunge FlagChange))');
   await client.ok('UNAUTHENTICATE');
   expect(await client.run('NAMESPACE')).toEqual(['BAD log in first']);
+  expect(await client.run('LOGIN {2000}')).toEqual(['BAD the literal is too long']);
+  const other = await logIn(host.port, 'INBOX');
   await client.ok('LOGIN bob secret');
-  await client.ok('SELECT INBOX');
+  expect(await client.run('FETCH 1 BODY[]')).toEqual(['BAD select a mailbox first']);
+  await host.deliver(letter, 'Archive');
+  await other.ok('STORE 1 +FLAGS (\\Seen)');
+  expect(await client.ok('NOOP')).toEqual(['OK nothing done']);
+  await client.ok('CREATE Gr&APwA3w-e');
+  expect((await client.ok('LIST "" Gr*'))[0]).toContain('Gr&APwA3w-e');
+  expect((await client.run('SELECT INBOX (QRESYNC (1 1))')).at(-1)).toBe('BAD enable QRESYNC first');
 });

@@ -115,6 +115,9 @@ test('several messages in one APPEND, all or none (RFC 3502)', async () => {
   await host.store.setQuota('alice', 60);
   client.send(`A4 APPEND INBOX {30+}\r\n${'e'.repeat(30)} {30+}\r\n${'f'.repeat(30)}\r\n`);
   expect(await client.read()).toMatch(/^A4 NO \[OVERQUOTA\]/);
+  // What is too much with those before it is refused before it is sent.
+  client.send(`A5 APPEND INBOX {30+}\r\n${'e'.repeat(30)} {30}\r\n`);
+  expect(await client.read()).toMatch(/^A5 NO \[OVERQUOTA\]/);
   expect((await client.ok('STATUS INBOX (MESSAGES)'))[0]).toContain('MESSAGES 2');
 });
 

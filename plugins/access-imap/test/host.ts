@@ -29,8 +29,19 @@ export interface TestHost extends AsyncDisposable {
   readonly errors: readonly string[];
   /** Tells all connections that the server drains. */
   drain(): void;
+  /** What the server has of each client. */
+  readonly sockets: ReadonlySet<Socket>;
+  /** Bodies that were begun and given up or released, and whether there is room for any. */
+  readonly spool: TestSpool;
   /** Files a message as a delivery would; resolves with its UID. */
   deliver(text: string, mailbox?: string, flags?: readonly string[]): Promise<number>;
+}
+
+/** What is known of the spool. */
+export interface TestSpool {
+  begun: number;
+  ended: number;
+  isFull: boolean;
 }
 
 /** The account of all tests. */
@@ -53,6 +64,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
   const store =
     options.store ?? Object.assign(createStoreMemory({ nowMs: () => systemClock.now() }), noRecent);
   const errors: string[] = [];
+  const spool: TestSpool = { begun: 0, ended: 0, isFull: false };
   const drain = new AbortController();
   const listening: Server[] = [];
   const sockets = new Set<Socket>();
@@ -76,7 +88,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
       listeners: { listen, open: () => [] },
       authenticator: testAuthenticator(judge),
       store: options.onOpen === undefined ? store : counting(store, options.onOpen),
-      spool: { writer: memoryWriter, directory: '', store: storeAll },
+      spool: { writer: () => memoryWriter(spool), directory: '', store: storeAll },
       clock: options.clock ?? systemClock,
       failures: createLoginFailures(systemClock),
       certificates: undefined,
@@ -99,6 +111,8 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
     port: address.port,
     store,
     errors,
+    sockets,
+    spool,
     drain: () => drain.abort(),
     async deliver(text, mailbox = 'INBOX', flags = []) {
       const body = bodyFromBytes(Buffer.from(text.replace(/\r?\n/g, '\r\n'), 'latin1'));
@@ -156,17 +170,33 @@ async function listenOn(
   return { name, host: of.host ?? '', port: 0, protocol, role, tls, close: async () => {} };
 }
 
-function memoryWriter(): BodyWriter {
+function memoryWriter(spool: TestSpool): BodyWriter {
   const chunks: Uint8Array[] = [];
+  spool.begun++;
   return {
     write: (chunk) => chunks.push(Buffer.from(chunk)) % 2 === 0,
     drained: async () => {},
     get sizeBytes() {
       return chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     },
-    finish: async (): Promise<Body> => bodyFromBytes(Buffer.concat(chunks)),
-    abort: async () => {},
+    async finish(): Promise<Body> {
+      if (!spool.isFull) return releasedInto(spool, bodyFromBytes(Buffer.concat(chunks)));
+      spool.ended++;
+      throw new MailError('E_SPOOL', 'the disk is full');
+    },
+    async abort() {
+      spool.ended++;
+    },
   };
+}
+
+function releasedInto(spool: TestSpool, body: Body): Body {
+  let isReleased = false;
+  const release = async () => {
+    if (!isReleased) spool.ended++;
+    isReleased = true;
+  };
+  return Object.assign(body, { release });
 }
 
 async function storeAll(stream: AsyncIterable<Uint8Array> | Uint8Array): Promise<Body> {

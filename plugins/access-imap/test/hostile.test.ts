@@ -1,6 +1,7 @@
 /** Clients that mean harm, or are cut off: bounds, refusals, and that others go on. */
 import { once } from 'node:events';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { createVirtualClock } from '@postroad/core/testing';
 import { expect, test } from 'vitest';
 import { connectClient, logIn } from './client.js';
 import { brokenStoreError, startHost } from './host.js';
@@ -9,7 +10,8 @@ import { startImap } from './start-imap.js';
 const letter = 'Subject: x\n\nbody\n';
 
 test('before login, lines, literals and time are short', async () => {
-  await using host = await startHost({ config: { limits: { loginTimeoutMs: 300 } } });
+  const clock = createVirtualClock();
+  await using host = await startHost({ clock });
   const client = await connectClient(host.port);
   client.send(`A1 LOGIN {2000}\r\n`);
   expect(await client.read()).toBe('A1 BAD the literal is too long');
@@ -19,8 +21,16 @@ test('before login, lines, literals and time are short', async () => {
   client.send(`A4 ${'x'.repeat(9000)}\r\nA5 NOOP\r\n`);
   expect(await client.read()).toMatch(/^A4 BAD/);
   expect(await client.read()).toBe('A5 OK nothing done');
+  client.send(`A5 ID ("x" "${'y'.repeat(33_000)}")\r\n`);
+  expect(await client.read()).toBe('A5 BAD the command line is too long');
   client.send(`A6 ${'('.repeat(8000)}\r\n`);
   expect(await client.read()).toMatch(/^A6 BAD/);
+  // Five literals, though each is short.
+  client.send(`A7 LOGIN ${'{1+}\r\nx '.repeat(5)}\r\n`);
+  expect(await client.read()).toMatch(/^A7 BAD/);
+  await clock.advance(59_000);
+  expect(await client.run('NOOP')).toEqual(['OK nothing done']);
+  await clock.advance(1_000);
   expect(await client.read()).toMatch(/^\* BYE/);
   await client.closed();
 });
@@ -28,7 +38,7 @@ test('before login, lines, literals and time are short', async () => {
 test('a huge literal that does not wait ends the connection before login', async () => {
   await using host = await startHost();
   const client = await connectClient(host.port);
-  client.send('A1 LOGIN {4000000000+}\r\n');
+  client.send('A1 LOGIN {100000+}\r\n');
   expect(await client.read()).toMatch(/^A1 BAD/);
   expect(await client.read()).toMatch(/^\* BYE/);
   await client.closed();
@@ -105,19 +115,25 @@ test('commands that are none end the connection after a while', async () => {
   expect(await client.read()).toMatch(/^A BAD/);
   expect(await client.read()).toMatch(/^\* BYE/);
   await client.closed();
+  // Nor may commands be tried for ever that are none yet.
+  const early = await connectClient(host.port);
+  for (let at = 0; at < 3; at++) expect((await early.run('SELECT INBOX')).at(0)).toMatch(/^BAD/);
+  expect(await early.read()).toMatch(/^\* BYE/);
 });
 
 test('a client that never reads does not fill the memory', async () => {
   await using host = await startHost();
   await host.deliver(`Subject: x\n\n${'y'.repeat(1_000_000)}\n`);
   const client = await logIn(host.port, 'INBOX');
+  const [served] = host.sockets;
   client.socket.pause();
-  const before = process.memoryUsage().rss;
   for (let at = 0; at < 500; at++) client.send(`A${at} FETCH 1 BODY.PEEK[]\r\n`);
+  client.send('Z NOOP\r\n'.repeat(100_000));
   const other = await logIn(host.port, 'INBOX');
   for (let at = 0; at < 50; at++) await other.ok('FETCH 1 BODY.PEEK[TEXT]<0.1000>');
-  // 500 MB were asked for.
-  expect(process.memoryUsage().rss - before).toBeLessThan(200_000_000);
+  // 500 MB were asked for, with 800 kB of commands.
+  expect(served?.writableLength).toBeLessThan(5_000_000);
+  expect(served?.bytesRead).toBeLessThan(400_000);
   client.close();
   other.close();
 });

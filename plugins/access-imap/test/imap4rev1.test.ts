@@ -26,6 +26,14 @@ test('greets with its capabilities and refuses what is out of order', async () =
   await client.closed();
 });
 
+test('a SELECT that fails leaves no mailbox selected', async () => {
+  await using host = await startHost();
+  await host.deliver(letter);
+  const client = await logIn(host.port, 'INBOX');
+  expect((await client.run('SELECT Nope')).at(-1)).toMatch(/^NO \[NONEXISTENT\]/);
+  expect(await client.run('FETCH 1 FLAGS')).toEqual(['BAD select a mailbox first']);
+});
+
 test('offers no login without TLS unless that is asked for', async () => {
   await using host = await startHost({ config: { plaintextAuth: false } });
   const client = await connectClient(host.port);

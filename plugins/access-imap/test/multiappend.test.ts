@@ -49,4 +49,13 @@ test('files one after another where the store can not', async () => {
   const client = await logIn(host.port);
   expect((await client.ok(two)).at(-1)).toMatch(/^OK \[APPENDUID \d+ 1:2\]/);
   expect((await client.ok('STATUS INBOX (MESSAGES)'))[0]).toContain('(MESSAGES 2)');
+  // And takes the first ones back where a later one can't be filed.
+  const { file } = host.store;
+  let filed = 0;
+  Object.assign(host.store, {
+    file: (...given: Parameters<typeof file>) =>
+      ++filed % 2 === 0 ? Promise.resolve([{ status: 'quota' }]) : file.apply(host.store, given),
+  });
+  expect((await client.run(two)).at(-1)).toMatch(/^NO \[OVERQUOTA\]/);
+  expect((await client.ok('STATUS INBOX (MESSAGES)'))[0]).toContain('(MESSAGES 2)');
 });

@@ -139,3 +139,20 @@ test('ESEARCH searches several mailboxes (RFC 7377)', async () => {
   expect((await client.run('ESEARCH IN (personal) RETURN (UPDATE) ALL'))[0]).toMatch(/^BAD/);
   expect((await client.run('ESEARCH IN (nowhere) ALL'))[0]).toMatch(/^BAD/);
 });
+
+test('a kept result by sequence number loses messages by the numbers they had', async () => {
+  await using host = await startHost();
+  for (let at = 0; at < 5; at++) await host.deliver(letter(`m${at}`));
+  const client = await logIn(host.port, 'INBOX');
+  const other = await logIn(host.port, 'INBOX');
+  await client.ok('SEARCH RETURN (UPDATE COUNT) ALL');
+  await other.ok('STORE 1,3:4 +FLAGS.SILENT (\\Deleted)');
+  await other.ok('EXPUNGE');
+  const told = await answers(client, 'NOOP');
+  expect(told.slice(0, 4)).toEqual([
+    '* ESEARCH (TAG T) REMOVEFROM (0 1,3:4)',
+    '* 1 EXPUNGE',
+    '* 2 EXPUNGE',
+    '* 2 EXPUNGE',
+  ]);
+});

@@ -173,6 +173,42 @@ test('deleting the mailbox another has selected ends that connection', async () 
   await one.closed();
 });
 
+test('what changes while a mailbox is being opened is told, and nothing once it is left', async () => {
+  const store = createStoreMemory({ nowMs: () => systemClock.now() });
+  let watching = 0;
+  const { entries, watch } = store;
+  const late = {
+    firstRecent: async () => undefined,
+    async entries(...given: Parameters<typeof entries>) {
+      const found = await entries.apply(store, given);
+      await host.deliver(letter('late'));
+      return found;
+    },
+    watch(...given: Parameters<typeof watch>) {
+      const stop = watch.apply(store, given);
+      watching++;
+      return () => {
+        watching--;
+        stop();
+      };
+    },
+  };
+  await using host = await startHost({ store: Object.assign(store, late) });
+  const client = await logIn(host.port);
+  const opened = await client.ok('SELECT INBOX');
+  expect(opened).toContain('* 0 EXISTS');
+  expect([...opened, ...(await client.ok('NOOP'))]).toContain('* 1 EXISTS');
+  await client.ok('SELECT Archive');
+  await client.ok('SELECT INBOX');
+  expect(watching).toBe(1);
+  // Whoever deletes what is selected has left it.
+  await client.ok('CREATE Old');
+  await client.ok('SELECT Old');
+  await client.ok('DELETE Old');
+  expect(await client.ok('NOOP')).toEqual(['OK nothing done']);
+  expect(watching).toBe(0);
+});
+
 test('a renamed mailbox stays selected', async () => {
   await using host = await startHost();
   await host.deliver(letter('x'), 'Archive');

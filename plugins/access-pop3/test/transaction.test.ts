@@ -166,7 +166,9 @@ describe('POP3 after the login', () => {
   });
 
   it('takes deletions back at RSET', async () => {
-    await pop3.play(`${login}S: +OK ...\nC: DELE 1\nS: +OK ...\nC: RSET\nS: +OK 3 messages${bye}`);
+    await pop3.play(
+      `${login}S: +OK ...\nC: DELE 1\nS: +OK ...\nC: RSET\nS: +OK 3 messages\nC: STAT\nS: +OK 3 ${total}${bye}`,
+    );
     expect(await uidsOf(pop3.store)).toEqual([1, 2, 3]);
   });
 
