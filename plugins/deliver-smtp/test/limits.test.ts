@@ -70,6 +70,18 @@ describe('limits of connections', () => {
     expect(told(await soon)).toEqual(['delivered 250 2.0.0 taken']);
   });
 
+  test('do not make forgotten what was delivered before they were reached', async () => {
+    const server = await serve(polite({ offers: ['PIPELINING', 'LIMITS RCPTMAX=1 MAILMAX=1'] }));
+    const egress = { connectionRate: { count: 1, perMs: 3_600_000 } };
+    const report = await harness().deliver(smtp(server), { to: ['a@x.example', 'b@x.example'], egress });
+    expect(told(report)).toEqual([
+      'delivered 250 2.0.0 taken',
+      'deferred 451 4.4.1 no server of the domain could be reached',
+    ]);
+    expect(report.postponedUntilMs).toBeUndefined();
+    expect(server.messages).toHaveLength(1);
+  });
+
   test('of messages over a connection', async () => {
     const server = await serve(polite());
     const { deliver } = harness();

@@ -41,6 +41,18 @@ describe('a message', () => {
     expect(said).toMatch(/^deferred 451 /);
   });
 
+  test('is offered to a few hosts only, when none of them wants it now', async () => {
+    const answer = (line: string) => (line.startsWith('RCPT') ? '450 4.2.1 later' : undefined);
+    const server = await serve(polite({ answer }));
+    const hosts = ['a', 'b', 'c', 'd', 'e'].map((name) => ({
+      preference: 5,
+      exchange: `${name}.example.net`,
+    }));
+    const { deliver } = harness({ port: server.port, resolver: { mx: async () => hosts }, sessionsMax: 3 });
+    expect(told(await deliver(mx))).toEqual(['deferred 450 4.2.1 later']);
+    expect(server.connections).toBe(3);
+  });
+
   test('that all recipients are too many for is not tried for ever', async () => {
     const answer = (line: string) => (line.startsWith('RCPT') ? '452 4.5.3 too many' : undefined);
     const server = await serve(polite({ answer }));

@@ -1,4 +1,7 @@
 import { expect, test } from 'vitest';
+import { parseCapabilities } from '../src/client/capabilities.js';
+import { nameClient } from '../src/client/name-client.js';
+import type { SmtpConnection } from '../src/client/smtp-connection.js';
 import { harness, serve, smtp, told } from './scene.js';
 import { polite } from './scripted-server.js';
 
@@ -29,6 +32,20 @@ test('others, and those that do not offer it, are told nothing', async () => {
     'EHLO out.example.org',
     'EHLO out.example.org',
   ]);
+});
+
+test('a client can not say more of itself than its name', async () => {
+  const sent: string[] = [];
+  const connection = {
+    capabilities: parseCapabilities(['mx', 'XCLIENT ADDR HELO']),
+    async command(text: string) {
+      sent.push(text);
+      return { code: 220, lines: ['ok'] };
+    },
+  } as unknown as SmtpConnection;
+  const client = { address: '2001:db8::1', helloName: 'a ADDR=127.0.0.1\r\nRSET', isExtended: true };
+  expect(await nameClient(connection, client, 1_000)).toBe(true);
+  expect(sent).toEqual(['XCLIENT ADDR=IPV6:2001:db8::1 HELO=a+20ADDR+3D127.0.0.1+0D+0ARSET']);
 });
 
 test('a refusal of it defers: senders can not help it', async () => {

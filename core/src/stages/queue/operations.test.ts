@@ -28,6 +28,24 @@ describe('redirected recipients', () => {
   });
 });
 
+describe('held recipients', () => {
+  it('are neither tried again nor sent another way before they are released', async () => {
+    const it = setUp(() => ({}));
+    await it.scheduler.start();
+    const { queue } = it.scheduler;
+    await it.put(sampleMessage('m1', [{ to: 'u@b.test', holdReason: 'odd' }]));
+    expect(await queue.retry({})).toBe(0);
+    await queue.redirect({}, { transport: 'lmtp', host: 'box.test', port: 24 });
+    await it.clock.advance(60 * minute);
+    expect(it.deliveries).toEqual([]);
+    const { recipients } = await queue.list({}, { limit: 1 });
+    expect(recipients[0]).toMatchObject({ state: 'held', holdReason: 'odd' });
+    await queue.release({});
+    await it.clock.settle();
+    expect(it.deliveries.map((one) => one.site)).toEqual(['lmtp:box.test:24']);
+  });
+});
+
 describe('suspended tenants and campaigns', () => {
   it('begin nothing, give back what waits in memory, and go on at once when resumed', async () => {
     const first = gate();
