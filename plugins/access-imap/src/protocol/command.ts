@@ -10,6 +10,7 @@ import type {
 } from './extension-commands.js';
 import type { FetchItem } from './fetch-items.js';
 import type { SearchKey } from './search-program.js';
+import type { PartialRange, SearchReturn } from './search-return.js';
 import type { MessageSet, Ranges } from './sequence-set.js';
 
 /** Commands without arguments. */
@@ -153,12 +154,6 @@ export interface ReplaceCommand {
   readonly content: AppendMessage;
 }
 
-/** A window of results (RFC 9394); negative numbers count from the end. */
-export interface PartialRange {
-  readonly first: number;
-  readonly last: number;
-}
-
 /** FETCH. */
 export interface FetchCommand {
   readonly name: 'FETCH';
@@ -194,15 +189,6 @@ export interface CopyCommand {
 export interface ExpungeCommand {
   readonly name: 'EXPUNGE';
   readonly set?: MessageSet;
-}
-
-/** What can be asked for in RETURN; CONTEXT and UPDATE are of RFC 5267, RELEVANCY of RFC 6203. */
-export type ReturnOption = 'MIN' | 'MAX' | 'ALL' | 'COUNT' | 'SAVE' | 'CONTEXT' | 'UPDATE' | 'RELEVANCY';
-
-/** What the results shall look like (RFC 4731, RFC 5182, RFC 9394). */
-export interface SearchReturn {
-  readonly options: ReadonlySet<ReturnOption>;
-  readonly partial?: PartialRange;
 }
 
 /** SEARCH. */

@@ -1,8 +1,8 @@
 /** Commands that extensions bring, as data. */
-import type { SearchReturn } from './command.js';
 import type { FetchItem } from './fetch-items.js';
 import type { MailboxFilter } from './mailbox-filter.js';
 import type { SearchKey } from './search-program.js';
+import type { SearchReturn } from './search-return.js';
 
 /** ESEARCH over several mailboxes (RFC 7377). */
 export interface MultiSearchCommand {

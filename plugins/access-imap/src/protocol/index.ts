@@ -19,14 +19,11 @@ export type {
   ListCommand,
   LoginCommand,
   MailboxCommand,
-  PartialRange,
   PlainCommand,
   QresyncParameters,
   RenameCommand,
   ReplaceCommand,
-  ReturnOption,
   SearchCommand,
-  SearchReturn,
   SelectCommand,
   SortCommand,
   SortCriterion,
@@ -60,11 +57,12 @@ export {
   type LiteralPurpose,
   literalPurpose,
   type ParsedCommand,
-  type ParseOptions,
   parseCommand,
 } from './parse-command.js';
+export type { ParseOptions } from './parse-options.js';
 export type { Literal, LiteralEvent, RawCommand, ReaderEvent, ReaderLimits } from './reader-events.js';
 export { type DateRelation, type SearchKey, usesKey, usesSequenceNumbers } from './search-program.js';
+export type { PartialRange, ReturnOption, SearchReturn } from './search-return.js';
 export { cutRange, findPart, type SectionRange, sectionRange, selectFields } from './section.js';
 export {
   formatSet,

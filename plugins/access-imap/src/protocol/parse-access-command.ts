@@ -2,7 +2,7 @@
 import { type Cursor, SyntaxFault } from './cursor.js';
 import type { AccessCommand, SetAccessCommand } from './extension-commands.js';
 import { readMailboxName } from './mailbox-name.js';
-import type { ParseOptions } from './parse-command.js';
+import type { ParseOptions } from './parse-options.js';
 
 const rightsPattern = /^[+-]?[a-z0-9]*$/;
 const identifierLengthMax = 1_000;

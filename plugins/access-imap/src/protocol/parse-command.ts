@@ -1,20 +1,15 @@
 /** From the octets of one command to a `Command`; never throws for what a client sends. */
 import type { Command, CommandName } from './command.js';
 import { Cursor, SyntaxFault } from './cursor.js';
-import type { NameEncoding } from './mailbox-name.js';
 import * as access from './parse-access-command.js';
 import * as mailbox from './parse-mailbox-command.js';
 import * as message from './parse-message-command.js';
 import * as metadata from './parse-metadata-command.js';
 import * as notify from './parse-notify-command.js';
+import type { ParseOptions } from './parse-options.js';
 import * as search from './parse-search-command.js';
 import * as session from './parse-session-command.js';
 import type { RawCommand } from './reader-events.js';
-
-/** What the client has said about itself that changes how its commands are read. */
-export interface ParseOptions {
-  readonly names: NameEncoding;
-}
 
 /** A command, or why it is none. `tag` is `*` when none could be read. */
 export type ParsedCommand =

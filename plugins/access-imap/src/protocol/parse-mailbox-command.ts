@@ -14,8 +14,8 @@ import { type Cursor, SyntaxFault } from './cursor.js';
 import { patternLengthMax } from './list-pattern.js';
 import { decodeMailboxName, readMailboxName } from './mailbox-name.js';
 import { textOf } from './octets.js';
-import type { ParseOptions } from './parse-command.js';
 import { readEntries } from './parse-metadata-command.js';
+import type { ParseOptions } from './parse-options.js';
 import { readRanges } from './sequence-set.js';
 
 const statusItems: ReadonlySet<string> = new Set<StatusItem>([

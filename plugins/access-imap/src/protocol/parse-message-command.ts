@@ -12,8 +12,8 @@ import type {
 import { type Cursor, SyntaxFault } from './cursor.js';
 import { readDateTime } from './dates.js';
 import { readFetchItems } from './fetch-items.js';
-import type { ParseOptions } from './parse-command.js';
 import { readName } from './parse-mailbox-command.js';
+import type { ParseOptions } from './parse-options.js';
 import { readPartialRange } from './parse-search-command.js';
 import { readMessageSet } from './sequence-set.js';
 

@@ -3,7 +3,7 @@
 import { type Cursor, SyntaxFault } from './cursor.js';
 import type { GetMetadataCommand, MetadataDepth, SetMetadataCommand } from './extension-commands.js';
 import { readMailboxName } from './mailbox-name.js';
-import type { ParseOptions } from './parse-command.js';
+import type { ParseOptions } from './parse-options.js';
 
 /** Most entries in one command. */
 const entriesMax = 200;

@@ -3,7 +3,7 @@ import { type Cursor, SyntaxFault } from './cursor.js';
 import type { NotifyCommand, NotifyEvent, NotifyGroup } from './extension-commands.js';
 import { type FetchItem, readFetchItems } from './fetch-items.js';
 import { readMailboxFilter } from './mailbox-filter.js';
-import type { ParseOptions } from './parse-command.js';
+import type { ParseOptions } from './parse-options.js';
 
 const events: readonly NotifyEvent[] = [
   'MessageNew',

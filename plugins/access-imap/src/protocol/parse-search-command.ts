@@ -1,18 +1,11 @@
 /** Reading SEARCH, SORT and THREAD. */
-import type {
-  PartialRange,
-  ReturnOption,
-  SearchCommand,
-  SearchReturn,
-  SortCommand,
-  SortCriterion,
-  ThreadCommand,
-} from './command.js';
+import type { SearchCommand, SortCommand, SortCriterion, ThreadCommand } from './command.js';
 import { type Cursor, SyntaxFault } from './cursor.js';
 import type { CancelUpdateCommand, MultiSearchCommand } from './extension-commands.js';
 import { type MailboxFilter, readMailboxFilter } from './mailbox-filter.js';
-import type { ParseOptions } from './parse-command.js';
+import type { ParseOptions } from './parse-options.js';
 import { readSearchProgram, type SearchKey, usesKey } from './search-program.js';
+import type { PartialRange, ReturnOption, SearchReturn } from './search-return.js';
 
 const sortKeys = new Set([
   'ARRIVAL',
