@@ -3,7 +3,6 @@
  * only reads, the next ones are tried. A connection whose statement failed for another reason than the statement is
  * closed, so that nothing is read from it that belongs to a statement before.
  */
-import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
 import type { Clock, Logger } from '@postroad/core';
 import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient, types } from 'pg';
 import type { PostgresOptions } from './config.js';
@@ -186,7 +185,7 @@ function clientConfig(options: PostgresOptions, url: string): ClientConfig {
   return {
     connectionString: url,
     ...(options.password === undefined ? {} : { password: options.password }),
-    ...(options.tls === 'none' ? {} : { ssl: tlsOf(options, url) }),
+    ...(options.tls === 'none' ? {} : { ssl: tlsOf(options) }),
     application_name: options.name,
     connectionTimeoutMillis: options.connectTimeoutMs,
     // The server gives up first; when it can't be heard any more, we do.
@@ -198,12 +197,6 @@ function clientConfig(options: PostgresOptions, url: string): ClientConfig {
   };
 }
 
-function tlsOf({ tls, tlsCa }: PostgresOptions, url: string): ConnectionOptions {
-  const { host } = new Client({ connectionString: url });
-  return {
-    rejectUnauthorized: tls === 'verify',
-    // `pg` does not say whom it meant when that is an address: the certificate would be held against `localhost`.
-    checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
-    ...(tlsCa === undefined ? {} : { ca: tlsCa }),
-  };
+function tlsOf({ tls, tlsCa }: PostgresOptions): { rejectUnauthorized: boolean; ca?: string } {
+  return { rejectUnauthorized: tls === 'verify', ...(tlsCa === undefined ? {} : { ca: tlsCa }) };
 }

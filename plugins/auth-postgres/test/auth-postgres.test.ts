@@ -148,7 +148,15 @@ describe.skipIf(postgresMissing !== undefined)('auth-postgres', () => {
     await expect.poll(async () => (await password())?.password, { timeout: 10_000 }).toMatch(/^\$argon2id/);
     expect((await password())?.scram).toHaveLength(1);
     expect(await node.scram?.keys('gusti@example.org', 'SHA-256')).toBeDefined();
+    // What was set meanwhile holds: a login that began before does not bring back the one before.
+    const late = createAccounts(database, noScram).renewPassword('gusti@example.org', 'late', kept);
+    expect(await late).toBe(false);
+    expect(await node.verifyPassword('gusti@example.org', 'late')).toBeUndefined();
     expect(await node.verifyPassword('gusti@example.org', 'secret')).toBeDefined();
+    // Whom nobody knows is told the same by all nodes.
+    const secret = node.scram?.secret ?? new Uint8Array();
+    expect([secret.length, secret.some((octet) => octet !== 0)]).toEqual([32, true]);
+    expect((await open(url, ['SHA-256'])).scram?.secret).toEqual(secret);
   });
 
   it('is put off while the database is away, which is not the same as unknown', async () => {

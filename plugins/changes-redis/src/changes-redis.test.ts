@@ -63,6 +63,9 @@ describe.skipIf(redisMissing !== undefined)('changes-redis', () => {
     expect(heard[0]).toEqual([]);
     await server.kill();
     a.publish(notice);
+    await nodes[0]?.whenLogged('Redis is away, other nodes are not told of changes');
+    const lost = nodes[0]?.mta.metrics().find((one) => one.name === 'changes_redis_lost');
+    expect(lost?.value).toBeGreaterThan(0);
     await server.start();
     await expect.poll(() => heard[1]?.includes('gap')).toBe(true);
     const before = heard[1]?.length ?? 0;

@@ -73,6 +73,9 @@ describe.skipIf(redisMissing !== undefined)('counters-redis', () => {
       })
       .toBe('x');
     expect(away()).toBe(0);
+    expect(said).toContain('Redis is back, counters are shared again');
+    const failures = metrics.samples().find((one) => one.name === 'counters_redis_failures')?.value;
+    expect(failures).toBeGreaterThanOrEqual(3);
   });
 
   it('waits for a Redis that stands still no longer than it may', async () => {
