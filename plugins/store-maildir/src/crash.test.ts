@@ -1,8 +1,19 @@
-import { appendFile, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  type FileHandle,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bodyFromBytes, type MailboxStore } from '@postroad/core';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openStoreMaildir } from './mailbox-store-maildir.js';
 import { testOptions } from './test-kit.js';
 
@@ -53,6 +64,32 @@ test('a commit cut off in the middle is made up for by the files', async () => {
   await between(async () => undefined);
   expect((await inbox()).entries.map(({ uid }) => uid)).toEqual([1, 2, 3]);
 });
+
+test.runIf(process.platform === 'linux')(
+  'a message that is moved goes only when it lasts where it went',
+  async () => {
+    await file();
+    const target = await store.createMailbox('alice', 'Work');
+    const { mailbox } = await inbox();
+    const handle = await open(directory);
+    const prototype = Object.getPrototypeOf(handle) as FileHandle;
+    await handle.close();
+    const sync = vi.spyOn(prototype, 'sync').mockImplementation(async function (this: FileHandle) {
+      const path = await readlink(`/proc/self/fd/${this.fd}`);
+      if (/\.Work\/(?:new|cur)$/.test(path)) throw new Error('the disk is broken');
+    });
+    try {
+      const moved = store.move(mailbox?.id ?? '', [1], target.id);
+      await expect(moved).rejects.toMatchObject({ code: 'E_MAILBOX_STORE' });
+    } finally {
+      sync.mockRestore();
+    }
+    expect((await inbox()).entries).toHaveLength(1);
+    expect(await store.entries(target.id)).toEqual([]);
+    expect((await store.move(mailbox?.id ?? '', [1], target.id)).pairs).toHaveLength(1);
+    expect((await inbox()).entries).toEqual([]);
+  },
+);
 
 test('what happened to the files while nobody looked becomes changes', async () => {
   await file('INBOX', ['\\Seen']);

@@ -12,7 +12,7 @@ import {
   sortedUids,
 } from '@postroad/core';
 import type { Account, OpenFolder } from './account.js';
-import { removeFile } from './disk.js';
+import { removeFile, syncPath } from './disk.js';
 import { baseOf, sizesIn } from './file-name.js';
 import type { MessageFile, NewFile } from './folder.js';
 import { dropFile, fileFor, putFile, renameToFlags, withFile } from './message-files.js';
@@ -84,7 +84,7 @@ export async function moveMessages(
   const source = await account.folder(mailboxId);
   await account.look(target);
   const found = source.folder.index.pick(sortedUids(uids));
-  const { copied, there } = await copyFiles(account, source, found, target, batch);
+  const { copied, there } = await copyFiles(account, source, found, target, batch, true);
   for (const { uid } of there) await dropFile(account, source, uid, batch);
   source.folder.remove(source.folder.index.pick(there.map(({ uid }) => uid)));
   return copied;
@@ -112,6 +112,7 @@ async function copyFiles(
   found: readonly MailboxEntry[],
   target: OpenFolder,
   batch: Batch,
+  isMove = false,
 ): Promise<{ readonly copied: Copied; readonly there: readonly MailboxEntry[] }> {
   await target.keywords.learn([...new Set(found.flatMap(({ flags }) => flags))]);
   const savedAtMs = account.environment.clock.now();
@@ -129,6 +130,9 @@ async function copyFiles(
         there.push(entry);
       });
     }
+    // The old names go only when the new ones last: not every file system keeps the order of names over a power cut.
+    const places = isMove ? new Set(made.map(({ place }) => join(target.folder.path, place))) : [];
+    for (const place of places) await syncPath(place);
   } catch (error) {
     for (const file of made) await removeFile(join(target.folder.path, file.place, file.name));
     throw error;
