@@ -138,7 +138,8 @@ it('passes where all forwarders are trusted, and not where one is not', { timeou
     content: 'From: ann@sender.example\nDate: Mon, 1 Jan 2024 00:00:00 +0000\nSubject: x\n\nhello\n',
   });
   expect(outcome).toMatch(/^250 /);
-  await expect.poll(() => outcomes.length, { timeout: 60_000 }).toBe(3);
+  // Where a check was put off by a busy machine, it is sent again a minute later.
+  await expect.poll(() => outcomes.length, { timeout: 100_000 }).toBe(3);
   expect(outcomes.sort()).toEqual([
     'strict.example bounced 550',
     'trusting.example delivered 250',
