@@ -77,7 +77,7 @@ export interface AddressResolution {
   }[];
 }
 
-/** What an export has written; recipients that were being delivered are skipped. */
+/** What an export has written; recipients that were being delivered, or are to be returned from here, are skipped. */
 export interface ExportedQueue {
   readonly messages: number;
   readonly recipients: number;

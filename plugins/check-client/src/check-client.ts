@@ -12,6 +12,7 @@ import {
   key,
   noteFinding,
   plainAddress,
+  Random,
   type RefusedEvent,
   Resolver,
   type Verdict,
@@ -21,6 +22,7 @@ import { type ConnectionLimits, createConnectionLimits } from './connection-limi
 import { helloProblem } from './hello.js';
 import { forwardState, type NameState, reverseState } from './names.js';
 import { type CheckClientConfig, config, type RuleName } from './options.js';
+import { createPlaces } from './places.js';
 import { createTarpit } from './tarpit.js';
 
 const reverseLookUp = key<Promise<NameState>>('check-client.reverse');
@@ -34,11 +36,14 @@ export const checkClient = definePlugin({
   name: 'check-client',
   description: 'Looks at how clients behave: early talk, HELO, reverse DNS, pipelining, errors, connections.',
   config,
-  needs: { resolver: Resolver, clock: Clock, counters: Counters },
-  setup({ config, services, hostname, log, tap }) {
+  needs: { resolver: Resolver, clock: Clock, counters: Counters, random: Random },
+  setup({ config, services, hostname, log, tap, defer: atEnd }) {
     const isExempt = createAddressTest(config.exemptClients);
-    const limits = createConnectionLimits(config, services.counters, log);
-    const tarpit = createTarpit(config, services.clock);
+    const { clock, counters, random } = services;
+    const places = createPlaces({ counters, clock, log, owner: random.id() });
+    atEnd(() => places.stop());
+    const limits = createConnectionLimits(config, counters, places, log);
+    const tarpit = createTarpit(config, clock);
     const parts: Parts = {
       config,
       ...services,

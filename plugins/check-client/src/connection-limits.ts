@@ -10,18 +10,17 @@ import {
   type Verdict,
 } from '@postroad/core';
 import type { CheckClientConfig } from './options.js';
+import type { Place, Places } from './places.js';
 
 const hourMs = 3_600_000;
-/** Longer than a connection may last; what a crashed process has counted is forgotten by then. */
-const openMs = 3 * hourMs;
 
-const counted = key<readonly string[]>('check-client.counted');
+const taken = key<readonly Place[]>('check-client.taken');
 
 /** Counts and asks. */
 export interface ConnectionLimits {
-  /** Counts a connection; a verdict when there are too many, or when the address is turned away. */
+  /** Takes places for a connection; a verdict when there are too many, or when the address is turned away. */
   enter(connection: Connection): Promise<Verdict | undefined>;
-  /** Takes back what `enter` counted. */
+  /** Gives back what `enter` took. */
   leave(connection: Connection): Promise<void>;
   /** One more refusal for good. */
   err(connection: Connection): Promise<void>;
@@ -31,12 +30,13 @@ export interface ConnectionLimits {
 export function createConnectionLimits(
   config: CheckClientConfig,
   counters: Counters,
+  places: Places,
   log: Logger,
 ): ConnectionLimits {
   const release = async (connection: Connection): Promise<void> => {
-    const keys = connection.get(counted) ?? [];
-    connection.set(counted, []);
-    for (const one of keys) if (Number(await counters.add(one, -1, openMs)) <= 0) await counters.delete(one);
+    const all = connection.get(taken) ?? [];
+    connection.set(taken, []);
+    for (const one of all) await places.give(one);
   };
   return {
     async enter(connection) {
@@ -55,11 +55,13 @@ export function createConnectionLimits(
         ['connectionsPerNetworkMax', `check-client:open:${network}`, config.connectionsPerNetworkMax],
       ] as const;
       for (const [rule, name, most] of limits) {
-        const open = await counters.add(name, 1, openMs);
-        connection.set(counted, [...(connection.get(counted) ?? []), name]);
-        if (open <= most) continue;
+        const place = await places.take(name, most);
+        if (place !== undefined) {
+          connection.set(taken, [...(connection.get(taken) ?? []), place]);
+          continue;
+        }
         await release(connection);
-        const reason = `${open} of ${name.slice('check-client:open:'.length)}`;
+        const reason = `more than ${most} of ${name.slice('check-client:open:'.length)}`;
         return disconnect(421, '7.0', 'too many connections, try again later', { rule, reason });
       }
       return undefined;

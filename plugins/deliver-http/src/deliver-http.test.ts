@@ -100,6 +100,16 @@ test('honours Retry-After', async () => {
   expect(siteRetryAtMs).toBeGreaterThan(Date.now() + 60_000);
 });
 
+test.each([
+  ['in two hours', 7_200_000, true],
+  ['an hour ago', -3_600_000, false],
+  ['in a year', 31_536_000_000, false],
+])('takes a date as Retry-After: %s', async (_, inMs, counts) => {
+  const atMs = Math.floor((Date.now() + inMs) / 1_000) * 1_000;
+  const { url } = await serve(503, { 'retry-after': new Date(atMs).toUTCString() });
+  expect((await deliver({ url })).siteRetryAtMs).toBe(counts ? atMs : undefined);
+});
+
 test('does not wait for ever', async () => {
   const { url } = await serve(undefined);
   expect(told(await deliver({ url, timeoutMs: 100 }))).toEqual([

@@ -18,6 +18,8 @@ const unknown = reply(451, '3.5', 'there is no such endpoint');
 const broken = reply(451, '4.1', 'the web server did not answer');
 /** RFC 9110 section 15.5.9, RFC 8470 section 5.2, RFC 6585 section 4: refusals that are for now. */
 const transientStatus = new Set([408, 425, 429]);
+/** As far ahead as six digits of seconds go. */
+const retryAfterMsMax = 1_000_000_000;
 
 /** Takes routes `{ transport: 'custom', name: 'http', target: endpoint }`, and makes them for the domains of its endpoints. */
 export const deliverHttp = definePlugin({
@@ -95,9 +97,16 @@ function judge(delivery: Delivery, answer: PostAnswer, nowMs: number): DeliveryR
   if (status >= 200 && status < 300) return reportAll(delivery, 'delivered', reply(250, '0.0', words));
   const isFinal = status >= 400 && status < 500 && !transientStatus.has(status);
   if (isFinal) return reportAll(delivery, 'failed', reply(554, '0.0', words));
-  const seconds = /^\d{1,6}$/.test(answer.retryAfter ?? '') ? Number(answer.retryAfter) : undefined;
+  const siteRetryAtMs = retryAtMs(answer.retryAfter ?? '', nowMs);
   const report = reportAll(delivery, 'deferred', reply(451, '0.0', words));
-  return seconds === undefined ? report : { ...report, siteRetryAtMs: nowMs + seconds * 1000 };
+  return siteRetryAtMs === undefined ? report : { ...report, siteRetryAtMs };
+}
+
+/** RFC 9110 section 10.2.3: seconds, or a date; one that has passed, or is too far away to be meant, says nothing. */
+function retryAtMs(retryAfter: string, nowMs: number): number | undefined {
+  if (/^\d{1,6}$/.test(retryAfter)) return nowMs + Number(retryAfter) * 1_000;
+  const atMs = /^[A-Z][a-z]+,? .+$/.test(retryAfter) ? Date.parse(retryAfter) : Number.NaN;
+  return atMs > nowMs && atMs < nowMs + retryAfterMsMax ? atMs : undefined;
 }
 
 function reportAll(

@@ -155,8 +155,11 @@ describe('an exported queue', () => {
     await from.lease({ nowMs: 1_900_000_000_000, lease, limit: 1 });
     const later = { to: 'waiting', dueAtMs: 2_000_000_000_000, isDelayTold: true } as const;
     await from.settle('run-1', [{ messageId: 'm0', index: 0, ...later }]);
+    // It is returned from here.
+    await from.put(sampleMessage('m3', [{ to: 'i@j.test' }]));
+    await from.change({ messageId: 'm3' }, { action: 'bounce', reason: 'asked', nowMs: 1_900_000_000_000 });
     const file = join(directory, 'queue.jsonl');
-    expect(await exportQueue(from, {}, file)).toEqual({ messages: 2, recipients: 3, skipped: 1 });
+    expect(await exportQueue(from, {}, file)).toEqual({ messages: 2, recipients: 3, skipped: 2 });
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     await expect(exportQueue(from, {}, file)).rejects.toMatchObject({ code: 'E_QUEUE_ARCHIVE' });
 

@@ -1,7 +1,8 @@
 /**
  * Messages of the queue in a file, to be taken to another server: lines of JSON. The first line names the format; each
  * message is a line with its facts and recipients, then lines with its octets in base64, then a line that ends it.
- * What is being delivered at the moment is left out: it is this server's until its try has ended.
+ * What is being delivered at the moment is left out: it is this server's until its try has ended. So is what an operator
+ * has told this server to return.
  */
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -40,7 +41,7 @@ export async function exportQueue(
       };
       await write(format);
       for await (const group of messagesOf(store, filter)) {
-        const free = group.filter((one) => one.state !== 'leased');
+        const free = group.filter((one) => one.state !== 'leased' && one.bounceReason === undefined);
         counts.skipped += group.length - free.length;
         const message = free.length === 0 ? undefined : await store.message(free[0]?.messageId as string);
         if (message === undefined) continue;
