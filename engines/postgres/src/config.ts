@@ -12,7 +12,9 @@ export const postgresConfig = {
   tls: z
     .enum(['none', 'required', 'verify'])
     .default('none')
-    .describe('`required` encrypts; `verify` also checks the certificate and the name of the server.'),
+    .describe(
+      '`required` encrypts; `verify` also checks the certificate and the name of the server. Not together with `sslmode` in `url`.',
+    ),
   tlsCa: z.string().optional().describe("The certificate authority's certificate in PEM, for `verify`."),
   connectionsMax: z.int().min(1).default(10).describe('Most connections of this plugin in this process.'),
   connectTimeoutMs: z.int().min(1).default(5_000).describe('How long to wait for a connection.'),

@@ -3,7 +3,7 @@
  * only reads, the next ones are tried. A connection whose statement failed for another reason than the statement is
  * closed, so that nothing is read from it that belongs to a statement before.
  */
-import type { Clock, Logger } from '@postroad/core';
+import { type Clock, type Logger, MailError } from '@postroad/core';
 import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient, types } from 'pg';
 import type { PostgresOptions } from './config.js';
 import { isLost, isRetryable } from './faults.js';
@@ -49,9 +49,10 @@ export interface PostgresServices {
 
 const attemptsMax = 10;
 
-/** Opens a database; connects when the first statement comes. */
+/** Opens a database; connects when the first statement comes. Throws `E_CONFIG` when `url` and `tls` both say how to encrypt. */
 export function openPostgres(options: PostgresOptions, { log }: PostgresServices): Postgres {
   const urls = typeof options.url === 'string' ? [options.url] : options.url;
+  if (options.tls !== 'none') for (const url of urls) refuseTlsIn(url);
   const pools = urls.map((url) => createPool(options, url, log));
   let current = 0;
   const names = createNames(log);
@@ -195,6 +196,16 @@ function clientConfig(options: PostgresOptions, url: string): ClientConfig {
     keepAlive: true,
     types: typeParsers,
   };
+}
+
+/** `pg` lets the URL win, also where it says less than `tls`. */
+function refuseTlsIn(url: string): void {
+  const parameter = /[?&](ssl[a-z]*|uselibpqcompat)=/i.exec(url)?.[1];
+  if (parameter === undefined) return;
+  throw new MailError(
+    'E_CONFIG',
+    `PostgreSQL: \`url\` has \`${parameter}\`, and \`tls\` says how to encrypt too: leave one out`,
+  );
 }
 
 function tlsOf({ tls, tlsCa }: PostgresOptions): { rejectUnauthorized: boolean; ca?: string } {

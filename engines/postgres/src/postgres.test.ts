@@ -41,6 +41,16 @@ describe.skipIf(postgresMissing !== undefined)('a PostgreSQL', () => {
     expect(row).toEqual({ at: 1_700_000_000_123, octets: Buffer.from([0, 255, 92]) });
   });
 
+  it('is told in one place how to encrypt', async () => {
+    const url = await server.url();
+    for (const parameter of ['sslmode=disable', 'ssl=0', 'connect_timeout=3&sslrootcert=/nowhere'])
+      expect(() =>
+        openPostgres({ ...limits, tls: 'verify', url: `${url}?${parameter}`, name: 'test' }, services),
+      ).toThrow(expect.objectContaining({ code: 'E_CONFIG' }));
+    const [row] = await open(`${url}?sslmode=disable`).query('SELECT 1 AS one');
+    expect(row).toEqual({ one: 1 });
+  });
+
   it('commits a transaction whole or not at all', async () => {
     const database = open(await server.url());
     await database.run('CREATE TABLE t (n int PRIMARY KEY)');
