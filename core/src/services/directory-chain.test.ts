@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createDirectoryMemory, directoryMemory } from '../memory/directory-memory.js';
 import { definePlugin } from '../plugin/define.js';
 import { directoryContract } from '../testing/contracts/directory.js';
-import { startTestMta } from '../testing/start-test-mta.js';
+import { startTestDirectory } from '../testing/start-test-directory.js';
 import { Directory } from './directory.js';
 import { chainDirectories } from './directory-chain.js';
 
@@ -71,14 +71,6 @@ describe('a chain of directories', () => {
   });
 
   it('is made of all plugins that provide one, in the order of the composition', async () => {
-    let directory: Directory | undefined;
-    const probe = definePlugin({
-      name: 'probe',
-      needs: { directory: Directory },
-      setup({ services }) {
-        directory = services.directory;
-      },
-    });
     const second = definePlugin({
       name: 'auth-second',
       provides: [Directory],
@@ -86,19 +78,19 @@ describe('a chain of directories', () => {
         provide(Directory, createDirectoryMemory([bob, { ...alice, password: 'second' }]));
       },
     });
-    const mta = await startTestMta({
-      listeners: [],
-      plugins: [probe(), directoryMemory({ accounts: [alice] }), second()],
-    });
+    const { directory, mta, close } = await startTestDirectory(
+      directoryMemory({ accounts: [alice] }),
+      second(),
+    );
     try {
-      expect(await directory?.verifyPassword('bob@example.org', 'bob')).toMatchObject({ id: 'bob' });
-      expect(await directory?.verifyPassword('alice@example.org', 'first')).toMatchObject({ id: 'alice' });
-      expect(await directory?.verifyPassword('alice@example.org', 'second')).toBeUndefined();
+      expect(await directory.verifyPassword('bob@example.org', 'bob')).toMatchObject({ id: 'bob' });
+      expect(await directory.verifyPassword('alice@example.org', 'first')).toMatchObject({ id: 'alice' });
+      expect(await directory.verifyPassword('alice@example.org', 'second')).toBeUndefined();
       expect(mta.mta.explain().services).toContainEqual(
         expect.objectContaining({ token: 'core.directory', provider: 'directory-memory, auth-second' }),
       );
     } finally {
-      await mta.stop();
+      await close();
     }
   });
 });

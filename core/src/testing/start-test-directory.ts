@@ -1,4 +1,4 @@
-/** The directory of a plugin, in a server that has nothing else. */
+/** The directory of a plugin, or of several in their order, in a server that has nothing else. */
 import { definePlugin, type PluginUse } from '../plugin/define.js';
 import { Directory } from '../services/directory.js';
 import { startTestMta, type TestMta } from './start-test-mta.js';
@@ -11,8 +11,8 @@ export interface TestDirectory {
   close(): Promise<void>;
 }
 
-/** Starts it; rejects as the server does when the plugin can't be set up or started. */
-export async function startTestDirectory(plugin: PluginUse): Promise<TestDirectory> {
+/** Starts it; rejects as the server does when a plugin can't be set up or started. */
+export async function startTestDirectory(...plugins: readonly PluginUse[]): Promise<TestDirectory> {
   let directory: Directory | undefined;
   const probe = definePlugin({
     name: 'probe',
@@ -21,7 +21,7 @@ export async function startTestDirectory(plugin: PluginUse): Promise<TestDirecto
       directory = services.directory;
     },
   });
-  const mta = await startTestMta({ listeners: [], plugins: [plugin, probe()] });
+  const mta = await startTestMta({ listeners: [], plugins: [...plugins, probe()] });
   if (directory === undefined) throw new Error('there is no directory');
   return { directory, mta, close: () => mta.stop() };
 }

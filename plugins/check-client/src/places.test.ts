@@ -73,3 +73,24 @@ test('are kept over a short time without counters, and not taken back after a lo
   a.stop();
   b.stop();
 });
+
+test('that are given back while they are renewed are free', async () => {
+  const { clock, counters, process } = setUp();
+  let renewed: () => void = () => undefined;
+  const a = process('a', {
+    ...counters,
+    set: async (...args) => {
+      await new Promise<void>((resolve) => {
+        renewed = resolve;
+      });
+      await counters.set(...args);
+    },
+  });
+  const place = await a.take('x', 1);
+  await clock.advance(30_000);
+  await a.give(place as Place);
+  renewed();
+  await clock.settle();
+  expect(await counters.get('x:0')).toBeUndefined();
+  a.stop();
+});

@@ -57,6 +57,8 @@ export function createPlaces({ counters, clock, log, owner }: PlacesOptions): Pl
     if (isOurs) await counters.set(place.key, owner, leaseMs);
     else if ((await counters.setIfAbsent(place.key, owner, leaseMs)) !== owner) return;
     place.renewedAtMs = nowMs;
+    // It was given back while it was renewed: then nobody has it.
+    if (!held.has(place.key) && !asked.has(place.key)) await counters.delete(place.key);
   }
 
   async function renewAll(): Promise<void> {

@@ -62,23 +62,25 @@ export function createLimitTable(rules: readonly LimitRule[], sharers: () => num
   const compiled = rules.map(compile);
   const buckets = new Map<string, Bucket>();
 
-  /** Without a moment they are not used anew. */
-  function bucketsOf(job: DeliveryJob, nowMs?: number): readonly Bucket[] {
-    const found: Bucket[] = [];
-    compiled.forEach((one, at) => {
-      if (!isFitting(one, job)) return;
-      const { rule } = one;
-      const key = `${at} ${JSON.stringify((rule.per ?? []).map((dimension) => dimensionOf(job, dimension)))}`;
+  function keysOf(job: DeliveryJob): readonly (readonly [key: string, rule: LimitRule])[] {
+    return compiled.flatMap((one, at) => {
+      if (!isFitting(one, job)) return [];
+      const values = (one.rule.per ?? []).map((dimension) => dimensionOf(job, dimension));
+      return [[`${at} ${JSON.stringify(values)}`, one.rule] as const];
+    });
+  }
+
+  function bucketsOf(job: DeliveryJob, nowMs: number): readonly Bucket[] {
+    return keysOf(job).map(([key, rule]) => {
       let bucket = buckets.get(key);
       if (bucket === undefined) {
-        if (buckets.size >= bucketsMax) forget(buckets, nowMs ?? 0);
-        bucket = createBucket(rule, nowMs ?? 0);
+        if (buckets.size >= bucketsMax) forget(buckets, nowMs);
+        bucket = createBucket(rule, nowMs);
         buckets.set(key, bucket);
       }
-      bucket.usedAtMs = nowMs ?? bucket.usedAtMs;
-      found.push(bucket);
+      bucket.usedAtMs = nowMs;
+      return bucket;
     });
-    return found;
   }
 
   return {
@@ -116,7 +118,11 @@ export function createLimitTable(rules: readonly LimitRule[], sharers: () => num
       }
     },
     ended(job) {
-      for (const bucket of bucketsOf(job)) bucket.active = Math.max(0, bucket.active - 1);
+      // What is in use is never forgotten.
+      for (const [key] of keysOf(job)) {
+        const bucket = buckets.get(key);
+        if (bucket !== undefined) bucket.active = Math.max(0, bucket.active - 1);
+      }
     },
   };
 }
